@@ -1,0 +1,120 @@
+import { z } from 'zod';
+
+/**
+ * Every way in which a run, a stage or a command can fail. The set is closed: a foreign failure is mapped onto it in one
+ * exhaustive place per stage. `retryable` says whether the same work may succeed when it is simply tried again.
+ */
+export const failureCodes = {
+  SPEC_INVALID: { retryable: false },
+  SPEC_UNSUPPORTED: { retryable: false },
+  DATASET_NOT_FOUND: { retryable: false },
+  DATASET_UNREADABLE: { retryable: false },
+  DATASET_EMPTY: { retryable: false },
+  DATASET_COLUMN_MISSING: { retryable: false },
+  DATASET_ROW_INVALID: { retryable: false },
+  MODEL_NOT_FOUND: { retryable: false },
+  MODEL_INVALID: { retryable: false },
+  MODEL_GATED: { retryable: false },
+  BAD_CONFIG: { retryable: false },
+  BAD_DATA: { retryable: false },
+  GPU_OUT_OF_MEMORY: { retryable: false },
+  HOST_OUT_OF_MEMORY: { retryable: false },
+  LOSS_NOT_FINITE: { retryable: false },
+  KILLED: { retryable: true },
+  ENGINE_MISSING: { retryable: false },
+  ENGINE_BUG: { retryable: false },
+  MERGE_MISMATCH: { retryable: false },
+  BENCHMARK_INVALID: { retryable: false },
+  PUBLISH_REFUSED: { retryable: false },
+  PUBLISH_CONFLICT: { retryable: true },
+  SECRET_MISSING: { retryable: false },
+  ARTIFACT_MISSING: { retryable: false },
+  ARTIFACT_CORRUPT: { retryable: true },
+  STORE_UNAVAILABLE: { retryable: true },
+  BROKER_UNAVAILABLE: { retryable: true },
+  DATABASE_UNAVAILABLE: { retryable: true },
+  HUB_UNAVAILABLE: { retryable: true },
+  LEASE_LOST: { retryable: true },
+  DISK_FULL: { retryable: false },
+  ATTEMPTS_EXHAUSTED: { retryable: false },
+  RUN_NOT_FOUND: { retryable: false },
+  RUN_CONFLICT: { retryable: false },
+  UNAUTHORIZED: { retryable: false },
+  CONFIG_INVALID: { retryable: false },
+  SETUP_PYTHON_MISSING: { retryable: false },
+  SETUP_NETWORK: { retryable: true },
+  PORT_TAKEN: { retryable: false },
+  DATA_FOLDER_IN_USE: { retryable: false },
+  DATA_FOLDER_OLD: { retryable: false },
+  SERVER_START_FAILED: { retryable: true },
+  NOT_RUNNING: { retryable: false },
+  INTERNAL: { retryable: true },
+} as const satisfies Record<string, { retryable: boolean }>;
+
+export type FailureCode = keyof typeof failureCodes;
+
+export const failureCode = z.enum(Object.keys(failureCodes) as [FailureCode, ...FailureCode[]]);
+
+/** A failure as it travels in events, rows and answers: what happened, and what to do next. */
+export const failureDetail = z
+  .object({
+    code: failureCode,
+    message: z.string().describe('What happened, one sentence.'),
+    remedy: z.string().describe('What the reader can do next, one sentence.'),
+    retryable: z.boolean().describe('Whether the same work may succeed when it is tried again.'),
+    field: z.string().optional().describe('The field of the RunSpec at fault, dotted.'),
+    file: z.string().optional().describe('The file at fault.'),
+    row: z.int().optional().describe('The row at fault, counted from 1.'),
+  })
+  .meta({ id: 'FailureDetail' });
+export type FailureDetail = z.infer<typeof failureDetail>;
+
+export interface FailureOptions {
+  remedy: string;
+  retryable?: boolean;
+  field?: string;
+  file?: string;
+  row?: number;
+  cause?: unknown;
+}
+
+/** The one error class that crosses a boundary: a code of the closed set, a sentence, and the next step. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly remedy: string;
+  readonly retryable: boolean;
+  readonly field: string | undefined;
+  readonly file: string | undefined;
+  readonly row: number | undefined;
+
+  constructor(
+    readonly code: FailureCode,
+    message: string,
+    options: FailureOptions,
+  ) {
+    super(message, { cause: options.cause });
+    this.remedy = options.remedy;
+    this.retryable = options.retryable ?? failureCodes[code].retryable;
+    this.field = options.field;
+    this.file = options.file;
+    this.row = options.row;
+  }
+
+  /** The failure as plain data, ready for an event, a row or an HTTP answer. */
+  toDetail(): FailureDetail {
+    return {
+      code: this.code,
+      message: this.message,
+      remedy: this.remedy,
+      retryable: this.retryable,
+      ...(this.field === undefined ? {} : { field: this.field }),
+      ...(this.file === undefined ? {} : { file: this.file }),
+      ...(this.row === undefined ? {} : { row: this.row }),
+    };
+  }
+
+  static fromDetail(detail: FailureDetail): Failure {
+    const { code, message, ...options } = detail;
+    return new Failure(code, message, options);
+  }
+}

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { stageName } from './event.js';
+import { runId } from './run-spec.js';
+
+/** Progress is many and cheap: it has a stream of its own, may be lost, and never decides anything. */
+export const progress = z
+  .object({
+    runId,
+    stage: stageName,
+    at: z.iso.datetime(),
+    attempt: z.int().min(1),
+    phase: z.string().describe('What is being done, in a few words.'),
+    done: z.number().optional(),
+    total: z.number().optional(),
+    unit: z.enum(['rows', 'steps', 'items', 'bytes']).optional(),
+    secondsLeft: z.number().optional(),
+    loss: z.number().optional(),
+    learningRate: z.number().optional(),
+    tokensPerSecond: z.number().optional(),
+  })
+  .meta({ id: 'Progress' });
+export type Progress = z.infer<typeof progress>;
+
+export function progressSubject(run: string, stage: z.infer<typeof stageName>): string {
+  return `anneal.progress.${run}.${stage}`;
+}

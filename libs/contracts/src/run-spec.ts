@@ -1,0 +1,247 @@
+import { z } from 'zod';
+
+const printable = /^[^\p{Cc}]+$/u;
+const text = (max: number) => z.string().min(1).max(max).regex(printable, 'no control characters');
+
+export const runId = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9-]{0,62}$/,
+    'an id has 1 to 63 characters of a-z, 0-9 and -, and starts with a letter or digit',
+  )
+  .describe('Names the run everywhere. A second request with the same id starts nothing.');
+export const runName = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9._-]{0,62}$/,
+    'a name has 1 to 63 characters of a-z, 0-9, ".", "_" and -, and starts with a letter or digit',
+  );
+
+const hubId = '[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*';
+
+export const modelReference = z
+  .string()
+  .max(1000)
+  .regex(printable)
+  .regex(
+    new RegExp(`^(file:.+|registry:[a-z0-9][a-z0-9._-]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?|(hub:)?${hubId})$`),
+    'a model is a Hub id (owner/name), file:DIRECTORY or registry:NAME[:TAG]',
+  )
+  .describe('Hub id, file:DIRECTORY, or registry:NAME[:TAG] of a model published here.');
+
+export const dataSource = z
+  .string()
+  .max(1000)
+  .regex(printable)
+  .regex(new RegExp(`^(file:.+|(hub:)?${hubId})$`), 'a dataset is a Hub id (owner/name) or file:PATH')
+  .describe('Hub id, or file:PATH of a .jsonl or .parquet file.');
+
+export const publishTarget = z
+  .string()
+  .max(300)
+  .regex(
+    new RegExp(`^(registry:[a-z0-9][a-z0-9._-]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?|hub:${hubId})$`),
+    'a target is registry:NAME[:TAG] or hub:OWNER/NAME',
+  );
+
+const modelShape = {
+  base: modelReference,
+  revision: text(200).default('main').describe('Branch, tag or commit of a Hub model.'),
+};
+
+const datasetShape = {
+  source: dataSource,
+  config: text(200).optional().describe('Configuration of a Hub dataset that has several.'),
+  split: text(200).default('train').describe('Split of a Hub dataset.'),
+  revision: text(200).default('main').describe('Branch, tag or commit of a Hub dataset.'),
+  columns: z
+    .partialRecord(z.enum(['messages', 'question', 'answer', 'system']), text(200))
+    .optional()
+    .describe('Which column of the source holds what: messages, or question and answer.'),
+  system: z.string().min(1).max(20_000).optional().describe('System prompt put before every row that has none.'),
+  heldOut: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.1)
+    .describe('Share of rows held out from training, at most 200 rows; used when a benchmark is "held-out".'),
+  limit: z.int().min(1).optional().describe('Take only the first rows.'),
+};
+
+const loraShape = {
+  rank: z.int().min(1).max(512).default(16),
+  alpha: z.int().min(1).max(1024).default(32),
+  dropout: z.number().min(0).max(0.9).default(0),
+};
+
+const trainingShape = {
+  method: z.enum(['lora', 'qlora', 'full']),
+  strategy: z.enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed']).default('auto'),
+  gpus: z.int().min(0).max(8).optional().describe('How many GPUs; all of the host when left out; 0 is the CPU.'),
+  epochs: z.number().positive().max(100).default(1),
+  maxSteps: z.int().min(1).optional().describe('Ends the training early, counted in optimizer steps.'),
+  learningRate: z.number().positive().max(1).optional(),
+  scheduler: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
+  warmupSteps: z.int().min(0).optional(),
+  microBatch: z.int().min(1).max(1024).optional().describe('Rows a process takes at once.'),
+  gradientAccumulation: z.int().min(1).max(1024).optional(),
+  sequenceLength: z.int().min(16).max(1_048_576).optional().describe('Tokens; longer rows are refused.'),
+  checkpointEvery: z.int().min(1).optional().describe('Optimizer steps between two checkpoints.'),
+  prompt: z
+    .enum(['chat', 'load-qa'])
+    .default('chat')
+    .describe('How a row becomes text: the chat template, or alpaca_chat.load_qa.'),
+  seed: z.int().min(0).max(2_147_483_647).default(42),
+};
+
+const scoring = z.enum(['exact', 'normalised', 'json']).describe('How an answer is compared with the expected one.');
+const itemLimit = z.int().min(1).optional().describe('Ask only the first items.');
+const answerTokens = z.int().min(1).max(8192).default(64).describe('Tokens an answer may have.');
+const heldOutShape = {
+  name: z.literal('held-out'),
+  score: scoring.default('normalised'),
+  limit: itemLimit,
+  answerTokens,
+};
+const ownSetShape = {
+  name: z.literal('own-set'),
+  source: z
+    .string()
+    .max(1000)
+    .regex(/^file:.+$/, 'an own set is file:PATH of a .jsonl file'),
+  score: scoring.default('normalised'),
+  limit: itemLimit,
+  answerTokens,
+};
+const mmluProShape = {
+  name: z.literal('mmlu-pro'),
+  source: z
+    .string()
+    .max(1000)
+    .regex(printable)
+    .default('TIGER-Lab/MMLU-Pro')
+    .describe('Hub id, or file:DIRECTORY with test and validation files.'),
+  revision: text(200).default('main'),
+  subjects: z.array(text(60)).min(1).optional(),
+  limit: itemLimit,
+  answerTokens: z.int().min(1).max(8192).default(2048),
+};
+
+const policyShape = {
+  alpha: z
+    .number()
+    .positive()
+    .max(0.5)
+    .default(0.05)
+    .describe('A difference counts when the paired test says p below this.'),
+};
+
+const publishShape = {
+  when: z.enum(['improved', 'always', 'never']).default('improved'),
+  to: publishTarget
+    .optional()
+    .describe('registry:NAME[:TAG] or hub:OWNER/NAME; registry:<name of the run> when left out.'),
+  private: z.boolean().default(true),
+  tokenRef: z
+    .string()
+    .regex(/^env:[A-Z][A-Z0-9_]*$/, 'a secret is named as env:VARIABLE')
+    .optional()
+    .describe('Where the publisher finds the token; never the token.'),
+};
+
+const training = z.strictObject({ ...trainingShape, lora: z.strictObject(loraShape).optional() });
+const evaluation = z.strictObject({
+  benchmarks: z
+    .array(
+      z.discriminatedUnion('name', [
+        z.strictObject(heldOutShape),
+        z.strictObject(ownSetShape),
+        z.strictObject(mmluProShape),
+      ]),
+    )
+    .min(1)
+    .max(10)
+    .default([{ name: 'held-out', score: 'normalised', answerTokens: 64 }]),
+  policy: z.strictObject(policyShape).prefault({}),
+});
+
+/**
+ * What a team asks for. Strict: an unknown field is an error, since a misspelt one would silently do nothing. The
+ * complete Axolotl configuration is rendered from it by the trainer.
+ */
+export const runSpec = z
+  .strictObject({
+    version: z.literal(1).default(1),
+    id: runId.optional(),
+    name: runName.optional(),
+    model: z.strictObject(modelShape),
+    dataset: z.strictObject(datasetShape),
+    training,
+    evaluation: evaluation.prefault({}),
+    publish: z.strictObject(publishShape).prefault({}),
+  })
+  .meta({ id: 'RunSpec' });
+export type RunSpec = z.infer<typeof runSpec>;
+export type RunSpecInput = z.input<typeof runSpec>;
+export type Benchmark = RunSpec['evaluation']['benchmarks'][number];
+export type HeldOutBenchmark = Extract<Benchmark, { name: 'held-out' }>;
+export type OwnSetBenchmark = Extract<Benchmark, { name: 'own-set' }>;
+export type MmluProBenchmark = Extract<Benchmark, { name: 'mmlu-pro' }>;
+
+/**
+ * The RunSpec as it travels inside events: the same fields, but a reader passes over the ones that a later version may
+ * have added.
+ */
+export const carriedRunSpec = z.object({
+  version: z.literal(1),
+  id: runId,
+  name: runName,
+  model: z.object(modelShape),
+  dataset: z.object(datasetShape),
+  training: z.object({ ...trainingShape, lora: z.object(loraShape).optional() }),
+  evaluation: z.object({
+    benchmarks: z.array(
+      z.discriminatedUnion('name', [z.object(heldOutShape), z.object(ownSetShape), z.object(mmluProShape)]),
+    ),
+    policy: z.object(policyShape),
+  }),
+  publish: z.object(publishShape),
+});
+/** A RunSpec whose id and name are settled. */
+export type AcceptedRunSpec = z.infer<typeof carriedRunSpec>;
+
+/** Gives a RunSpec its id and its name; the name falls back to the base model's last part and the id. */
+export function acceptRunSpec(spec: RunSpec, id: string): AcceptedRunSpec {
+  const baseName = (spec.model.base.split(/[/:]/).filter(Boolean).at(-1) ?? 'model')
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]/g, '-');
+  const fallback =
+    `${baseName.replace(/^[^a-z0-9]+/, '') || 'model'}`.slice(0, 63 - 9) + `-${id.replaceAll('-', '').slice(-8)}`;
+  return { ...spec, id, name: spec.name ?? fallback };
+}
+
+/** One thing that is wrong with a RunSpec: the dotted field and a sentence. */
+export const specProblem = z.object({ field: z.string(), message: z.string() }).meta({ id: 'SpecProblem' });
+export type SpecProblem = z.infer<typeof specProblem>;
+
+/** Checks a RunSpec; the problems name every field at fault, not only the first. */
+export function parseRunSpec(input: unknown): { ok: true; spec: RunSpec } | { ok: false; problems: SpecProblem[] } {
+  const result = runSpec.safeParse(input);
+  if (result.success) return { ok: true, spec: result.data };
+  return { ok: false, problems: result.error.issues.map(toProblem) };
+}
+
+function toProblem(issue: z.core.$ZodIssue): SpecProblem {
+  const field = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const first = issue.keys[0] ?? '';
+    return {
+      field: field ? `${field}.${first}` : first,
+      message:
+        issue.keys.length === 1
+          ? 'is not a field of a RunSpec'
+          : `these are not fields of a RunSpec: ${issue.keys.join(', ')}`,
+    };
+  }
+  return { field: field || '(whole)', message: issue.message };
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { defineEvent } from './event.js';
+import { failureDetail } from './failure.js';
+import { runId, runSpec, specProblem } from './run-spec.js';
+
+/** The one event that people and programs publish by hand: its data is a RunSpec and nothing else. */
+export const TrainRequested = defineEvent({
+  name: 'TrainRequested',
+  subject: 'anneal.train.requested',
+  producer: 'gateway',
+  consumers: ['gateway', 'dataset', 'evaluator'],
+  summary: 'Somebody asks for a model.',
+  data: runSpec,
+  frontDoor: true,
+});
+
+export const RunRejected = defineEvent({
+  name: 'RunRejected',
+  subject: 'anneal.run.rejected',
+  producer: 'gateway',
+  consumers: [],
+  summary: 'The request cannot become a run.',
+  data: z.object({ runId: z.string(), problems: z.array(specProblem).min(1) }),
+});
+
+const byWhom = { runId, by: z.string(), reason: z.string().optional() };
+
+export const CancelRequested = defineEvent({
+  name: 'CancelRequested',
+  subject: 'anneal.run.cancel-requested',
+  producer: 'gateway',
+  consumers: [],
+  summary: 'Somebody wants the run to end without a model.',
+  data: z.object(byWhom),
+});
+
+export const PauseRequested = defineEvent({
+  name: 'PauseRequested',
+  subject: 'anneal.run.pause-requested',
+  producer: 'gateway',
+  consumers: [],
+  summary: 'Somebody wants the training to write a checkpoint and wait.',
+  data: z.object(byWhom),
+});
+
+export const ResumeRequested = defineEvent({
+  name: 'ResumeRequested',
+  subject: 'anneal.run.resume-requested',
+  producer: 'gateway',
+  consumers: [],
+  summary: 'Somebody wants a paused run to go on.',
+  data: z.object(byWhom),
+});
+
+const closing = { runId, name: z.string(), seconds: z.number().describe('From the request to this word.') };
+const everyStage = ['dataset', 'trainer', 'merger', 'evaluator', 'publisher'] as const;
+
+export const RunSucceeded = defineEvent({
+  name: 'RunSucceeded',
+  subject: 'anneal.run.succeeded',
+  producer: 'gateway',
+  consumers: [],
+  summary: 'The run did all that was asked of it.',
+  data: z.object({ ...closing, verdict: z.string(), publishedTo: z.string().optional() }),
+});
+
+export const RunFailed = defineEvent({
+  name: 'RunFailed',
+  subject: 'anneal.run.failed',
+  producer: 'gateway',
+  consumers: everyStage,
+  summary: 'A stage failed for good; what still works for this run stops.',
+  data: z.object({ ...closing, stage: z.string(), failure: failureDetail }),
+});
+
+export const RunCancelled = defineEvent({
+  name: 'RunCancelled',
+  subject: 'anneal.run.cancelled',
+  producer: 'gateway',
+  consumers: everyStage,
+  summary: 'The run was cancelled; what still works for this run stops.',
+  data: z.object({ ...closing, by: z.string() }),
+});

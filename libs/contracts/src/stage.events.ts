@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { artifactRef, sha256 } from './artifact.js';
+import { defineEvent, stageName } from './event.js';
+import { failureDetail } from './failure.js';
+import { carriedRunSpec, runId } from './run-spec.js';
+
+/**
+ * Every event of a stage carries the RunSpec and what the stages before it found out, so that no stage has to ask
+ * another one or to read its tables.
+ */
+const run = { runId, spec: carriedRunSpec };
+
+export const preparedDataset = z
+  .object({
+    artifact: artifactRef.describe('train.jsonl, and held-out.jsonl when rows are held out.'),
+    source: z.string(),
+    sourceDigest: sha256.describe('Of the source file as it was read.'),
+    rows: z.object({ read: z.int(), train: z.int().min(1), heldOut: z.int(), duplicates: z.int(), dropped: z.int() }),
+    characters: z.object({ total: z.int(), longest: z.int() }).describe('Of the training rows.'),
+  })
+  .meta({ id: 'PreparedDataset' });
+export type PreparedDataset = z.infer<typeof preparedDataset>;
+
+/** What the trainer will really do; every value is settled before training starts. */
+export const trainingPlan = z
+  .object({
+    method: z.enum(['lora', 'qlora', 'full']),
+    strategy: z.enum(['single', 'ddp', 'fsdp', 'deepspeed']),
+    device: z.enum(['cpu', 'gpu']),
+    processes: z.int().min(1),
+    steps: z.int().min(1).describe('Optimizer steps.'),
+    epochs: z.number(),
+    microBatch: z.int().min(1),
+    gradientAccumulation: z.int().min(1),
+    effectiveBatch: z.int().min(1),
+    sequenceLength: z.int().min(1),
+    learningRate: z.number(),
+    scheduler: z.string(),
+    warmupSteps: z.int(),
+    checkpointEvery: z.int().min(1),
+    precision: z.enum(['float32', 'bfloat16']),
+    lora: z.object({ rank: z.int(), alpha: z.int(), dropout: z.number() }).optional(),
+    seed: z.int(),
+  })
+  .meta({ id: 'TrainingPlan' });
+export type TrainingPlan = z.infer<typeof trainingPlan>;
+
+export const baseModel = z
+  .object({
+    reference: z.string(),
+    revision: z.string().describe('Commit of a Hub model, digest of the weights of a local one.'),
+    parameters: z.int().min(1),
+  })
+  .meta({ id: 'BaseModel' });
+export type BaseModel = z.infer<typeof baseModel>;
+
+export const trainedModel = z
+  .object({
+    artifact: artifactRef.describe('Adapter, or complete weights of a full fine-tune, with tokenizer.'),
+    base: baseModel,
+    plan: trainingPlan,
+    planArtifact: artifactRef.describe('The rendered Axolotl configuration.'),
+    steps: z.int(),
+    resumed: z.int().describe('How often the training went on from a checkpoint.'),
+    loss: z.object({ first: z.number(), last: z.number() }),
+    seconds: z.number(),
+    engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
+  })
+  .meta({ id: 'TrainedModel' });
+export type TrainedModel = z.infer<typeof trainedModel>;
+
+export const mergedModel = z
+  .object({
+    artifact: artifactRef,
+    parity: z.object({
+      targets: z.int().describe('Tensors changed by the adapter; 0 for a full fine-tune.'),
+      untouched: z.int(),
+      largestWeightDifference: z.number().describe('Merged against base + (alpha/r) B A.'),
+      largestLogitDifference: z.number().describe('Adapter against merged, on rows of the training set.'),
+      sameNextToken: z.boolean(),
+    }),
+    seconds: z.number(),
+  })
+  .meta({ id: 'MergedModel' });
+export type MergedModel = z.infer<typeof mergedModel>;
+
+const side = z.object({ correct: z.int(), wrong: z.int(), unparsed: z.int(), accuracy: z.number() });
+export const benchmarkResult = z
+  .object({
+    benchmark: z.string(),
+    items: z.int().min(1),
+    base: side,
+    tuned: side,
+    difference: z.number().describe('Accuracy of tuned minus base.'),
+    gained: z.int().describe('Items that only the tuned model got right.'),
+    lost: z.int().describe('Items that only the base model got right.'),
+    pValue: z.number().describe('Exact McNemar test, two-sided.'),
+  })
+  .meta({ id: 'BenchmarkResult' });
+export type BenchmarkResult = z.infer<typeof benchmarkResult>;
+
+export const verdict = z.enum(['improved', 'regressed', 'inconclusive']);
+export type Verdict = z.infer<typeof verdict>;
+
+export const evaluatedModel = z
+  .object({ report: artifactRef, results: z.array(benchmarkResult).min(1), verdict, reason: z.string() })
+  .meta({ id: 'EvaluatedModel' });
+export type EvaluatedModel = z.infer<typeof evaluatedModel>;
+
+export const DatasetPrepared = defineEvent({
+  name: 'DatasetPrepared',
+  subject: 'anneal.dataset.prepared',
+  producer: 'dataset',
+  consumers: ['gateway', 'trainer', 'evaluator'],
+  summary: 'The data is checked, split and stored.',
+  data: z.object({ ...run, dataset: preparedDataset }),
+});
+
+export const TrainingStarted = defineEvent({
+  name: 'TrainingStarted',
+  subject: 'anneal.training.started',
+  producer: 'trainer',
+  consumers: ['gateway'],
+  summary: 'Axolotl runs; the plan is final.',
+  data: z.object({ ...run, plan: trainingPlan, base: baseModel, planArtifact: artifactRef }),
+});
+
+export const TrainingPaused = defineEvent({
+  name: 'TrainingPaused',
+  subject: 'anneal.training.paused',
+  producer: 'trainer',
+  consumers: ['gateway'],
+  summary: 'The training wrote a checkpoint and waits.',
+  data: z.object({ ...run, step: z.int(), checkpoint: artifactRef.optional() }),
+});
+
+export const TrainingCompleted = defineEvent({
+  name: 'TrainingCompleted',
+  subject: 'anneal.training.completed',
+  producer: 'trainer',
+  consumers: ['gateway', 'merger'],
+  summary: 'All steps are done; adapter or weights are stored.',
+  data: z.object({ ...run, dataset: preparedDataset, training: trainedModel }),
+});
+
+export const ModelMerged = defineEvent({
+  name: 'ModelMerged',
+  subject: 'anneal.model.merged',
+  producer: 'merger',
+  consumers: ['gateway', 'evaluator'],
+  summary: 'Adapter and base are one model, and they agree.',
+  data: z.object({ ...run, dataset: preparedDataset, training: trainedModel, merge: mergedModel }),
+});
+
+export const EvaluationCompleted = defineEvent({
+  name: 'EvaluationCompleted',
+  subject: 'anneal.evaluation.completed',
+  producer: 'evaluator',
+  consumers: ['gateway', 'publisher'],
+  summary: 'Base and tuned answered the same items; the verdict stands.',
+  data: z.object({
+    ...run,
+    dataset: preparedDataset,
+    training: trainedModel,
+    merge: mergedModel,
+    evaluation: evaluatedModel,
+  }),
+});
+
+export const ModelPublished = defineEvent({
+  name: 'ModelPublished',
+  subject: 'anneal.model.published',
+  producer: 'publisher',
+  consumers: ['gateway'],
+  summary: 'The model that was evaluated is where it was asked to be.',
+  data: z.object({ ...run, to: z.string(), revision: z.string(), artifact: artifactRef, verdict }),
+});
+
+export const ModelWithheld = defineEvent({
+  name: 'ModelWithheld',
+  subject: 'anneal.model.withheld',
+  producer: 'publisher',
+  consumers: ['gateway'],
+  summary: 'A rule of the gate held the model back.',
+  data: z.object({ ...run, rule: z.string(), artifact: artifactRef, verdict }),
+});
+
+export const StageFailed = defineEvent({
+  name: 'StageFailed',
+  subject: 'anneal.stage.failed',
+  producer: 'any stage',
+  consumers: ['gateway'],
+  summary: 'A stage gave up on this run.',
+  data: z.object({ runId, stage: stageName, attempts: z.int().min(1), failure: failureDetail }),
+});

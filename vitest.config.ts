@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+const sources = ['@anneal/source'];
+const shared = { resolve: { conditions: sources }, ssr: { resolve: { conditions: sources } } };
+const everywhere = (ending: string): string[] => [`{apps,libs,infra}/**/*.${ending}.ts`, `test/**/*.${ending}.ts`];
+const never = ['**/node_modules/**', '**/dist/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { ...shared, test: { name: 'unit', include: everywhere('spec'), exclude: never, pool: 'threads' } },
+      {
+        ...shared,
+        // Real NATS, PostgreSQL and S3 servers: two cores do not carry several sets of them at once.
+        test: { name: 'integration', include: everywhere('int-spec'), exclude: never, pool: 'forks', fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+      {
+        ...shared,
+        test: { name: 'e2e', include: everywhere('e2e-spec'), exclude: never, pool: 'forks', fileParallelism: false, testTimeout: 600_000, hookTimeout: 300_000 },
+      },
+    ],
+  },
+});
