@@ -1,0 +1,28 @@
+import type { RunView } from '@anneal/contracts';
+import type { Command } from 'commander';
+import { findGateway } from '../gateway/endpoints.js';
+import { GatewayClient } from '../gateway/gateway.client.js';
+import { outcomeLines, stageLine } from '../terminal/run-lines.js';
+import { scoreTable } from '../terminal/scores.js';
+import { clientCommand, printJson, type ClientOptions } from './options.js';
+
+export function showCommand(): Command {
+  return clientCommand('show', 'show one run: its stages, scores and outcome')
+    .argument('<run>', 'id of the run')
+    .action(async (id: string, options: ClientOptions) => {
+      const run = await new GatewayClient(await findGateway(options.data)).get(id);
+      if (options.json) return printJson(run);
+      console.log(describeRun(run).join('\n'));
+    });
+}
+
+function describeRun(run: RunView): string[] {
+  return [
+    `${run.id}  ${run.name}`,
+    ...run.stages.map(stageLine),
+    ...(run.results ? ['', scoreTable(run.results)] : []),
+    ...(run.verdictReason ? ['', run.verdictReason] : []),
+    '',
+    ...outcomeLines(run),
+  ];
+}

@@ -1,0 +1,49 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { install } from '../embedded/installation.js';
+import { startSystem } from '../embedded/system.js';
+import { untilStopped } from '../embedded/until-stopped.js';
+import { dataFolder } from '../gateway/endpoints.js';
+
+interface UpOptions {
+  data?: string;
+  httpPort?: number;
+  natsPort?: number;
+  postgresPort?: number;
+  s3Port?: number;
+}
+
+export function upCommand(): Command {
+  return new Command('up')
+    .description('run the whole system in the foreground: broker, database, object store and the six services')
+    .option('--data <dir>', 'data folder (default: ANNEAL_DATA, else .anneal)')
+    .option('--http-port <port>', 'port of the gateway (default: a free one)', port)
+    .option('--nats-port <port>', 'port of the broker (default: a free one)', port)
+    .option('--postgres-port <port>', 'port of the database (default: a free one)', port)
+    .option('--s3-port <port>', 'port of the object store (default: a free one)', port)
+    .addHelpText('after', '\nWhen it is ready it prints one line that starts with "ready", and writes DIR/endpoints.json. Ctrl-C stops it.')
+    .action(async (options: UpOptions) => {
+      const dataDir = dataFolder(options.data);
+      const say = (line: string): void => void process.stderr.write(`${line}\n`);
+      const { stopped } = untilStopped(() => say('Stopped at once.'));
+      const installation = await install(say);
+      const { httpPort: http, natsPort: nats, postgresPort: postgres, s3Port: s3 } = options;
+      const system = await startSystem({
+        dataDir,
+        installation,
+        ports: { ...(http ? { http } : {}), ...(nats ? { nats } : {}), ...(postgres ? { postgres } : {}), ...(s3 ? { s3 } : {}) },
+        say,
+      });
+      console.log(`ready ${system.endpoints.http} (data in ${dataDir}; Ctrl-C stops)`);
+      await stopped;
+      say('Stopping: a running training writes a checkpoint first ...');
+      await system.stop();
+      say('Stopped. The same command goes on with what was there.');
+      process.exit(0);
+    });
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError('It must be a port, 1 to 65535.');
+  return value;
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import type { ServiceName } from '@anneal/contracts';
+import type { EmbeddedServers } from '@anneal/embedded';
+import type { Environment } from '@anneal/service';
+import type { InstalledEngine } from '@anneal/engine/install';
+
+export interface HostSettings {
+  readonly dataDir: string;
+  readonly servers: EmbeddedServers;
+  readonly engine: InstalledEngine;
+  readonly apiKey: string;
+  readonly httpPort: number;
+}
+
+const inherited = ['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'] as const;
+
+/** The environment of one service on this host: the same variables that a container would get. */
+export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {
+  const { dataDir, servers, engine, apiKey, httpPort } = settings;
+  return {
+    ...Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
+    NATS_URL: servers.nats.urlFor(service),
+    POSTGRES_URL: servers.postgres.urlFor(service, servers.secret(`postgres-${service}`)),
+    S3_ENDPOINT: servers.s3.endpoint,
+    S3_ACCESS_KEY: servers.s3.accessKey,
+    S3_SECRET_KEY: servers.s3.secretKey,
+    S3_BUCKET: servers.s3.bucket,
+    S3_REGION: servers.s3.region,
+    WORK_DIR: join(dataDir, 'work'),
+    // The user's own machine, account and files: nothing here may be read that the user could not read anyway.
+    FILE_ROOTS: '/',
+    ENGINE_PYTHON: engine.python,
+    ...(service === 'gateway' ? { API_KEY: apiKey, HTTP_PORT: String(httpPort) } : {}),
+    // In the foreground nobody is left to adopt a training: it writes a checkpoint and stops.
+    ...(service === 'trainer' ? { ON_STOP: 'checkpoint' } : {}),
+  };
+}

@@ -1,0 +1,100 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { serviceNames } from '@anneal/contracts';
+import { datasetService } from '@anneal/dataset';
+import { startServers, type EmbeddedServers } from '@anneal/embedded';
+import { evaluatorService } from '@anneal/evaluator';
+import { gatewayService } from '@anneal/gateway';
+import { prepareRoles } from '@anneal/jobs';
+import { mergerService } from '@anneal/merger';
+import { connectNats, migrateTopology, permissionsOf } from '@anneal/messaging';
+import { publisherService } from '@anneal/publisher';
+import { createLogger, startService, type BaseConfig, type RunningService, type ServiceDefinition } from '@anneal/service';
+import { trainerService } from '@anneal/trainer';
+import { pino } from 'pino';
+import { removeEndpoints, writeEndpoints, type Endpoints } from '../gateway/endpoints.js';
+import { serviceEnvironment, type HostSettings } from './environments.js';
+import type { Installation } from './installation.js';
+
+export interface RunningSystem {
+  readonly endpoints: Endpoints;
+  /** Services first, then the servers. What was made stays in the data folder. */
+  stop(): Promise<void>;
+}
+
+export interface SystemOptions {
+  readonly dataDir: string;
+  readonly installation: Installation;
+  readonly ports: { http?: number; nats?: number; postgres?: number; s3?: number };
+  readonly say: (line: string) => void;
+}
+
+/** Brings up broker, database, object store and all six services, each as it would run alone, in this process. */
+export async function startSystem({ dataDir, installation, ports, say }: SystemOptions): Promise<RunningSystem> {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const servers = await startServers({
+    dataDir,
+    binaries: installation.servers,
+    ports: { ...(ports.nats ? { nats: ports.nats } : {}), ...(ports.postgres ? { postgres: ports.postgres } : {}), ...(ports.s3 ? { s3: ports.s3 } : {}) },
+    natsUsers: serviceNames.map((name) => ({ name, permissions: permissionsOf(name) })),
+    log: say,
+  });
+  const running: RunningService[] = [];
+  const stop = async (): Promise<void> => {
+    await removeEndpoints(dataDir);
+    await Promise.all(running.map((service) => service.stop()));
+    await servers.stop();
+  };
+  try {
+    await migrate(servers);
+    const apiKey = servers.secret('api-key');
+    const settings: HostSettings = { dataDir, servers, engine: installation.engine, apiKey, httpPort: ports.http ?? 0 };
+    running.push(...(await startServices(settings)));
+    const http = running.find(({ name }) => name === 'gateway')?.url ?? '';
+    const endpoints: Endpoints = { http, nats: servers.nats.url, s3: servers.s3.url, postgres: servers.postgres.url, apiKey };
+    writeEndpoints(dataDir, endpoints);
+    return { endpoints, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The one migration step: roles and schemas, streams and consumers. Each service migrates its own tables. */
+async function migrate(servers: EmbeddedServers): Promise<void> {
+  await prepareRoles(
+    servers.postgres.url,
+    serviceNames.map((name) => ({ name, password: servers.secret(`postgres-${name}`) })),
+  );
+  const connection = await connectNats({ url: servers.nats.url, name: 'anneal-migrate' });
+  try {
+    await migrateTopology(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function startServices(settings: HostSettings): Promise<RunningService[]> {
+  // One file for all six: the terminal belongs to the person in front of it.
+  const destination = pino.destination({ dest: join(settings.dataDir, 'log', 'services.log'), mkdir: true, sync: false });
+  const start = <Config extends BaseConfig>(definition: ServiceDefinition<Config>): Promise<RunningService> => {
+    const environment = serviceEnvironment(definition.name, settings);
+    const logger = createLogger(definition.name, environment.LOG_LEVEL ?? 'info', destination);
+    return startService(definition, environment, { logger });
+  };
+  const started = await Promise.allSettled([
+    start(gatewayService),
+    start(datasetService),
+    start(trainerService),
+    start(mergerService),
+    start(evaluatorService),
+    start(publisherService),
+  ]);
+  const running = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const broken = started.find((result) => result.status === 'rejected');
+  if (broken) {
+    await Promise.all(running.map((service) => service.stop()));
+    throw broken.reason;
+  }
+  return running;
+}

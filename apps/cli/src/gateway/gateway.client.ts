@@ -1,0 +1,87 @@
+import {
+  apiError,
+  evaluationReport,
+  Failure,
+  progress,
+  runList,
+  runView,
+  type EvaluationReport,
+  type Progress,
+  type RunView,
+} from '@anneal/contracts';
+import { z } from 'zod';
+import { readServerSentEvents } from './server-sent-events.js';
+
+const oneRun = z.object({ run: runView });
+
+/** The native API of the gateway, as the command line needs it. */
+export class GatewayClient {
+  constructor(private readonly endpoint: { http: string; apiKey: string }) {}
+
+  async submit(spec: unknown): Promise<RunView> {
+    const response = await this.call('/api/runs', { method: 'POST', body: JSON.stringify(spec), headers: { 'content-type': 'application/json' } });
+    return oneRun.parse(await response.json()).run;
+  }
+
+  async list(limit: number): Promise<RunView[]> {
+    const response = await this.call(`/api/runs?limit=${limit}`);
+    return runList.parse(await response.json()).runs;
+  }
+
+  async get(id: string): Promise<RunView> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}`);
+    return oneRun.parse(await response.json()).run;
+  }
+
+  async report(id: string): Promise<EvaluationReport> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/report`);
+    return evaluationReport.parse(await response.json());
+  }
+
+  /** Follows a run until it is final; returns its last view. A broken connection is taken up again. */
+  async watch(id: string, show: { run(view: RunView): void; progress(progress: Progress): void }, signal?: AbortSignal): Promise<RunView> {
+    let last: RunView | undefined;
+    for (let tries = 0; ; tries += 1) {
+      signal?.throwIfAborted();
+      try {
+        const response = await this.call(`/api/runs/${encodeURIComponent(id)}/watch`, { headers: { accept: 'text/event-stream' }, signal: signal ?? null });
+        for await (const { event, data } of readServerSentEvents(response)) {
+          tries = 0;
+          if (event === 'progress') show.progress(progress.parse(JSON.parse(data)));
+          if (event !== 'run') continue;
+          last = runView.parse(JSON.parse(data));
+          show.run(last);
+        }
+      } catch (error) {
+        if (signal?.aborted || error instanceof z.ZodError || tries >= 5) throw error;
+        if (error instanceof Failure && !error.retryable) throw error;
+      }
+      if (last && last.state !== 'running') return last;
+      await new Promise((resolve) => setTimeout(resolve, 500 * (tries + 1)));
+    }
+  }
+
+  private async call(path: string, init: RequestInit = {}): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(new URL(path, this.endpoint.http), {
+        ...init,
+        headers: { ...init.headers, authorization: `Bearer ${this.endpoint.apiKey}` },
+      });
+    } catch (cause) {
+      throw new Failure('NOT_RUNNING', `Nothing answers at ${this.endpoint.http}.`, {
+        remedy: 'Start the system with "npm run up", or name the right folder with --data.',
+        retryable: true,
+        cause,
+      });
+    }
+    if (response.ok) return response;
+    const answer = apiError.safeParse(await response.json().catch(() => undefined));
+    if (!answer.success) {
+      throw new Failure('INTERNAL', `${this.endpoint.http} answered ${response.status} to ${path}.`, { remedy: 'Check that this is an Anneal gateway.' });
+    }
+    const { problems, ...detail } = answer.data.error;
+    const fields = (problems ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('');
+    throw Failure.fromDetail({ ...detail, message: detail.message + fields + (fields ? '\n' : '') });
+  }
+}

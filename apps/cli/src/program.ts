@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { askCommand } from './commands/ask.command.js';
+import { demoCommand } from './commands/demo.command.js';
+import { downCommand } from './commands/down.command.js';
+import { runsCommand } from './commands/runs.command.js';
+import { showCommand } from './commands/show.command.js';
+import { trainCommand } from './commands/train.command.js';
+import { upCommand } from './commands/up.command.js';
+
+/** All commands. Exit status: 0 done, 1 it did not work, 2 the call was wrong. */
+export function buildProgram(): Command {
+  const program = new Command('anneal')
+    .description('Turns a fine-tuning request into a published, evaluated language model on your own machine.')
+    .showHelpAfterError('(see --help)')
+    .exitOverride((error) => {
+      process.exit(error.exitCode === 0 ? 0 : 2);
+    });
+  for (const command of [upCommand(), downCommand(), trainCommand(), runsCommand(), showCommand(), askCommand(), demoCommand()]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}

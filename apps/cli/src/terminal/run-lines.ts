@@ -1,0 +1,70 @@
+import type { Progress, RunView, StageView } from '@anneal/contracts';
+import { paint } from './colours.js';
+import { duration } from './durations.js';
+
+const barWidth = 24;
+
+/** One line of progress: phase, bar, figures, time left. */
+export function progressText(progress: Progress): string {
+  const parts = [progress.phase];
+  if (progress.done !== undefined && progress.total) {
+    const share = Math.min(1, progress.done / progress.total);
+    const filled = Math.round(share * barWidth);
+    parts.push(`${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${progress.done}/${progress.total} ${progress.unit ?? ''}`.trimEnd());
+  } else if (progress.done !== undefined) {
+    parts.push(`${progress.done} ${progress.unit ?? ''}`.trimEnd());
+  }
+  if (progress.loss !== undefined) parts.push(`loss ${progress.loss.toFixed(3)}`);
+  if (progress.tokensPerSecond !== undefined) parts.push(`${Math.round(progress.tokensPerSecond)} tokens/s`);
+  if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
+  return parts.join('  ');
+}
+
+const marks = { waiting: '·', running: '▸', succeeded: '✓', failed: '✗', cancelled: '–' } as const;
+const colours = { waiting: 'dim', running: 'cyan', succeeded: 'green', failed: 'red', cancelled: 'yellow' } as const;
+
+export function stageLine(stage: StageView): string {
+  const name = stage.stage.padEnd(10);
+  const mark = paint(colours[stage.state], marks[stage.state]);
+  return `${mark} ${name} ${stageText(stage)}`.trimEnd();
+}
+
+function stageText(stage: StageView): string {
+  switch (stage.state) {
+    case 'waiting':
+      return '';
+    case 'running':
+      return stage.progress ? progressText(stage.progress) : 'running';
+    case 'succeeded':
+      return stage.startedAt && stage.finishedAt ? `done in ${duration((Date.parse(stage.finishedAt) - Date.parse(stage.startedAt)) / 1000)}` : 'done';
+    case 'failed':
+      return stage.failure ? `${stage.failure.code}: ${stage.failure.message}` : 'failed';
+    case 'cancelled':
+      return 'cancelled';
+  }
+}
+
+/** The last words on a run, for a person. */
+export function outcomeLines(run: RunView): string[] {
+  switch (run.state) {
+    case 'running':
+      return [`Run ${run.id} is running.`];
+    case 'succeeded':
+      return [
+        `Run ${run.id} succeeded: ${run.verdict ?? 'no verdict'}.`,
+        run.publishedTo ? `Published as ${run.publishedTo}.` : `Not published: ${run.withheldBy ?? 'held back'}.`,
+      ];
+    case 'failed':
+      return [
+        paint('red', `Run ${run.id} failed: ${run.failure?.message ?? 'for an unknown reason'}`),
+        ...(run.failure ? [run.failure.remedy] : []),
+      ];
+    case 'cancelled':
+      return [`Run ${run.id} was cancelled.`];
+    case 'rejected':
+      return [
+        paint('red', `Request ${run.id} was rejected.`),
+        ...(run.problems ?? []).map(({ field, message }) => `  ${field}: ${message}`),
+      ];
+  }
+}

@@ -1,0 +1,41 @@
+import { readTrainRequest, RunCancelled, RunFailed, TrainRequested, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import { Inbox, JobQueue } from '@anneal/jobs';
+import { OnEvent } from '@anneal/messaging';
+import { Controller } from '@nestjs/common';
+import type { PrepareInput } from './prepare.work.js';
+
+@Controller()
+export class DatasetConsumer {
+  constructor(
+    private readonly inbox: Inbox,
+    private readonly jobs: JobQueue,
+  ) {}
+
+  @OnEvent(TrainRequested)
+  async requested(event: ReceivedEvent): Promise<void> {
+    const request = readTrainRequest(event.data, event.id);
+    // The gateway is the one that answers a request that cannot be read.
+    if (!request.ok) return;
+    const { runId, spec } = request;
+    const input: PrepareInput = { spec };
+    await this.inbox.take(event, async (tx) => {
+      await this.jobs.add(tx, { runId, kind: 'prepare', input, causationId: event.id });
+    });
+  }
+
+  @OnEvent(RunFailed)
+  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
+    await this.drop(event);
+  }
+
+  @OnEvent(RunCancelled)
+  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
+    await this.drop(event);
+  }
+
+  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
+    await this.inbox.take(event, async (tx) => {
+      await this.jobs.cancelRun(tx, event.data.runId);
+    });
+  }
+}

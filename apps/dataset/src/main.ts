@@ -1,0 +1,4 @@
+import { runService } from '@anneal/service';
+import { datasetService } from './service.js';
+
+await runService(datasetService);

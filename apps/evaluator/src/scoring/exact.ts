@@ -1,0 +1,6 @@
+import type { Outcome } from './score.js';
+
+/** Right when the answer is the expected text, character for character. */
+export function scoreExact(answer: string, expected: string): Outcome {
+  return answer === expected ? 'correct' : 'wrong';
+}

@@ -1,0 +1,10 @@
+import type { Outcome } from './score.js';
+
+/** Right when both texts are the same but for case and white space: it is cut at both ends, and a run of it is one space. */
+export function scoreNormalised(answer: string, expected: string): Outcome {
+  return normalise(answer) === normalise(expected) ? 'correct' : 'wrong';
+}
+
+function normalise(text: string): string {
+  return text.trim().replace(/\s+/g, ' ').toLowerCase();
+}

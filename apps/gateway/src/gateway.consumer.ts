@@ -1,0 +1,83 @@
+import {
+  DatasetPrepared,
+  EvaluationCompleted,
+  ModelMerged,
+  ModelPublished,
+  ModelWithheld,
+  StageFailed,
+  TrainingCompleted,
+  TrainingPaused,
+  TrainingStarted,
+  TrainRequested,
+  type EventData,
+  type ReceivedEvent,
+} from '@anneal/contracts';
+import { OnEvent } from '@anneal/messaging';
+import { Controller } from '@nestjs/common';
+import { RunLedger } from './runs/run.ledger.js';
+import {
+  datasetPrepared,
+  evaluationCompleted,
+  modelMerged,
+  modelPublished,
+  modelWithheld,
+  stageFailed,
+  trainingCompleted,
+  trainingPaused,
+  trainingStarted,
+} from './runs/run-state.js';
+
+@Controller()
+export class GatewayConsumer {
+  constructor(private readonly ledger: RunLedger) {}
+
+  @OnEvent(TrainRequested)
+  async requested(event: ReceivedEvent): Promise<void> {
+    await this.ledger.takeRequest(event);
+  }
+
+  @OnEvent(DatasetPrepared)
+  async prepared(event: ReceivedEvent<EventData<typeof DatasetPrepared>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => datasetPrepared(run, at));
+  }
+
+  @OnEvent(TrainingStarted)
+  async started(event: ReceivedEvent<EventData<typeof TrainingStarted>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => trainingStarted(run, at, event.data));
+  }
+
+  @OnEvent(TrainingPaused)
+  async paused(event: ReceivedEvent<EventData<typeof TrainingPaused>>): Promise<void> {
+    await this.ledger.takeStep(event, (run) => trainingPaused(run));
+  }
+
+  @OnEvent(TrainingCompleted)
+  async trained(event: ReceivedEvent<EventData<typeof TrainingCompleted>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => trainingCompleted(run, at, event.data.training));
+  }
+
+  @OnEvent(ModelMerged)
+  async merged(event: ReceivedEvent<EventData<typeof ModelMerged>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => modelMerged(run, at));
+  }
+
+  @OnEvent(EvaluationCompleted)
+  async evaluated(event: ReceivedEvent<EventData<typeof EvaluationCompleted>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => evaluationCompleted(run, at, event.data.evaluation));
+  }
+
+  @OnEvent(ModelPublished)
+  async published(event: ReceivedEvent<EventData<typeof ModelPublished>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => modelPublished(run, at, event.data));
+  }
+
+  @OnEvent(ModelWithheld)
+  async withheld(event: ReceivedEvent<EventData<typeof ModelWithheld>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => modelWithheld(run, at, event.data));
+  }
+
+  @OnEvent(StageFailed)
+  async failed(event: ReceivedEvent<EventData<typeof StageFailed>>): Promise<void> {
+    await this.ledger.takeStep(event, (run, at) => stageFailed(run, at, event.data));
+  }
+}

@@ -1,0 +1,140 @@
+import {
+  isFinal,
+  type AcceptedRunSpec,
+  type EvaluatedModel,
+  type FailureDetail,
+  type Progress,
+  type StageName,
+  type StageView,
+  type TrainingPlan,
+  type Verdict,
+} from '@anneal/contracts';
+import type { RunRecord } from './run.record.js';
+
+/** What the gateway says when a run ends. */
+export type ClosingWord =
+  | { word: 'succeeded'; verdict: Verdict; publishedTo?: string }
+  | { word: 'failed'; stage: StageName; failure: FailureDetail }
+  | { word: 'cancelled'; by: string };
+
+/** A run after an event. The closing word is there exactly when this event ended the run; an unchanged run is the same object. */
+export interface Step {
+  readonly run: RunRecord;
+  readonly closing?: ClosingWord;
+}
+
+/** Gives a run that was first heard of without a RunSpec its RunSpec and name. */
+export function described(run: RunRecord, spec: AcceptedRunSpec): RunRecord {
+  if (run.spec !== undefined || run.state === 'rejected') return run;
+  return { ...run, spec, name: spec.name };
+}
+
+export function datasetPrepared(run: RunRecord, at: string): Step {
+  return { run: finishStage(run, 'dataset', at) };
+}
+
+export function trainingStarted(run: RunRecord, at: string, { plan }: { plan: TrainingPlan }): Step {
+  if (!learns(run) || run.plan !== undefined) return { run: startStage(run, 'trainer', at) };
+  return { run: { ...startStage(run, 'trainer', at), plan } };
+}
+
+export function trainingPaused(run: RunRecord): Step {
+  return { run: changeStage(run, 'trainer', (stage) => ({ ...stage, state: 'waiting' })) };
+}
+
+export function trainingCompleted(run: RunRecord, at: string, { plan }: { plan: TrainingPlan }): Step {
+  if (!learns(run)) return { run };
+  return { run: { ...finishStage(run, 'trainer', at), plan } };
+}
+
+export function modelMerged(run: RunRecord, at: string): Step {
+  return { run: finishStage(run, 'merger', at) };
+}
+
+export function evaluationCompleted(run: RunRecord, at: string, evaluation: EvaluatedModel): Step {
+  if (!learns(run)) return { run };
+  const { results, verdict, reason, report } = evaluation;
+  return { run: { ...finishStage(run, 'evaluator', at), results, verdict, verdictReason: reason, report } };
+}
+
+export function modelPublished(run: RunRecord, at: string, { to, verdict }: { to: string; verdict: Verdict }): Step {
+  if (isFinal(run.state)) return { run };
+  return {
+    run: { ...succeeded(run, at), verdict, publishedTo: to },
+    closing: { word: 'succeeded', verdict, publishedTo: to },
+  };
+}
+
+export function modelWithheld(run: RunRecord, at: string, { rule, verdict }: { rule: string; verdict: Verdict }): Step {
+  if (isFinal(run.state)) return { run };
+  return { run: { ...succeeded(run, at), verdict, withheldBy: rule }, closing: { word: 'succeeded', verdict } };
+}
+
+export function stageFailed(
+  run: RunRecord,
+  at: string,
+  { stage, failure }: { stage: StageName; failure: FailureDetail },
+): Step {
+  if (isFinal(run.state)) return { run };
+  const failed = changeStage(run, stage, (before) => ({ ...before, state: 'failed', finishedAt: at, failure }));
+  return {
+    run: { ...endStages(failed, 'cancelled', at), state: 'failed', finishedAt: at, failure },
+    closing: { word: 'failed', stage, failure },
+  };
+}
+
+export function cancelled(run: RunRecord, at: string, by: string): Step {
+  if (isFinal(run.state)) return { run };
+  return {
+    run: { ...endStages(run, 'cancelled', at), state: 'cancelled', finishedAt: at },
+    closing: { word: 'cancelled', by },
+  };
+}
+
+/** The first word of a stage marks it running; older words than the last one, and words after the end, count for nothing. */
+export function progressed(run: RunRecord, progress: Progress): Step {
+  const stage = run.stages.find(({ stage: name }) => name === progress.stage);
+  if (stage?.progress !== undefined && Date.parse(stage.progress.at) >= Date.parse(progress.at)) return { run };
+  return { run: changeStage(startStage(run, progress.stage, progress.at), progress.stage, (s) => ({ ...s, progress })) };
+}
+
+/** Facts of events that arrive late still complete the picture of a run that ended well; no other end is touched. */
+function learns(run: RunRecord): boolean {
+  return run.state === 'running' || run.state === 'succeeded';
+}
+
+function startStage(run: RunRecord, name: StageName, at: string): RunRecord {
+  return changeStage(run, name, (stage) =>
+    stage.state === 'running' ? stage : { ...stage, state: 'running', startedAt: stage.startedAt ?? at },
+  );
+}
+
+function finishStage(run: RunRecord, name: StageName, at: string): RunRecord {
+  return changeStage(run, name, (stage) => ({ ...stage, state: 'succeeded', finishedAt: at }));
+}
+
+function succeeded(run: RunRecord, at: string): RunRecord {
+  return { ...endStages(run, 'succeeded', at), state: 'succeeded', finishedAt: at };
+}
+
+function endStages(run: RunRecord, state: 'succeeded' | 'cancelled', at: string): RunRecord {
+  const stages = run.stages.map((stage) => (stageEnded(stage) ? stage : { ...stage, state, finishedAt: at }));
+  return { ...run, stages };
+}
+
+/** Changes one stage of a run that still goes on, unless that stage has ended. */
+function changeStage(run: RunRecord, name: StageName, change: (stage: StageView) => StageView): RunRecord {
+  if (isFinal(run.state)) return run;
+  let changed = false;
+  const stages = run.stages.map((stage) => {
+    if (stage.stage !== name || stageEnded(stage)) return stage;
+    const after = change(stage);
+    changed ||= after !== stage;
+    return after;
+  });
+  return changed ? { ...run, stages } : run;
+}
+
+function stageEnded({ state }: StageView): boolean {
+  return state === 'succeeded' || state === 'failed' || state === 'cancelled';
+}

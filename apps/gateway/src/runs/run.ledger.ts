@@ -1,0 +1,106 @@
+import {
+  readTrainRequest,
+  RunRejected,
+  type AcceptedRunSpec,
+  type Progress,
+  type ReceivedEvent,
+  type SpecProblem,
+} from '@anneal/contracts';
+import { Inbox, Outbox } from '@anneal/jobs';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { RunFeed } from '../watch/run.feed.js';
+import { sayClosing } from './run.closing.js';
+import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
+import { RunTable } from './run.table.js';
+import { described, progressed, type Step } from './run-state.js';
+
+/** A longer list helps nobody, and an event has to stay small. */
+const longestList = 50;
+
+/** Keeps the read model of runs by listening, and says the closing word of each. */
+@Injectable()
+export class RunLedger {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly inbox: Inbox,
+    private readonly outbox: Outbox,
+    private readonly table: RunTable,
+    private readonly feed: RunFeed,
+  ) {}
+
+  /** A request opens a run, or is answered with what is wrong with it. One whose id is known already does nothing. */
+  async takeRequest(event: ReceivedEvent): Promise<void> {
+    const request = readTrainRequest(event.data, event.id);
+    const at = instantOf(event);
+    await this.inbox.take(event, async (tx) => {
+      if (request.ok) await this.open(tx, request.spec, at);
+      else await this.reject(tx, request.runId, request.problems, at, event.id);
+    });
+    this.feed.changed(request.runId);
+  }
+
+  /** Moves a run on. The run is made from the event when the request has not been seen yet. */
+  async takeStep(
+    event: ReceivedEvent<{ runId: string; spec?: AcceptedRunSpec }>,
+    step: (run: RunRecord, at: string) => Step,
+  ): Promise<void> {
+    const { runId, spec } = event.data;
+    const at = instantOf(event);
+    await this.inbox.take(event, async (tx) => {
+      await this.table.open(tx, spec ? openedRun(spec, at) : unknownRun(runId, at));
+      const before = await this.table.lock(tx, runId);
+      if (!before) throw new Error(`the row of run ${runId} is gone`);
+      const { run, closing } = step(spec ? described(before, spec) : before, at);
+      if (run !== before) await this.table.save(tx, before, run);
+      if (closing) await sayClosing({ outbox: this.outbox, tx, causationId: event.id }, run, closing);
+    });
+    this.feed.changed(runId);
+  }
+
+  /** Writes the newest progress of a stage; only a stage that begins to run changes the version. */
+  async takeProgress(progress: Progress): Promise<void> {
+    const changed = await this.dataSource.transaction(async (tx) => {
+      const before = await this.table.lock(tx, progress.runId);
+      if (!before) return false;
+      const { run } = progressed(before, progress);
+      const stage = run.stages.find((entry) => !before.stages.includes(entry));
+      if (!stage) return false;
+      const begins = before.stages.some((entry) => entry.stage === stage.stage && entry.state !== stage.state);
+      await (begins ? this.table.save(tx, before, run) : this.table.saveStage(tx, run.id, stage));
+      return begins;
+    });
+    if (changed) this.feed.changed(progress.runId);
+  }
+
+  private async open(tx: EntityManager, spec: AcceptedRunSpec, at: string): Promise<void> {
+    if (await this.table.open(tx, openedRun(spec, at))) return;
+    const before = await this.table.lock(tx, spec.id);
+    if (!before) return;
+    const run = described(before, spec);
+    if (run !== before) await this.table.save(tx, before, run);
+  }
+
+  private async reject(
+    tx: EntityManager,
+    runId: string,
+    found: readonly SpecProblem[],
+    at: string,
+    causationId: string,
+  ): Promise<void> {
+    const problems = found.slice(0, longestList).map(({ field, message }) => ({
+      field: field.slice(0, 200),
+      message: message.slice(0, 500),
+    }));
+    // Nothing is said when the id is taken: the word would reach those who wait for the other run.
+    if (!(await this.table.open(tx, rejectedRun(runId, problems, at)))) return;
+    await this.outbox.add(tx, RunRejected, { runId, problems }, { runId, causationId });
+  }
+}
+
+/** When it happened, by a clock that is at most this one's: a foreign client may send any time, or none that can be read. */
+function instantOf({ time }: ReceivedEvent): string {
+  const told = Date.parse(time);
+  const now = Date.now();
+  return new Date(Number.isNaN(told) ? now : Math.min(told, now)).toISOString();
+}

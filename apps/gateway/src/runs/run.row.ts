@@ -1,0 +1,132 @@
+import {
+  artifactRef,
+  carriedRunSpec,
+  runState,
+  runView,
+  stageView,
+  type StageName,
+  type StageView,
+  stageNames,
+} from '@anneal/contracts';
+import { z } from 'zod';
+import type { RunRecord } from './run.record.js';
+
+const absent = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().transform((value) => value ?? undefined);
+const instant = z.date().transform((date) => date.toISOString());
+const { plan, results, verdict, problems, failure } = runView.shape;
+
+export const runRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: runState,
+  version: z.int(),
+  created_at: instant,
+  finished_at: absent(instant),
+  spec: absent(carriedRunSpec),
+  plan: absent(plan.unwrap()),
+  results: absent(results.unwrap()),
+  verdict: absent(verdict.unwrap()),
+  verdict_reason: absent(z.string()),
+  report: absent(artifactRef),
+  published_to: absent(z.string()),
+  withheld_by: absent(z.string()),
+  problems: absent(problems.unwrap()),
+  failure: absent(failure.unwrap()),
+});
+export type RunRow = z.infer<typeof runRow>;
+
+export const stageRow = z.object({
+  run_id: z.string(),
+  stage: stageView.shape.stage,
+  state: stageView.shape.state,
+  started_at: absent(instant),
+  finished_at: absent(instant),
+  progress: absent(stageView.shape.progress.unwrap()),
+  failure: absent(stageView.shape.failure.unwrap()),
+});
+export type StageRow = z.infer<typeof stageRow>;
+
+/** Columns of `run` that a change may touch, in the order of {@link runValues}. */
+export const runColumns = [
+  'name',
+  'state',
+  'created_at',
+  'finished_at',
+  'spec',
+  'plan',
+  'results',
+  'verdict',
+  'verdict_reason',
+  'report',
+  'published_to',
+  'withheld_by',
+  'problems',
+  'failure',
+] as const;
+
+export function runValues(run: RunRecord): unknown[] {
+  return [
+    run.name,
+    run.state,
+    run.createdAt,
+    run.finishedAt ?? null,
+    toJson(run.spec),
+    toJson(run.plan),
+    toJson(run.results),
+    run.verdict ?? null,
+    run.verdictReason ?? null,
+    toJson(run.report),
+    run.publishedTo ?? null,
+    run.withheldBy ?? null,
+    toJson(run.problems),
+    toJson(run.failure),
+  ];
+}
+
+export function stageValues({ stage, state, startedAt, finishedAt, progress, failure }: StageView): unknown[] {
+  return [stage, state, startedAt ?? null, finishedAt ?? null, toJson(progress), toJson(failure)];
+}
+
+export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
+  return present<RunRecord>({
+    id: row.id,
+    name: row.name,
+    state: row.state,
+    version: row.version,
+    createdAt: row.created_at,
+    finishedAt: row.finished_at,
+    stages: stages.toSorted((a, b) => placeOf(a.stage) - placeOf(b.stage)).map(toStage),
+    plan: row.plan,
+    results: row.results,
+    verdict: row.verdict,
+    verdictReason: row.verdict_reason,
+    publishedTo: row.published_to,
+    withheldBy: row.withheld_by,
+    problems: row.problems,
+    failure: row.failure,
+    spec: row.spec,
+    report: row.report,
+  });
+}
+
+function toStage({ stage, state, started_at, finished_at, progress, failure }: StageRow): StageView {
+  return present<StageView>({ stage, state, startedAt: started_at, finishedAt: finished_at, progress, failure });
+}
+
+function placeOf(stage: StageName): number {
+  return stageNames.indexOf(stage);
+}
+
+/** Leaves out the fields that are undefined, so that a record read back equals the one written. */
+function present<T extends object>(value: T): T {
+  // Fields that are undefined are optional in T, so T stays true without them.
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
+}
+
+/** JSON that PostgreSQL takes: jsonb refuses NUL and half surrogates, and a foreign message may hold either. */
+export function toJson(value: unknown): string | null {
+  if (value === undefined) return null;
+  return JSON.stringify(value, (_key, entry: unknown) =>
+    typeof entry === 'string' ? entry.replaceAll('\0', '\uFFFD').toWellFormed() : entry,
+  );
+}

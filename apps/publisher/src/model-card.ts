@@ -1,0 +1,71 @@
+import type { BenchmarkResult } from '@anneal/contracts';
+import { stringify } from 'yaml';
+import type { PublishInput } from './publish.work.js';
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** The README of a published model: what it is, what it was made from, how it was measured. Nothing from the host. */
+export function modelCard(runId: string, input: PublishInput): string {
+  const { spec, dataset, training, merge, evaluation } = input;
+  const onHub = !/^(file|registry):/.test(spec.model.base);
+  const frontMatter = stringify({
+    ...(onHub ? { base_model: spec.model.base.replace(/^hub:/, '') } : {}),
+    library_name: 'transformers',
+    pipeline_tag: 'text-generation',
+    tags: ['anneal', training.plan.method],
+  });
+  const { plan } = training;
+  const lora = plan.lora ? `, rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, dropout ${plan.lora.dropout}` : '';
+  return `---
+${frontMatter}---
+# ${spec.name}
+
+Fine-tuned and measured by Anneal, run \`${runId}\`.
+
+## Verdict: ${evaluation.verdict}
+
+${evaluation.reason}
+
+| benchmark | items | base | tuned | gained | lost | p |
+|---|---|---|---|---|---|---|
+${evaluation.results.map(resultRow).join('\n')}
+
+Base and tuned answered the same items with the same prompts and settings; p is the exact two-sided McNemar test. The
+per-item report has digest \`${evaluation.report.digest}\`.
+
+## Base model
+
+${displayName(spec.model.base)} at \`${training.base.revision}\`, ${training.base.parameters.toLocaleString('en')} parameters.
+
+## Data
+
+${displayName(dataset.source)}, source digest \`${dataset.sourceDigest}\`: ${dataset.rows.train} rows to train on, ${dataset.rows.heldOut} held out,
+${dataset.rows.duplicates} duplicates left out. Stored as \`${dataset.artifact.digest}\`.
+
+## Training
+
+${plan.method}${lora}; ${training.steps} steps of ${plan.effectiveBatch} rows, sequence length ${plan.sequenceLength}, learning rate
+${plan.learningRate} (${plan.scheduler}), seed ${plan.seed}, ${plan.precision} on ${plan.processes} ${plan.device.toUpperCase()} process(es). Loss ${training.loss.first.toFixed(3)} to
+${training.loss.last.toFixed(3)} in ${Math.round(training.seconds)} s. Engine: ${versions(training.engine)}. Configuration: \`${training.planArtifact.digest}\`.
+
+## Merge
+
+${merge.parity.targets} tensors changed, ${merge.parity.untouched} untouched; largest difference in weights ${merge.parity.largestWeightDifference}, in logits
+${merge.parity.largestLogitDifference}. These files are, byte for byte, the ones that were evaluated: \`${merge.artifact.digest}\`.
+`;
+}
+
+function resultRow({ benchmark, items, base, tuned, gained, lost, pValue }: BenchmarkResult): string {
+  return `| ${benchmark} | ${items} | ${percent(base.accuracy)} | ${percent(tuned.accuracy)} | ${gained} | ${lost} | ${pValue.toPrecision(2)} |`;
+}
+
+/** Paths of the host on which a run was made are nobody's business: a local reference shows its last part only. */
+function displayName(reference: string): string {
+  return reference.startsWith('file:') ? `the local \`${reference.split('/').at(-1) ?? ''}\`` : `\`${reference}\``;
+}
+
+function versions(engine: Record<string, string>): string {
+  return Object.entries(engine)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
+}

@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { Failure, type ArtifactKind, type ArtifactRef, type Manifest, type ManifestFile } from '@anneal/contracts';
+import type { GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
+import { connect, type Connection } from './connection.js';
+import { downloadDirectory } from './directory.js';
+import { contentOf } from './download.js';
+import { manifestKey, openManifest, refOf, sealManifest } from './manifest.js';
+import { getObject } from './object.js';
+import { defaultTag, readTag, readTags, writeTag } from './registry.js';
+import { inParallel, withRetry } from './retry.js';
+import { filesOf, hashSource, type HashedFile } from './source.js';
+import { errorCode, storeFailure } from './store-failure.js';
+import { putOnce, uploadFile } from './upload.js';
+
+const filesAtOnce = 4;
+
+/** The store of artifacts: bytes under their digests, manifests that name them, and published models. */
+export class ArtifactStore {
+  #connection: Connection;
+  #conditionalWrites: boolean | undefined;
+
+  constructor(options: StoreOptions) {
+    this.#connection = connect(options);
+  }
+
+  /** Whether the server refuses to write over an object when asked to; known once the store is ready. */
+  get conditionalWrites(): boolean | undefined {
+    return this.#conditionalWrites;
+  }
+
+  /** Makes the bucket if need be and writes a probe; STORE_UNAVAILABLE when that fails. */
+  async ensureReady(): Promise<void> {
+    const { client, bucket, region } = this.#connection;
+    await this.#attempt(`use the bucket ${bucket}`, async () => {
+      if (!(await withRetry(() => client.bucketExists(bucket)))) await this.#makeBucket(region);
+      const key = `probe/${randomUUID()}`;
+      const probe = Buffer.from('probe');
+      const put = (): Promise<unknown> => client.putObject(bucket, key, probe, probe.length, { 'If-None-Match': '*' });
+      await withRetry(put).catch((error: unknown) => {
+        // A repeated probe is refused by its own first try when only the answer to that one was lost.
+        if (errorCode(error) !== 'PreconditionFailed') throw error;
+      });
+      this.#conditionalWrites = await put().then(
+        () => false,
+        (error: unknown) => errorCode(error) === 'PreconditionFailed',
+      );
+      await client.removeObject(bucket, key).catch(() => undefined);
+    });
+  }
+
+  /** Stores the files of a directory, except those left out, and names them. Symbolic links are refused. */
+  async putDirectory(kind: ArtifactKind, directory: string, options: PutOptions = {}): Promise<ArtifactRef> {
+    const work = async (): Promise<ArtifactRef> => {
+      const files = await filesOf(directory, options.include);
+      return this.#put(kind, files, directory, options);
+    };
+    return this.#attempt(`store ${directory}`, work, options.signal);
+  }
+
+  /** Stores exactly these files and bytes, and names them. */
+  async putFiles(
+    kind: ArtifactKind,
+    files: readonly SourceFile[],
+    options: Omit<PutOptions, 'include'> = {},
+  ): Promise<ArtifactRef> {
+    return this.#attempt('store files', () => this.#put(kind, files, 'the list', options), options.signal);
+  }
+
+  /** The verified list of an artifact's files. */
+  async readManifest(ref: ArtifactRef | string): Promise<Manifest> {
+    const digest = typeof ref === 'string' ? ref : ref.digest;
+    return this.#attempt(`read the manifest ${digest.slice(0, 12)}`, async () => {
+      const { bytes } = await getObject(this.#connection, manifestKey(digest));
+      return openManifest(bytes, digest);
+    });
+  }
+
+  /** The reference of a stored artifact of which only the digest is known. */
+  async refOf(digest: string): Promise<ArtifactRef> {
+    return refOf(await this.readManifest(digest), digest);
+  }
+
+  /**
+   * Writes an artifact's files into a directory that appears only when it is complete and verified. Files that are
+   * there from an earlier, interrupted try are kept when they are right.
+   */
+  async getDirectory(ref: ArtifactRef, directory: string, options: GetOptions = {}): Promise<void> {
+    const manifest = await this.readManifest(ref);
+    const work = (): Promise<void> => downloadDirectory(this.#connection, manifest, directory, options);
+    await this.#attempt(`fetch an artifact to ${directory}`, work, options.signal);
+  }
+
+  /** A whole file of an artifact, verified; for small ones. */
+  async getFile(ref: ArtifactRef, path: string): Promise<Buffer> {
+    const file = await this.#find(ref, path);
+    return this.#attempt(`fetch ${path}`, async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of contentOf(this.#connection, file)) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    });
+  }
+
+  /** A file of an artifact as a stream; it ends with ARTIFACT_CORRUPT when the bytes were not the file's. */
+  async openFile(ref: ArtifactRef, path: string, signal?: AbortSignal): Promise<Readable> {
+    const file = await this.#find(ref, path);
+    const { endpoint } = this.#connection;
+    const content = contentOf(this.#connection, file, signal);
+    async function* verified(): AsyncGenerator<Buffer> {
+      try {
+        yield* content;
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw storeFailure(error, `read ${path}`, endpoint);
+      }
+    }
+    return Readable.from(verified(), { objectMode: false });
+  }
+
+  /** Publishes an artifact under a name and a tag; the revision is its digest. Safe to repeat. */
+  async setTag(entry: RegistryEntry): Promise<{ revision: string }> {
+    return this.#attempt(`publish registry:${entry.name}:${entry.tag}`, () => writeTag(this.#connection, entry));
+  }
+
+  /** Finds a published model by tag or revision; MODEL_NOT_FOUND when there is none. */
+  async resolveTag(name: string, tag: string = defaultTag): Promise<RegistryEntry> {
+    return this.#attempt(`find registry:${name}:${tag}`, () => readTag(this.#connection, name, tag));
+  }
+
+  /** Every tag of every published model. */
+  async listTags(): Promise<RegistryEntry[]> {
+    return this.#attempt('list the published models', () => readTags(this.#connection));
+  }
+
+  async #put(
+    kind: ArtifactKind,
+    files: readonly SourceFile[],
+    where: string,
+    { signal, onBytes }: PutOptions,
+  ): Promise<ArtifactRef> {
+    if (files.length === 0) {
+      throw new Failure('ARTIFACT_MISSING', `There is no file to store in ${where}.`, {
+        remedy: 'Look in the log of the stage for the step that should have written files.',
+      });
+    }
+    const hashed: HashedFile[] = [];
+    for (const file of files) hashed.push(await hashSource(file, signal));
+    const sealed = sealManifest(
+      kind,
+      hashed.map(({ file }) => file),
+    );
+    let sent = 0;
+    const count = (bytes: number): void => onBytes?.((sent += bytes), sealed.ref.bytes);
+    // Equal files are one object. Those in parts come last and one by one: each fills the connections by itself.
+    const distinct = [...new Map(hashed.map((entry) => [entry.file.sha256, entry])).values()];
+    for (const entry of hashed) if (!distinct.includes(entry)) count(entry.file.size);
+    const inOne = distinct.filter(({ parts }) => parts.length === 1);
+    await inParallel(inOne, filesAtOnce, (entry) => uploadFile(this.#connection, entry, count, signal));
+    for (const entry of distinct) {
+      if (entry.parts.length > 1) await uploadFile(this.#connection, entry, count, signal);
+    }
+    // The manifest is last: what is named by nobody was never stored, wherever this was interrupted.
+    const { bytes, ref } = sealed;
+    const headers = { 'content-type': 'application/json', 'x-amz-meta-sha256': ref.digest };
+    await putOnce(this.#connection, manifestKey(ref.digest), bytes, headers, signal);
+    return ref;
+  }
+
+  async #makeBucket(region: string): Promise<void> {
+    const { client, bucket } = this.#connection;
+    await withRetry(() => client.makeBucket(bucket, region)).catch((error: unknown) => {
+      if (!['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'].includes(errorCode(error))) throw error;
+    });
+    // Only for a bucket of our own making; not every server has such rules.
+    const rule = { ID: 'unfinished-uploads', Status: 'Enabled', Filter: { Prefix: '' } };
+    await client
+      .setBucketLifecycle(bucket, {
+        Rule: [{ ...rule, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } }],
+      })
+      .catch(() => undefined);
+  }
+
+  async #find(ref: ArtifactRef, path: string): Promise<ManifestFile> {
+    const { files } = await this.readManifest(ref);
+    const file = files.find((candidate) => candidate.path === path);
+    if (file !== undefined) return file;
+    throw new Failure('ARTIFACT_MISSING', `The ${ref.kind} ${ref.digest.slice(0, 12)} has no file ${path}.`, {
+      remedy: 'Check which stage made the artifact and with which version.',
+      file: path,
+    });
+  }
+
+  /** Errors leave as failures, except the reason of an abort, which is the caller's own. */
+  async #attempt<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw storeFailure(error, what, this.#connection.endpoint);
+    }
+  }
+}
+
+/** A store at this address. Nothing is asked of the server before the first call. */
+export function connectStore(options: StoreOptions): ArtifactStore {
+  return new ArtifactStore(options);
+}

@@ -1,0 +1,81 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { Duplex } from 'node:stream';
+import { Failure } from '@anneal/contracts';
+import { Client } from 'minio';
+import type { StoreOptions } from './artifact-types.js';
+
+/** A silent server is given up after this time; large objects are moved in parts that take far less. */
+const defaultIdleMs = 30_000;
+
+/** What every operation needs: the client and the one bucket. */
+export interface Connection {
+  readonly client: Client;
+  readonly bucket: string;
+  readonly region: string;
+  readonly endpoint: string;
+  /** Whether parts carry their SHA-256; switched off once when the server does not know the header. */
+  partChecksums: boolean;
+}
+
+/** Opens no socket yet: the first request does. */
+export function connect(options: StoreOptions, idleMs = defaultIdleMs): Connection {
+  const { endpoint, accessKey, secretKey, bucket, region } = options;
+  const url = parseEndpoint(endpoint);
+  const secure = url.protocol === 'https:';
+  const client = new Client({
+    endPoint: url.hostname,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    useSSL: secure,
+    accessKey,
+    secretKey,
+    region,
+    pathStyle: true,
+    transportAgent: secure ? idleAgentTls(idleMs) : idleAgent(idleMs),
+    // Retrying is done in retry.ts, which also retries broken connections; the client's own would multiply with it.
+    retryOptions: { disableRetry: true },
+  });
+  return { client, bucket, region, endpoint: url.origin, partChecksums: true };
+}
+
+function parseEndpoint(endpoint: string): URL {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.pathname !== '/') {
+    throw new Failure('CONFIG_INVALID', `"${endpoint}" is not the address of an object store.`, {
+      remedy: 'Give the endpoint as http://HOST:PORT or https://HOST, without a path.',
+    });
+  }
+  return url;
+}
+
+/**
+ * The client has no working time-out: with a server that accepts and then is silent it waits for ever
+ * (https://github.com/minio/minio-js). The agent ends such sockets, which fails their request with a network error.
+ */
+function endWhenIdle(socket: Duplex | null | undefined): void {
+  socket?.on('timeout', () => socket.destroy(new Error('the object store was silent for too long')));
+}
+
+const agentOptions = { keepAlive: true, maxSockets: 32 };
+
+function idleAgent(timeout: number): http.Agent {
+  class IdleAgent extends http.Agent {
+    override createConnection(...args: Parameters<http.Agent['createConnection']>): Duplex | null | undefined {
+      const socket = super.createConnection(...args);
+      endWhenIdle(socket);
+      return socket;
+    }
+  }
+  return new IdleAgent({ ...agentOptions, timeout });
+}
+
+function idleAgentTls(timeout: number): https.Agent {
+  class IdleAgent extends https.Agent {
+    override createConnection(...args: Parameters<https.Agent['createConnection']>): Duplex | null | undefined {
+      const socket = super.createConnection(...args);
+      endWhenIdle(socket);
+      return socket;
+    }
+  }
+  return new IdleAgent({ ...agentOptions, timeout });
+}

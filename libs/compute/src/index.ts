@@ -1,0 +1,13 @@
+export type {
+  ExitRecord,
+  Gpu,
+  ProcessIdentity,
+  ProcessSpec,
+  ProcessState,
+  SupervisedProcess,
+} from './process-types.js';
+export { adoptProcess, startProcess } from './supervised-process.js';
+export { followJsonLines } from './json-lines.js';
+export { slotFile } from './slots.js';
+export { detectGpus, parseGpuList } from './gpus.js';
+export { runToEnd, type RunToEndOptions, type RunToEndResult } from './run-to-end.js';

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { acceptRunSpec, parseRunSpec, readTrainRequest } from './index.js';
+
+const smallest = { model: { base: 'acme/base' }, dataset: { source: 'acme/data' }, training: { method: 'lora' } };
+
+describe('RunSpec', () => {
+  it('needs a model, a dataset and a method, and nothing else', () => {
+    const parsed = parseRunSpec(smallest);
+    expect(parsed).toMatchObject({
+      ok: true,
+      spec: {
+        version: 1,
+        dataset: { split: 'train', heldOut: 0.1 },
+        training: { epochs: 1, seed: 42, strategy: 'auto' },
+        evaluation: { benchmarks: [{ name: 'held-out' }], policy: { alpha: 0.05 } },
+        publish: { when: 'improved', private: true },
+      },
+    });
+  });
+
+  it('reads the reference run', () => {
+    const parsed = parseRunSpec({
+      name: 'gemma-2-2b-math',
+      model: { base: 'google/gemma-2-2b', revision: 'main' },
+      dataset: { source: 'nvidia/AceReason-Math', split: 'train', columns: { question: 'problem', answer: 'answer' } },
+      training: { method: 'qlora', epochs: 1, gpus: 3 },
+      evaluation: { benchmarks: [{ name: 'mmlu-pro', subjects: ['math'] }] },
+      publish: { when: 'improved', to: 'hub:acme/gemma-2-2b-math', private: true },
+    });
+    expect(parsed.ok).toBe(true);
+  });
+
+  it.each([
+    [{ ...smallest, training: { method: 'lora', learning_rte: 1 } }, 'training.learning_rte'],
+    [{ ...smallest, trianing: {} }, 'trianing'],
+    [{ ...smallest, model: {} }, 'model.base'],
+    [{ ...smallest, model: { base: '../../etc' } }, 'model.base'],
+    [{ ...smallest, model: { base: 'https://somewhere/model' } }, 'model.base'],
+    [{ ...smallest, dataset: { source: 'file:/a\nb' } }, 'dataset.source'],
+    [{ ...smallest, training: { method: 'magic' } }, 'training.method'],
+    [{ ...smallest, id: 'Not An Id' }, 'id'],
+    [{ ...smallest, publish: { tokenRef: 'hf_secret' } }, 'publish.tokenRef'],
+    [[], '(whole)'],
+    ['text', '(whole)'],
+    [null, '(whole)'],
+  ])('names the field at fault in %j', (input, field) => {
+    const parsed = parseRunSpec(input);
+    expect(parsed.ok ? [] : parsed.problems.map((problem) => problem.field)).toContain(field);
+  });
+
+  it('names every field at fault, not only the first', () => {
+    const parsed = parseRunSpec({ dataset: { source: 3 }, training: { method: 'lora' } });
+    expect(parsed.ok ? [] : parsed.problems.map(({ field }) => field)).toEqual(['model', 'dataset.source']);
+  });
+
+  it('gives a nameless run a valid name from its base model and id', () => {
+    const parsed = parseRunSpec({ ...smallest, model: { base: 'file:/models/SmolLM2 135M' } });
+    if (!parsed.ok) throw new Error('does not parse');
+    expect(acceptRunSpec(parsed.spec, '0198-abcd-12345678').name).toBe('smollm2-135m-12345678');
+  });
+});
+
+describe('a request at the front door', () => {
+  it('is named by its own id, else by the id of the event', () => {
+    expect(readTrainRequest({ ...smallest, id: 'mine' }, 'event-1').runId).toBe('mine');
+    expect(readTrainRequest(smallest, 'event-1').runId).toBe('event-1');
+    expect(readTrainRequest(smallest, 'Strange id/1').runId).toMatch(/^run-[0-9a-f]{24}$/);
+  });
+
+  it('is rejected under the id of the event, so that it never touches the run that has the id asked for', () => {
+    expect(readTrainRequest({ ...smallest, id: 'mine', extra: 1 }, 'event-2')).toMatchObject({ ok: false, runId: 'event-2' });
+    expect(readTrainRequest(undefined, 'event-3')).toMatchObject({ ok: false, problems: [{ field: '(whole)' }] });
+  });
+});

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Failure, StageFailed } from '@anneal/contracts';
+import type { EntityManager } from 'typeorm';
+import { transaction } from './database.js';
+import { fail, giveBack, retryLater, succeed, type Claim } from './job-rows.js';
+import { Lease } from './lease.js';
+import { silentLog } from './log.js';
+import { retryDelayMs } from './retry-delay.js';
+import type { ClaimedJob, StopReason } from './work.js';
+import type { JobWorkerOptions } from './worker-options.js';
+
+/** How long the database is waited for between two tries of writing down how an attempt ended. */
+const settleBackoff = { firstMs: 200, factor: 2, maxMs: 5_000 };
+
+export interface AttemptOptions<Input> {
+  readonly worker: JobWorkerOptions<Input>;
+  readonly claim: Claim;
+  readonly leaseSeconds: number;
+  /** performance.now() from before the claim was sent. */
+  readonly claimedAt: number;
+  /** Aborted when the process can no longer wait for the database. */
+  readonly giveUp: AbortSignal;
+}
+
+/** One try of a job, from the claim to the row that says how it ended. */
+export class Attempt<Input> {
+  private readonly job: ClaimedJob<unknown>;
+  private readonly lease: Lease;
+  private readonly log;
+
+  constructor(private readonly options: AttemptOptions<Input>) {
+    const { worker, claim, leaseSeconds, claimedAt } = options;
+    this.job = claim.job;
+    this.log = worker.log ?? silentLog;
+    this.lease = new Lease({ dataSource: worker.dataSource, job: this.job, leaseSeconds, claimedAt, log: this.log });
+  }
+
+  /** Never rejects: what cannot be written down is logged, and the lease runs out. */
+  async run(): Promise<void> {
+    try {
+      await this.work();
+    } catch (error) {
+      this.log.error({ err: error, ...this.fields() }, 'the end of an attempt could not be written down');
+    } finally {
+      this.lease.end();
+    }
+  }
+
+  abort(reason: StopReason): void {
+    this.lease.abort(reason);
+  }
+
+  /** Asks the database whether the job is still this worker's. */
+  async check(): Promise<void> {
+    await this.lease.check();
+  }
+
+  private async work(): Promise<void> {
+    const { worker, claim } = this.options;
+    // The caller may abort in the same tick; an attempt that never began is given back.
+    await Promise.resolve();
+    if (this.lease.signal.reason === 'stopping') return this.returnJob();
+    if (claim.exhausted) return this.failForGood(exhausted(this.job));
+    const input = worker.input.safeParse(this.job.input);
+    if (!input.success) return this.failForGood(unreadableInput(this.job, input.error.message));
+    try {
+      const completion = await worker.work(
+        { ...this.job, input: input.data },
+        { signal: this.lease.signal, commit: (change) => this.lease.commit(change) },
+      );
+      await this.settle('succeeded', async (tx) => {
+        if (!(await succeed(tx, this.job))) return false;
+        await completion(tx);
+        return true;
+      });
+    } catch (error) {
+      await this.afterError(error);
+    }
+  }
+
+  private async afterError(error: unknown): Promise<void> {
+    const { reason } = this.lease.signal;
+    if (reason === 'stopping') return this.returnJob();
+    if (reason !== undefined) {
+      this.log.info({ reason, ...this.fields() }, 'an attempt was dropped');
+      return;
+    }
+    const failure = this.toFailure(error);
+    if (!failure.retryable || this.job.attempt >= this.job.maxAttempts) return this.failForGood(failure);
+    const pauseMs = retryDelayMs(this.job.attempt, this.options.worker.backoff);
+    this.log.warn(
+      { err: failure, code: failure.code, pauseMs, ...this.fields() },
+      'an attempt failed; it is tried again',
+    );
+    await this.settle('put off', (tx) => retryLater(tx, this.job, failure.toDetail(), pauseMs));
+  }
+
+  private async returnJob(): Promise<void> {
+    await this.settle('given back', (tx) => giveBack(tx, this.job));
+  }
+
+  private async failForGood(failure: Failure): Promise<void> {
+    const { outbox, stage, reportFailure = true, onFailed } = this.options.worker;
+    const { runId, attempt, causationId } = this.job;
+    this.log.error({ err: failure, code: failure.code, ...this.fields() }, 'a job failed for good');
+    await this.settle('failed', async (tx) => {
+      if (!(await fail(tx, this.job, failure.toDetail()))) return false;
+      if (reportFailure) {
+        const data = { runId, stage, attempts: Math.max(attempt, 1), failure: failure.toDetail() };
+        await outbox.add(tx, StageFailed, data, { runId, causationId });
+      }
+      await onFailed?.(tx, this.job, failure);
+      return true;
+    });
+  }
+
+  /**
+   * Writes down how the attempt ended. It outlasts a database that is away, even beyond the lease: hours of work are not
+   * thrown away for it, and the token in `change` decides whether the result still counts.
+   */
+  private async settle(outcome: string, change: (tx: EntityManager) => Promise<boolean>): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const held = await transaction(this.options.worker.dataSource, change);
+        if (held) this.log.info({ outcome, ...this.fields() }, 'an attempt ended');
+        else this.log.warn({ outcome, ...this.fields() }, 'an attempt ended, but the job was no longer its own');
+        return;
+      } catch (error) {
+        const away = error instanceof Failure && error.code === 'DATABASE_UNAVAILABLE';
+        if (!away || this.options.giveUp.aborted) throw error;
+        this.log.warn({ err: error, outcome, ...this.fields() }, 'the database is away; an attempt waits to end');
+        await delay(retryDelayMs(tries, settleBackoff), undefined, { signal: this.options.giveUp }).catch(
+          () => undefined,
+        );
+      }
+    }
+  }
+
+  private toFailure(error: unknown): Failure {
+    try {
+      return this.options.worker.toFailure(error);
+    } catch (cause) {
+      return new Failure('INTERNAL', 'An error of the work has no failure that it maps to.', {
+        remedy: 'Report it with the log of the service; the run is tried again by itself.',
+        cause,
+      });
+    }
+  }
+
+  private fields(): Record<string, unknown> {
+    const { id, runId, kind, attempt } = this.job;
+    return { jobId: id, runId, kind, attempt };
+  }
+}
+
+function exhausted({ kind, attempt, maxAttempts }: ClaimedJob<unknown>): Failure {
+  return new Failure(
+    'ATTEMPTS_EXHAUSTED',
+    `The process that did ${kind} fell silent in attempt ${attempt} of ${maxAttempts}.`,
+    { remedy: 'Look in the log of the service and of its host for what ended it, often a lack of memory.' },
+  );
+}
+
+function unreadableInput({ kind }: ClaimedJob<unknown>, reason: string): Failure {
+  return new Failure('INTERNAL', `The stored input of ${kind} cannot be read: ${reason}`, {
+    remedy: 'Run the version of the service that wrote it, or request the run again.',
+    retryable: false,
+  });
+}

@@ -1,0 +1,12 @@
+export { createDataSource, openDatabase, type DataSourceSettings } from './database.js';
+export { prepareRoles, type ServiceRole } from './roles.js';
+export { jobMigrations, type MigrationClass } from './migrations.js';
+export { Inbox } from './inbox.js';
+export { Outbox, type OutboxContext } from './outbox.js';
+export { OutboxRelay, type OutboxRelayOptions, type PublishEvent } from './outbox-relay.js';
+export { JobQueue, type NewJob } from './queue.js';
+export { JobWorker } from './worker.js';
+export type { JobWorkerOptions } from './worker-options.js';
+export type { ClaimedJob, Completion, StopReason, StopSignal, Work, WorkContext } from './work.js';
+export { retryDelayMs, type Backoff } from './retry-delay.js';
+export type { Log } from './log.js';

@@ -1,0 +1,115 @@
+import type { FailureDetail } from '@anneal/contracts';
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { countOf, returnedRows } from './rows.js';
+import type { ClaimedJob } from './work.js';
+
+// Every statement on job rows that a worker sends. Times are the database's own: clocks of hosts differ.
+
+type Queryable = Pick<EntityManager, 'query'>;
+type Owned = Pick<ClaimedJob<unknown>, 'id' | 'token'>;
+
+const claimedRow = z
+  .object({
+    id: z.string(),
+    run_id: z.string(),
+    kind: z.string(),
+    input: z.unknown(),
+    attempt: z.int(),
+    max_attempts: z.int(),
+    lease_token: z.string(),
+    causation_id: z.string().nullable(),
+    exhausted: z.boolean(),
+  })
+  .transform((row) => ({
+    exhausted: row.exhausted,
+    job: {
+      id: row.id,
+      runId: row.run_id,
+      kind: row.kind,
+      input: row.input,
+      attempt: row.attempt,
+      maxAttempts: row.max_attempts,
+      token: row.lease_token,
+      causationId: row.causation_id ?? undefined,
+    },
+  }));
+/** `exhausted`: the last attempt's worker fell silent; the job is claimed only to be failed. */
+export type Claim = z.infer<typeof claimedRow>;
+
+/**
+ * Claims one job: ready and due, or running under a lease that ran out. The attempt is counted here, before the work,
+ * so that work which kills its process is not started for ever.
+ *
+ * @param except ids of jobs that this process still works on under an older token
+ */
+export async function claim(
+  database: Queryable,
+  { kind, owner, leaseSeconds, except }: { kind: string; owner: string; leaseSeconds: number; except: string[] },
+): Promise<Claim | undefined> {
+  // MATERIALIZED: a subquery that the planner may run again would lock and claim several rows.
+  const result = await database.query<unknown>(
+    `WITH next AS MATERIALIZED (
+       SELECT id, state = 'running' AND attempt >= max_attempts AS exhausted
+         FROM job
+        WHERE kind = $1 AND id <> ALL ($4::uuid[])
+          AND ((state = 'ready' AND run_at <= now()) OR (state = 'running' AND lease_until < now()))
+        ORDER BY run_at, created_at
+        LIMIT 1
+          FOR UPDATE SKIP LOCKED
+     )
+     UPDATE job
+        SET state = 'running', lease_owner = $2, lease_token = lease_token + 1,
+            lease_until = now() + make_interval(secs => $3::float8),
+            attempt = CASE WHEN next.exhausted THEN attempt ELSE attempt + 1 END,
+            started_at = coalesce(started_at, now())
+       FROM next
+      WHERE job.id = next.id
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, lease_token, causation_id, exhausted`,
+    [kind, owner, leaseSeconds, except],
+  );
+  const [row] = returnedRows(result);
+  return row === undefined ? undefined : claimedRow.parse(row);
+}
+
+/** @returns false when the token is stale or the job is no longer running */
+async function change(database: Queryable, job: Owned, set: string, values: unknown[] = []): Promise<boolean> {
+  const result = await database.query<unknown>(
+    `UPDATE job SET ${set} WHERE id = $1 AND lease_token = $2 AND state = 'running'`,
+    [job.id, job.token, ...values],
+  );
+  return countOf(result) === 1;
+}
+
+const unowned = 'lease_owner = NULL, lease_until = NULL';
+
+export function renew(database: Queryable, job: Owned, leaseSeconds: number): Promise<boolean> {
+  return change(database, job, 'lease_until = now() + make_interval(secs => $3::float8)', [leaseSeconds]);
+}
+
+export function succeed(tx: Queryable, job: Owned): Promise<boolean> {
+  return change(tx, job, `state = 'succeeded', finished_at = now(), failure = NULL, ${unowned}`);
+}
+
+export function fail(tx: Queryable, job: Owned, failure: FailureDetail): Promise<boolean> {
+  const set = `state = 'failed', finished_at = now(), failure = $3::jsonb, ${unowned}`;
+  return change(tx, job, set, [JSON.stringify(failure)]);
+}
+
+export function retryLater(tx: Queryable, job: Owned, failure: FailureDetail, pauseMs: number): Promise<boolean> {
+  const runAt = 'now() + make_interval(secs => $4::float8)';
+  const set = `state = 'ready', run_at = ${runAt}, failure = $3::jsonb, ${unowned}`;
+  return change(tx, job, set, [JSON.stringify(failure), pauseMs / 1000]);
+}
+
+/** Puts a job back as if it had not been claimed; another worker hears of it. */
+export async function giveBack(tx: Queryable, job: Owned): Promise<boolean> {
+  const held = await change(tx, job, `state = 'ready', run_at = now(), attempt = greatest(attempt - 1, 0), ${unowned}`);
+  if (held) await tx.query(`SELECT pg_notify('anneal_job_' || current_schema(), 'ready')`);
+  return held;
+}
+
+export async function isCancelled(dataSource: DataSource, job: Owned): Promise<boolean> {
+  const rows = await dataSource.query<unknown[]>(`SELECT FROM job WHERE id = $1 AND state = 'cancelled'`, [job.id]);
+  return rows.length > 0;
+}

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import pg from 'pg';
+import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
+import { createDataSource, openDatabase } from './database.js';
+import { prepareRoles } from './roles.js';
+
+/** A table of the service's own, for what the work of the tests changes. */
+class Effects1764000000001 implements MigrationInterface {
+  readonly name = 'Effects1764000000001';
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE TABLE effect (job_id uuid NOT NULL, token bigint NOT NULL)');
+  }
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE effect');
+  }
+}
+export const ownMigrations = [Effects1764000000001];
+
+/** A database of its own on a real server, with the roles of two services. */
+export class TestDatabase {
+  private readonly opened: DataSource[] = [];
+
+  private constructor(
+    readonly adminUrl: string,
+    private readonly admin: pg.Pool,
+    private readonly close: () => Promise<void>,
+  ) {}
+
+  static async create(): Promise<TestDatabase> {
+    const server = await startPostgres();
+    const name = `jobs_${randomBytes(4).toString('hex')}`;
+    const root = new pg.Client({ connectionString: server.adminUrl });
+    await root.connect();
+    await root.query(`CREATE DATABASE ${name}`);
+    const url = new URL(server.adminUrl);
+    url.pathname = `/${name}`;
+    await prepareRoles(
+      url.href,
+      ['dataset', 'trainer'].map((role) => ({ name: role, password: `${role}-pw` })),
+    );
+    const admin = new pg.Pool({ connectionString: url.href, max: 2 });
+    admin.on('error', () => undefined);
+    return new TestDatabase(url.href, admin, async () => {
+      await admin.end();
+      await root.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      await root.end();
+      await server.stop();
+    });
+  }
+
+  url(role: string, port?: number): string {
+    const url = new URL(this.adminUrl);
+    url.username = role;
+    url.password = `${role}-pw`;
+    if (port !== undefined) url.port = String(port);
+    return url.href;
+  }
+
+  async open(schema = 'trainer', port?: number): Promise<DataSource> {
+    const dataSource = createDataSource({
+      url: this.url(schema, port),
+      schema,
+      migrations: ownMigrations,
+      poolSize: 12,
+    });
+    await openDatabase(dataSource);
+    this.opened.push(dataSource);
+    return dataSource;
+  }
+
+  async query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.admin.query<Row>(sql, values)).rows;
+  }
+
+  /** Ends every server process that works for a role. */
+  async killBackends(role: string): Promise<number> {
+    const rows = await this.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND datname = current_database()',
+      [role],
+    );
+    return rows.length;
+  }
+
+  async drop(): Promise<void> {
+    for (const dataSource of this.opened) if (dataSource.isInitialized) await dataSource.destroy();
+    await this.close();
+  }
+}
+
+/** A way to PostgreSQL that can be closed and opened. */
+export class Gate {
+  private readonly sockets = new Set<Socket>();
+  private readonly server: Server;
+  private open = true;
+
+  constructor(target: URL) {
+    this.server = createServer((near) => {
+      if (!this.open) return void near.destroy();
+      const far = connect(Number(target.port), target.hostname);
+      for (const socket of [near, far]) {
+        this.sockets.add(socket);
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          this.sockets.delete(socket);
+          near.destroy();
+          far.destroy();
+        });
+      }
+      near.pipe(far).pipe(near);
+    });
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  shut(): void {
+    this.open = false;
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  reopen(): void {
+    this.open = true;
+  }
+
+  async close(): Promise<void> {
+    this.shut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+async function startPostgres(): Promise<{ adminUrl: string; stop: () => Promise<void> }> {
+  return { adminUrl: process.env['ANNEAL_TEST_POSTGRES'] ?? '', stop: async () => undefined };
+}

@@ -1,0 +1,43 @@
+import type { EventData, EventDefinition, ServiceName } from '@anneal/contracts';
+import { encodeEvent } from '@anneal/messaging';
+import type { EntityManager } from 'typeorm';
+import { newEventId } from './event-id.js';
+
+export interface OutboxContext {
+  readonly runId: string;
+  /** Id of the event that led to this one. */
+  readonly causationId?: string | undefined;
+}
+
+/** What a service says. An event exists when the transaction that wrote it does; OutboxRelay publishes it. */
+export class Outbox {
+  constructor(private readonly source: ServiceName) {}
+
+  /**
+   * Writes an event in the caller's transaction. It is encoded here and now, so that what is published later is what
+   * was checked, and data that breaks the contract undoes the transaction instead of blocking the relay.
+   *
+   * @returns the id of the event, which is also its Nats-Msg-Id
+   */
+  async add<Definition extends EventDefinition>(
+    tx: EntityManager,
+    definition: Definition,
+    data: EventData<Definition>,
+    { runId, causationId }: OutboxContext,
+  ): Promise<string> {
+    const id = newEventId();
+    const event = encodeEvent(definition, data, {
+      id,
+      source: this.source,
+      runId,
+      ...(causationId === undefined ? {} : { causationId }),
+    });
+    await tx.query('INSERT INTO outbox (id, subject, headers, payload) VALUES ($1, $2, $3, $4)', [
+      id,
+      event.subject,
+      JSON.stringify(event.headers),
+      event.payload,
+    ]);
+    return id;
+  }
+}

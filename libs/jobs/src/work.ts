@@ -1,0 +1,43 @@
+import type { EntityManager } from 'typeorm';
+
+/** Why work has to stop: the run was cancelled, another worker may own the job, or the service is going down. */
+export type StopReason = 'cancelled' | 'lease-lost' | 'stopping';
+
+/** An AbortSignal that says why; `reason` is undefined until it is aborted. */
+export interface StopSignal extends AbortSignal {
+  readonly reason: StopReason | undefined;
+}
+
+/** A job as a worker owns it for one attempt. */
+export interface ClaimedJob<Input> {
+  readonly id: string;
+  readonly runId: string;
+  readonly kind: string;
+  readonly input: Input;
+  /** Counted from 1; the attempt that runs now is included. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** Fencing token: rises with every claim, so that what an earlier owner left behind can be told apart. */
+  readonly token: string;
+  /** Id of the event that led to the job. */
+  readonly causationId: string | undefined;
+}
+
+/**
+ * What becomes true when the job is done. It runs in the transaction that marks the job succeeded, and runs again when
+ * the database fails in between: it may change nothing but the database.
+ */
+export type Completion = (tx: EntityManager) => Promise<void>;
+
+export interface WorkContext {
+  readonly signal: StopSignal;
+  /**
+   * A transaction in the middle of the work, refused when the job is no longer this worker's.
+   *
+   * @throws Failure LEASE_LOST when the token is stale or the job was cancelled
+   */
+  commit(change: (tx: EntityManager) => Promise<void>): Promise<void>;
+}
+
+/** The work itself. It looks at `context.signal` and ends soon after it is aborted. */
+export type Work<Input> = (job: ClaimedJob<Input>, context: WorkContext) => Promise<Completion>;

@@ -1,0 +1,31 @@
+import type { Failure, StageName } from '@anneal/contracts';
+import type { DataSource, EntityManager } from 'typeorm';
+import type { z } from 'zod';
+import type { Log } from './log.js';
+import type { Outbox } from './outbox.js';
+import type { Backoff } from './retry-delay.js';
+import type { ClaimedJob, Work } from './work.js';
+
+export interface JobWorkerOptions<Input> {
+  readonly dataSource: DataSource;
+  readonly outbox: Outbox;
+  readonly stage: StageName;
+  readonly kind: string;
+  /** Reads the stored input; a job whose input does not parse fails for good. */
+  readonly input: z.ZodType<Input>;
+  readonly work: Work<Input>;
+  /** The one place where foreign errors become failures with a code. */
+  readonly toFailure: (error: unknown) => Failure;
+  /** Jobs at once; 1 when left out. */
+  readonly concurrency?: number;
+  /** A worker that is silent for this long loses its job; 30 when left out. */
+  readonly leaseSeconds?: number;
+  /** How often the table is looked at when nothing is announced; 1000 when left out. */
+  readonly pollMs?: number;
+  readonly backoff?: Backoff;
+  /** Whether a job that fails for good says StageFailed; true when left out. */
+  readonly reportFailure?: boolean;
+  /** Runs in the transaction that marks a job failed for good. */
+  readonly onFailed?: (tx: EntityManager, job: ClaimedJob<unknown>, failure: Failure) => Promise<void>;
+  readonly log?: Log;
+}

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { Failure, TrainRequested } from '@anneal/contracts';
+import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
+import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { brokerFailure } from './broker-failure.js';
+import { envelopeHeaders, frontDoorSource, type EncodedEvent } from './envelope.js';
+import { durableStream } from './topology.js';
+
+export { jetstream, type JetStreamClient } from '@nats-io/jetstream';
+
+/** Where an event was stored; `duplicate` when the stream already had one with this id. */
+export interface Published {
+  readonly streamSequence: number;
+  readonly duplicate: boolean;
+}
+
+/**
+ * Publishes an event and waits until the stream has stored it. Publishing the same id again stores nothing.
+ *
+ * @throws Failure BROKER_UNAVAILABLE or UNAUTHORIZED
+ */
+export async function publishEvent(js: JetStreamClient, encoded: EncodedEvent): Promise<Published> {
+  const headers = newHeaders();
+  for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
+  try {
+    const { seq, duplicate } = await js.publish(encoded.subject, encoded.payload, {
+      headers,
+      expect: { streamName: durableStream.name },
+    });
+    return { streamSequence: seq, duplicate };
+  } catch (error) {
+    throw brokerFailure(error, `publishing to ${encoded.subject}`);
+  }
+}
+
+/**
+ * Asks for a model at the front door. The RunSpec is not looked at: whoever accepts the request says what is wrong
+ * with it.
+ *
+ * @throws Failure SPEC_INVALID when it cannot be written as JSON, BROKER_UNAVAILABLE or UNAUTHORIZED
+ */
+export async function publishTrainRequest(
+  nc: NatsConnection,
+  spec: unknown,
+  options: { id?: string } = {},
+): Promise<{ eventId: string; streamSequence: number }> {
+  const eventId = options.id ?? randomUUID();
+  const encoded: EncodedEvent = {
+    subject: TrainRequested.subject,
+    headers: envelopeHeaders(TrainRequested, { id: eventId, source: frontDoorSource }),
+    payload: toJson(spec),
+  };
+  const { streamSequence } = await publishEvent(jetstream(nc), encoded);
+  return { eventId, streamSequence };
+}
+
+function toJson(spec: unknown): string {
+  const invalid = (cause?: unknown): Failure =>
+    new Failure('SPEC_INVALID', 'The RunSpec cannot be written as JSON.', {
+      remedy: 'Give a plain object with the fields of a RunSpec.',
+      cause,
+    });
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(spec);
+  } catch (error) {
+    throw invalid(error);
+  }
+  // JSON.stringify gives undefined for undefined and functions, which its type does not say.
+  if (typeof text !== 'string') throw invalid();
+  return text;
+}

@@ -1,0 +1,72 @@
+import type { Failure, ServiceName, StageName } from '@anneal/contracts';
+import { JobWorker, type ClaimedJob, type Completion, type MigrationClass, type Outbox, type WorkContext } from '@anneal/jobs';
+import type { ModuleMetadata, Type } from '@nestjs/common';
+import type { z } from 'zod';
+import type { DataSource } from 'typeorm';
+import type { BaseConfig } from './config.js';
+import type { Logger } from './logging.js';
+
+/** The work of a stage: an injectable that does one kind of job. */
+export interface StageWork<Input> {
+  /** Does the job; what it returns is run in the transaction that marks the job done. */
+  run(job: ClaimedJob<Input>, context: WorkContext): Promise<Completion>;
+  /** The one place where this stage's foreign errors become failures with a code. */
+  toFailure(error: unknown): Failure;
+}
+
+/** What a worker is started with: where its work comes from, and whose it is. */
+export interface WorkerHost {
+  readonly stage: StageName;
+  readonly dataSource: DataSource;
+  readonly outbox: Outbox;
+  readonly leaseSeconds: number;
+  readonly log: Logger;
+  instanceOf<Work>(work: Type<Work>): Work;
+}
+
+export interface WorkerDeclaration {
+  readonly kind: string;
+  start(host: WorkerHost): { stop(options: { graceMs: number }): Promise<void> };
+}
+
+/** Declares a worker: the kind of job it takes, the form of the job's input, and the injectable that does it. */
+export function worker<Input>(declared: {
+  kind: string;
+  input: z.ZodType<Input>;
+  work: Type<StageWork<Input>>;
+  /** How many jobs at once; one unless told otherwise. */
+  concurrency?: number;
+}): WorkerDeclaration {
+  const { kind, input, work, concurrency = 1 } = declared;
+  return {
+    kind,
+    start: ({ instanceOf, ...host }) => {
+      const instance = instanceOf(work);
+      const running = new JobWorker<Input>({
+        ...host,
+        kind,
+        input,
+        concurrency,
+        work: (job, context) => instance.run(job, context),
+        toFailure: (error) => instance.toFailure(error),
+      });
+      running.start();
+      return running;
+    },
+  };
+}
+
+/** All that makes a service this service; the rest is the same for all six. */
+export interface ServiceDefinition<Config extends BaseConfig = BaseConfig> {
+  readonly name: ServiceName;
+  readonly config: z.ZodType<Config>;
+  readonly migrations: readonly MigrationClass[];
+  readonly module: (config: Config) => Pick<ModuleMetadata, 'controllers' | 'providers' | 'imports'>;
+  /** The stage that the workers belong to. */
+  readonly stage?: StageName;
+  readonly workers?: readonly WorkerDeclaration[];
+}
+
+export function defineService<Config extends BaseConfig>(definition: ServiceDefinition<Config>): ServiceDefinition<Config> {
+  return definition;
+}

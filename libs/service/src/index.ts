@@ -1,0 +1,8 @@
+export { baseConfigShape, parseConfig, storeConfigShape, workConfigShape, type BaseConfig, type Environment } from './config.js';
+export { defineService, worker, type ServiceDefinition, type StageWork } from './definition.js';
+export { createLogger, type Logger } from './logging.js';
+export { fileRootsShape, resolveFileReference } from './local-files.js';
+export { runService } from './run.js';
+export { startService, type RunningService } from './start.js';
+export { cacheProvider, storeProvider } from './store.js';
+export { CONFIG, LOGGER, NATS } from './tokens.js';

@@ -1,0 +1,57 @@
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative } from 'node:path';
+import { Failure, type FailureCode } from '@anneal/contracts';
+import { z } from 'zod';
+
+/** Folders below which `file:` references may point; a reference elsewhere is refused. */
+export const fileRootsShape = {
+  FILE_ROOTS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(':').filter(Boolean))
+    .refine((roots) => roots.every(isAbsolute), 'must be absolute folders, separated by ":"')
+    .describe('Folders below which file: references may point, separated by ":". None when empty.'),
+} as const;
+
+/**
+ * Turns `file:PATH` into a real path. Links are followed before the check, so that none leads out of the roots.
+ *
+ * @param field the field of the RunSpec that holds the reference
+ * @param missing the code when nothing is there
+ */
+export async function resolveFileReference(
+  reference: string,
+  { roots, field, missing }: { roots: readonly string[]; field: string; missing: FailureCode },
+): Promise<string> {
+  const path = reference.replace(/^file:(\/\/)?/, '');
+  if (!isAbsolute(path)) {
+    throw new Failure(missing, `${field} names ${path}, which is a relative path.`, {
+      remedy: 'Give an absolute path as file:/PATH; "anneal train" resolves relative paths by itself.',
+      field,
+      file: path,
+    });
+  }
+  let real: string;
+  try {
+    real = await realpath(path);
+  } catch (cause) {
+    throw new Failure(missing, `${field} names ${path}, and there is nothing at that path.`, {
+      remedy: 'Check the path, as it is seen from the machine on which the service runs.',
+      field,
+      file: path,
+      cause,
+    });
+  }
+  const inside = roots.some((root) => {
+    const way = relative(root, real);
+    return way === '' || (!way.startsWith('..') && !isAbsolute(way));
+  });
+  if (!inside) {
+    throw new Failure(missing, `${field} names ${path}, which lies outside the folders that this service may read.`, {
+      remedy: 'Move the file below one of FILE_ROOTS, or add its folder there.',
+      field,
+      file: path,
+    });
+  }
+  return real;
+}

@@ -1,0 +1,50 @@
+import { Inbox, JobQueue, Outbox, type OutboxRelay } from '@anneal/jobs';
+import { ProgressPublisher, type JetStreamStrategy, type NatsConnection } from '@anneal/messaging';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { BaseConfig } from './config.js';
+import type { ServiceDefinition } from './definition.js';
+import { HealthController } from './health.controller.js';
+import type { Logger } from './logging.js';
+import { Metrics } from './metrics.js';
+import { readinessOf } from './readiness.js';
+import { CONFIG, LOGGER, METRICS, NATS, READINESS } from './tokens.js';
+
+/** What a service stands on, made before Nest starts. */
+export interface Foundation<Config extends BaseConfig> {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly connection: NatsConnection;
+  readonly dataSource: DataSource;
+  readonly outbox: Outbox;
+  readonly relay: OutboxRelay;
+  readonly strategy: JetStreamStrategy;
+  readonly metrics: Metrics;
+}
+
+@Module({})
+export class ServiceModule {
+  /** The module of one service: its own controllers and providers, and the foundation for all of them. */
+  static of<Config extends BaseConfig>(definition: ServiceDefinition<Config>, foundation: Foundation<Config>): DynamicModule {
+    const own = definition.module(foundation.config);
+    const { dataSource, connection, outbox } = foundation;
+    return {
+      module: ServiceModule,
+      imports: own.imports ?? [],
+      controllers: [HealthController, ...(own.controllers ?? [])],
+      providers: [
+        { provide: CONFIG, useValue: foundation.config },
+        { provide: LOGGER, useValue: foundation.logger },
+        { provide: NATS, useValue: connection },
+        { provide: METRICS, useValue: foundation.metrics },
+        { provide: READINESS, useValue: readinessOf(dataSource, connection, foundation.strategy) },
+        { provide: DataSource, useValue: dataSource },
+        { provide: Outbox, useValue: outbox },
+        { provide: Inbox, useValue: new Inbox(dataSource, definition.name) },
+        { provide: JobQueue, useValue: new JobQueue() },
+        { provide: ProgressPublisher, useValue: new ProgressPublisher(connection) },
+        ...(own.providers ?? []),
+      ],
+    };
+  }
+}

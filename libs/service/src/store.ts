@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { ArtifactCache, ArtifactStore, connectStore } from '@anneal/artifacts';
+import type { Provider } from '@nestjs/common';
+
+interface StoreConfig {
+  S3_ENDPOINT: string;
+  S3_ACCESS_KEY: string;
+  S3_SECRET_KEY: string;
+  S3_BUCKET: string;
+  S3_REGION: string;
+}
+
+/** The object store, ready to be used before the service takes its first event. */
+export function storeProvider(config: StoreConfig): Provider {
+  return {
+    provide: ArtifactStore,
+    useFactory: async () => {
+      const store = connectStore({
+        endpoint: config.S3_ENDPOINT,
+        accessKey: config.S3_ACCESS_KEY,
+        secretKey: config.S3_SECRET_KEY,
+        bucket: config.S3_BUCKET,
+        region: config.S3_REGION,
+      });
+      await store.ensureReady();
+      return store;
+    },
+  };
+}
+
+/** Local copies of artifacts; services on one host may share the folder. */
+export function cacheProvider(config: { WORK_DIR: string }): Provider {
+  return {
+    provide: ArtifactCache,
+    inject: [ArtifactStore],
+    useFactory: (store: ArtifactStore) => new ArtifactCache(store, join(config.WORK_DIR, 'artifacts')),
+  };
+}
