@@ -16,7 +16,7 @@ module.exports = {
     { name: 'contracts-know-zod-only', severity: 'error', from: { path: '^libs/contracts/src/', pathNot: '\\.spec\\.ts$' }, to: { path: '^(apps|libs|infra)/', pathNot: '^libs/contracts/' } },
     { name: 'no-deep-imports', severity: 'error', from: { path: '^(apps|libs|infra)/([^/]+)/' }, to: { path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)', pathNot: '^$1/$2/' } },
     { name: 'testing-from-tests-only', severity: 'error', from: { path: '^(apps|libs|infra)/', pathNot: '(\\.(spec|int-spec|e2e-spec)\\.ts$|^libs/testing/)' }, to: { path: '^libs/testing/' } },
-    { name: 'no-undeclared-package', severity: 'error', from: { path: '^(apps|libs|infra)/' }, to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'] } },
+    { name: 'no-undeclared-package', severity: 'error', from: { path: '^(apps|libs|infra)/' }, to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'], pathNot: '^(apps|libs|infra)/' } },
     only('nats-in-messaging', '^libs/messaging/', '@nats-io'),
     only('s3-in-artifacts', '^libs/artifacts/', 'minio'),
     only('hub-in-dataset-and-publisher', '^apps/(dataset|publisher)/', '@huggingface'),

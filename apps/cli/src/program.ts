@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { askCommand } from './commands/ask.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { downCommand } from './commands/down.command.js';
+import { migrateCommand } from './commands/migrate.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
 import { trainCommand } from './commands/train.command.js';
@@ -15,7 +16,7 @@ export function buildProgram(): Command {
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : 2);
     });
-  for (const command of [upCommand(), downCommand(), trainCommand(), runsCommand(), showCommand(), askCommand(), demoCommand()]) {
+  for (const command of [upCommand(), downCommand(), trainCommand(), runsCommand(), showCommand(), askCommand(), demoCommand(), migrateCommand()]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program;

@@ -1,6 +1,6 @@
 import type { BenchmarkResult } from '@anneal/contracts';
 import { stringify } from 'yaml';
-import type { PublishInput } from './publish.work.js';
+import type { PublishInput } from './publish.input.js';
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 

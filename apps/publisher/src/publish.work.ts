@@ -1,16 +1,14 @@
-import { EvaluationCompleted, ModelPublished, ModelWithheld, type EventData, type Failure } from '@anneal/contracts';
+import { ModelPublished, ModelWithheld, type Failure } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import type { StageWork } from '@anneal/service';
 import { Injectable } from '@nestjs/common';
 import { decide } from './gate.js';
 import { modelCard } from './model-card.js';
+import type { PublishInput } from './publish.input.js';
 import { toPublisherFailure } from './publisher.failure.js';
 import { HubTarget } from './targets/hub.target.js';
 import { RegistryTarget } from './targets/registry.target.js';
-
-export const publishInput = EvaluationCompleted.data;
-export type PublishInput = EventData<typeof EvaluationCompleted>;
 
 /** Lets the gate decide, and puts the very artifact that was evaluated where the RunSpec wants it. */
 @Injectable()

@@ -2,7 +2,7 @@ import { EvaluationCompleted, RunCancelled, RunFailed, type EventData, type Rece
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
-import type { PublishInput } from './publish.work.js';
+import type { PublishInput } from './publish.input.js';
 
 @Controller()
 export class PublisherConsumer {

@@ -1,6 +1,7 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreatePublication1767225600000 } from './migrations/1767225600000-CreatePublication.js';
-import { PublishModelWork, publishInput } from './publish.work.js';
+import { publishInput } from './publish.input.js';
+import { PublishModelWork } from './publish.work.js';
 import { publisherConfig } from './publisher.config.js';
 import { PublisherConsumer } from './publisher.consumer.js';
 import { HubTarget } from './targets/hub.target.js';

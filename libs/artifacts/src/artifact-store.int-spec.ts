@@ -6,28 +6,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { ArtifactRef } from '@anneal/contracts';
+import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
 import type { Client } from 'minio';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ArtifactCache, ArtifactStore, connectStore, type StoreOptions } from './index.js';
 import { connect } from './connection.js';
 import { canonicalManifest, contentKey, manifestKey, sha256Hex } from './manifest.js';
-import { startTestStore } from './test-store.js';
 
 const MiB = 1024 * 1024;
-let server: Awaited<ReturnType<typeof startTestStore>>;
+let servers: EmbeddedServers;
+let home: string;
 let options: StoreOptions;
 let store: ArtifactStore;
 let client: Client;
 let folder: string;
 
 beforeAll(async () => {
-  server = await startTestStore();
-  options = server.options;
+  home = await mkdtemp(join(tmpdir(), 'anneal-servers-'));
+  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [] });
+  options = { ...servers.s3, bucket: 'artifacts' };
   store = connectStore(options);
   client = connect(options).client;
   await store.ensureReady();
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await servers.stop();
+  await rm(home, { recursive: true, force: true });
+});
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'anneal-artifacts-'));
 });
@@ -279,10 +284,23 @@ describe('damage', () => {
     line.close();
   });
 
+  it('by a server that is killed meanwhile is made good', async () => {
+    const bytes = randomBytes(70 * MiB);
+    let killed = false;
+    const ref = await store.putFiles('weights', [{ path: 'w', source: bytes }], {
+      onBytes: () => {
+        if (!killed) servers.kill('s3', 'SIGKILL');
+        killed = true;
+      },
+    });
+    await store.getDirectory(ref, join(folder, 'out'));
+    expect((await readFile(join(folder, 'out/w'))).equals(bytes)).toBe(true);
+  });
+
   // To the server a killed process and a cut line are the same: no part, no completion and no abort comes any more.
   it('by an upload that is cut off leaves nothing that is named', async () => {
     const line = await startLine(options.endpoint);
-    const bytes = randomBytes(140 * MiB);
+    const bytes = randomBytes(70 * MiB);
     const before = await keys('manifests/');
     const far = connectStore({ ...options, endpoint: line.endpoint });
     const storing = far.putFiles('weights', [{ path: 'large', source: bytes }], { onBytes: () => line.close() });
@@ -295,7 +313,7 @@ describe('damage', () => {
   it('by an aborted upload ends the upload too', async () => {
     const abort = new AbortController();
     const reason = new Error('the lease is lost');
-    const bytes = randomBytes(100 * MiB);
+    const bytes = randomBytes(70 * MiB);
     const storing = store.putFiles('weights', [{ path: 'w', source: bytes }], {
       signal: abort.signal,
       onBytes: () => abort.abort(reason),

@@ -1,3 +1,16 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { Failure } from '@anneal/contracts';
+import { killTree } from './kill-tree.js';
+import { markVariable, processStat } from './proc.js';
+
+const MiB = 1024 * 1024;
+const stdoutBytes = 16 * MiB;
+const stderrBytes = MiB;
+/** How long output is still read after the command's end, when something that it started holds the pipe open. */
+const drainMs = 1_000;
+
 export interface RunToEndOptions {
   readonly command: string;
   readonly args: readonly string[];
@@ -6,9 +19,9 @@ export interface RunToEndOptions {
   readonly cwd?: string;
   /** Aborting kills the whole tree and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** Called with each piece of standard error as it comes. */
+  /** Gets each piece of standard error as it comes. */
   readonly onStderr?: (text: string) => void;
-  /** Kills the whole tree after so many milliseconds. */
+  /** Kills the whole tree after so many milliseconds and rejects with KILLED. */
   readonly timeoutMs?: number;
 }
 
@@ -21,6 +34,98 @@ export interface RunToEndResult {
   readonly stderr: string;
 }
 
-export async function runToEnd(_options: RunToEndOptions): Promise<RunToEndResult> {
-  throw new Error('not yet');
+type Ending = Pick<RunToEndResult, 'code' | 'signal'>;
+
+/** Runs a short tool and takes what it says. Its exit code is the caller's to judge; ENGINE_MISSING when it is absent. */
+export async function runToEnd(options: RunToEndOptions): Promise<RunToEndResult> {
+  const { command, args, cwd, signal, onStderr, timeoutMs } = options;
+  signal?.throwIfAborted();
+  const mark = randomUUID();
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...(options.env ?? process.env), [markVariable]: mark },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const stdout = collect(child.stdout, stdoutBytes);
+  const stderr = collect(child.stderr, stderrBytes, onStderr);
+  const { pid } = child;
+  const startTime = pid === undefined ? undefined : processStat(pid)?.startTime;
+  const killAll = async (): Promise<void> => {
+    if (pid === undefined) return;
+    await killTree({ roots: [{ pid, startTime: startTime ?? '' }], group: pid, mark }, 0);
+  };
+
+  let ending: Ending;
+  try {
+    ending = await new Promise<Ending>((resolve, reject) => {
+      let stopped = false;
+      const end = (code: number | null, by: NodeJS.Signals | null): void => {
+        // Killed by us: then the reason is the answer, once the whole tree is gone.
+        if (!stopped) resolve({ code, signal: by });
+      };
+      child.once('error', (error) => reject(missing(command, error)));
+      child.once('close', end);
+      child.once('exit', (code, by) => setTimeout(() => end(code, by), drainMs).unref());
+      stopWhen({ signal, timeoutMs, command, child }, (reason) => {
+        stopped = true;
+        killAll().then(() => reject(reason), reject);
+      });
+    });
+  } finally {
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }
+  return { ...ending, stdout: stdout(), stderr: stderr() };
+}
+
+function stopWhen(
+  {
+    signal,
+    timeoutMs,
+    command,
+    child,
+  }: Pick<RunToEndOptions, 'signal' | 'timeoutMs' | 'command'> & { child: ReturnType<typeof spawn> },
+  stop: (reason: Error) => void,
+): void {
+  const aborted = (): void => stop(signal?.reason as Error);
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => {
+          const remedy = 'Try again when the machine is less busy, or look why it hangs by running it by hand.';
+          stop(new Failure('KILLED', `${command} did not end within ${timeoutMs / 1000} s.`, { remedy }));
+        }, timeoutMs);
+  signal?.addEventListener('abort', aborted, { once: true });
+  const forget = (): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', aborted);
+  };
+  child.once('exit', forget).once('error', forget);
+}
+
+/** Keeps the end of a stream. */
+function collect(stream: Readable, most: number, onText?: (text: string) => void): () => string {
+  const decoder = new TextDecoder();
+  let chunks: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    // Twice the limit before cutting, so that the copying stays small.
+    if (size > 2 * most) {
+      const kept = Buffer.concat(chunks).subarray(-most);
+      chunks = [kept];
+      size = kept.length;
+    }
+    onText?.(decoder.decode(chunk, { stream: true }));
+  });
+  return () => Buffer.concat(chunks).subarray(-most).toString('utf8');
+}
+
+function missing(command: string, cause: Error): Failure {
+  return new Failure('ENGINE_MISSING', `${command} cannot be started: ${cause.message}.`, {
+    remedy: 'Check that it is installed and may be executed, and that the working directory exists.',
+    cause,
+  });
 }

@@ -59,8 +59,8 @@ export class Attempt<Input> {
     const { worker, claim } = this.options;
     // The caller may abort in the same tick; an attempt that never began is given back.
     await Promise.resolve();
-    if (this.lease.signal.reason === 'stopping') return this.returnJob();
     if (claim.exhausted) return this.failForGood(exhausted(this.job));
+    if (this.lease.signal.reason === 'stopping') return this.returnJob();
     const input = worker.input.safeParse(this.job.input);
     if (!input.success) return this.failForGood(unreadableInput(this.job, input.error.message));
     try {
@@ -106,7 +106,7 @@ export class Attempt<Input> {
     await this.settle('failed', async (tx) => {
       if (!(await fail(tx, this.job, failure.toDetail()))) return false;
       if (reportFailure) {
-        const data = { runId, stage, attempts: Math.max(attempt, 1), failure: failure.toDetail() };
+        const data = { runId, stage, attempts: attempt, failure: failure.toDetail() };
         await outbox.add(tx, StageFailed, data, { runId, causationId });
       }
       await onFailed?.(tx, this.job, failure);

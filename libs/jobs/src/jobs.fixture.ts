@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installServers, startServers } from '@anneal/embedded';
 import pg from 'pg';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
 import { createDataSource, openDatabase } from './database.js';
@@ -132,5 +136,13 @@ export class Gate {
 }
 
 async function startPostgres(): Promise<{ adminUrl: string; stop: () => Promise<void> }> {
-  return { adminUrl: process.env['ANNEAL_TEST_POSTGRES'] ?? '', stop: async () => undefined };
+  const dataDir = await mkdtemp(join(tmpdir(), 'anneal-jobs-'));
+  const servers = await startServers({ dataDir, binaries: await installServers(), natsUsers: [] });
+  return {
+    adminUrl: servers.postgres.url,
+    stop: async () => {
+      await servers.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
 }

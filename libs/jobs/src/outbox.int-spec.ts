@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { StageFailed } from '@anneal/contracts';
 import type { EncodedEvent } from '@anneal/messaging';
 import type { DataSource, EntityManager } from 'typeorm';
@@ -85,7 +86,7 @@ it('stops at an event that the broker refuses, tries again, and keeps the order'
   const said = await dataSource.transaction(async (tx) => [await say(tx, 1), await say(tx, 2), await say(tx, 3)]);
   await vi.waitFor(async () => expect(await relay.pending()).toBe(0), { timeout: 8000 });
   expect(broker.ids).toEqual(said);
-  const rows = await dataSource.query('SELECT attempts, last_error FROM outbox ORDER BY seq');
+  const rows = await dataSource.query<unknown>('SELECT attempts, last_error FROM outbox ORDER BY seq');
   expect(rows).toEqual([1, 4, 1].map((attempts) => ({ attempts, last_error: null })));
 });
 
@@ -95,6 +96,8 @@ it('goes on after its connection died', async () => {
   const first = await dataSource.transaction((tx) => say(tx, 1));
   await vi.waitFor(() => expect(broker.ids).toEqual([first]));
   expect(await database.killBackends('trainer')).toBeGreaterThan(0);
+  // The pool notices its dead connections in the next tick or two.
+  await delay(100);
   const second = await dataSource.transaction((tx) => say(tx, 2));
   await vi.waitFor(() => expect(new Set(broker.ids)).toEqual(new Set([first, second])), { timeout: 5000 });
 });
@@ -106,7 +109,7 @@ it('starts without a database and publishes when there is one', async () => {
   const broker = new Broker();
   await startRelay(broker.publish, database.url('trainer', port));
   const id = await dataSource.transaction((tx) => say(tx, 1));
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await delay(300);
   expect(broker.ids).toEqual([]);
   gate.reopen();
   await vi.waitFor(() => expect(broker.ids).toEqual([id]), { timeout: 5000 });

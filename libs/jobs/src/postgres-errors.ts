@@ -11,6 +11,7 @@ const passingMessages = [
   /^Query read timeout/,
   /^Client has encountered a connection error/,
   /^Query runner already released/,
+  /^Database connection provided by a query runner was already released/,
 ];
 
 /** Whether the same statement may work when it is sent again: the server was away, or a transaction was sacrificed. */

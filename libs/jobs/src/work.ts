@@ -36,7 +36,7 @@ export interface WorkContext {
    *
    * @throws Failure LEASE_LOST when the token is stale or the job was cancelled
    */
-  commit(change: (tx: EntityManager) => Promise<void>): Promise<void>;
+  readonly commit: (change: (tx: EntityManager) => Promise<void>) => Promise<void>;
 }
 
 /** The work itself. It looks at `context.signal` and ends soon after it is aborted. */

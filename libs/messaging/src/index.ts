@@ -5,7 +5,6 @@ export {
   durableStreamState,
   migrateTopology,
   progressStream,
-  streams,
   subjectsFor,
   type TopologyOptions,
 } from './topology.js';

@@ -64,12 +64,14 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
 
   /** Takes no further message and waits for the handlers that run. */
   override async close(): Promise<void> {
+    // What the server has already sent arrives before the subscription ends; else it would wait for its ack_wait.
+    await this.flush();
     this.closing.abort();
     this.messages?.stop();
     await this.reading;
     await Promise.all(this.inFlight);
     // Acknowledgements still in the client's buffer would be lost with the connection and their events come again.
-    if (this.watch.up) await Promise.race([this.options.connection.flush().catch(() => undefined), pause(2000)]);
+    await this.flush();
   }
 
   /** Nest's own event API has nothing to offer here. */
@@ -77,6 +79,14 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
 
   override unwrap<T>(): T {
     return this.options.connection as T;
+  }
+
+  private async flush(): Promise<void> {
+    if (!this.watch.up) return;
+    const late = new AbortController();
+    const timeout = pause(2000, undefined, { signal: late.signal }).catch(() => undefined);
+    await Promise.race([this.options.connection.flush().catch(() => undefined), timeout]);
+    late.abort();
   }
 
   private async start(): Promise<void> {

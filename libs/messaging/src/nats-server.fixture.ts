@@ -1,15 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serviceNames, type ServiceName } from '@anneal/contracts';
+import { installServers } from '@anneal/embedded';
 import { connectNats, type NatsConnection } from './connection.js';
 import { permissionsOf } from './permissions.js';
 
-/** A real nats-server with a user per service, for this library's own tests. */
+/** A real nats-server with a user per service, which these tests kill, leave dead for a while and wipe. */
 export class TestNatsServer {
   private process: ChildProcess | undefined;
 
@@ -34,7 +34,8 @@ export class TestNatsServer {
   }
 
   async up(): Promise<void> {
-    const child = spawn(binary(), ['-c', join(this.folder, 'nats.conf')], { stdio: 'ignore' });
+    const { nats } = await installServers();
+    const child = spawn(nats, ['-c', join(this.folder, 'nats.conf')], { stdio: 'ignore' });
     this.process = child;
     for (let tries = 0; tries < 100; tries += 1) {
       if (child.exitCode !== null) throw new Error('nats-server ended at once');
@@ -71,14 +72,6 @@ export class TestNatsServer {
   }
 }
 
-function binary(): string {
-  const given = process.env.ANNEAL_NATS_SERVER;
-  if (given) return given;
-  const found = globSync(join(homedir(), '.cache/anneal/servers-*/**/nats-server')).find((path) => existsSync(path));
-  if (!found) throw new Error('no nats-server: install the embedded servers first');
-  return found;
-}
-
 function configuration(folder: string, port: number): string {
   const users = serviceNames.map((service) => {
     const { publish, subscribe } = permissionsOf(service);
@@ -87,7 +80,7 @@ function configuration(folder: string, port: number): string {
   });
   return JSON.stringify({
     listen: `127.0.0.1:${port}`,
-    jetstream: { store_dir: join(folder, 'store'), max_mem: '64M', max_file: '256M' },
+    jetstream: { store_dir: join(folder, 'store'), sync_interval: 'always', max_mem: '64M', max_file: '256M' },
     accounts: { APP: { jetstream: 'enabled', users: [{ user: 'admin', password: 'secret-admin' }, ...users] } },
   });
 }

@@ -17,5 +17,14 @@ export function stageFailed(runId: string): EventData<typeof StageFailed> {
 }
 
 export function step(runId: string, done: number): Progress {
-  return { runId, stage: 'trainer', at: new Date().toISOString(), attempt: 1, phase: 'training', done, total: 10, unit: 'steps' };
+  return {
+    runId,
+    stage: 'trainer',
+    at: new Date().toISOString(),
+    attempt: 1,
+    phase: 'training',
+    done,
+    total: 10,
+    unit: 'steps',
+  };
 }

@@ -6,6 +6,7 @@ import {
   JetStreamApiCodes,
   JetStreamApiError,
   jetstreamManager,
+  PersistMode,
   RetentionPolicy,
   StorageType,
   type ConsumerConfig,
@@ -42,22 +43,24 @@ export const durableStream = {
   deny_purge: true,
 } satisfies StreamDeclaration;
 
-/** Progress: many, cheap, gone after a day or with the server. */
+/**
+ * Progress: many, cheap, gone after a day. In a file, though written without waiting: a stream in memory, its declaration
+ * included, is gone after every restart of a single server, and only an administrator could create it again.
+ */
 export const progressStream = {
   name: 'ANNEAL_PROGRESS',
   description: 'Progress of running stages; may be lost.',
   subjects: ['anneal.progress.>'],
   retention: RetentionPolicy.Limits,
-  storage: StorageType.Memory,
+  storage: StorageType.File,
+  persist_mode: PersistMode.Async,
   discard: DiscardPolicy.Old,
   max_age: nanos(dayMs),
   max_msgs_per_subject: 1000,
-  // Memory is bounded by a count: max_bytes would be reserved at creation and fail on a small server.
+  // Bounded by a count: max_bytes would be reserved at creation and fail on a small server.
   max_msgs: 200_000,
   allow_direct: true,
 } satisfies StreamDeclaration;
-
-export const streams: readonly StreamDeclaration[] = [durableStream, progressStream];
 
 /** The subjects that a service listens to, from the declarations of the events. */
 export function subjectsFor(service: ServiceName): string[] {
@@ -79,7 +82,7 @@ export function consumerOf(service: ServiceName): Partial<ConsumerConfig> & { du
 }
 
 export interface TopologyOptions {
-  /** Copies of each stream; 3 on a cluster. Left as it is for a stream that exists when not given. */
+  /** Copies of the durable stream; 3 on a cluster. As it is, or 1, when left out. */
   readonly replicas?: number;
 }
 
@@ -92,7 +95,9 @@ export interface TopologyOptions {
 export async function migrateTopology(nc: NatsConnection, options: TopologyOptions = {}): Promise<void> {
   try {
     const manager = await jetstreamManager(nc);
-    for (const stream of streams) await putStream(manager, stream, options.replicas);
+    await putStream(manager, durableStream, options.replicas);
+    // The server refuses copies of a stream that is written without waiting, and progress may be lost.
+    await putStream(manager, progressStream);
     for (const service of serviceNames) await putConsumer(manager, service);
   } catch (error) {
     throw brokerFailure(error, 'creating streams and consumers');

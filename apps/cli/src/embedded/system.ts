@@ -2,17 +2,17 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { serviceNames } from '@anneal/contracts';
 import { datasetService } from '@anneal/dataset';
-import { startServers, type EmbeddedServers } from '@anneal/embedded';
+import { startServers } from '@anneal/embedded';
 import { evaluatorService } from '@anneal/evaluator';
 import { gatewayService } from '@anneal/gateway';
-import { prepareRoles } from '@anneal/jobs';
 import { mergerService } from '@anneal/merger';
-import { connectNats, migrateTopology, permissionsOf } from '@anneal/messaging';
+import { permissionsOf } from '@anneal/messaging';
 import { publisherService } from '@anneal/publisher';
 import { createLogger, startService, type BaseConfig, type RunningService, type ServiceDefinition } from '@anneal/service';
 import { trainerService } from '@anneal/trainer';
 import { pino } from 'pino';
 import { removeEndpoints, writeEndpoints, type Endpoints } from '../gateway/endpoints.js';
+import { migrate } from './migrate.js';
 import { serviceEnvironment, type HostSettings } from './environments.js';
 import type { Installation } from './installation.js';
 
@@ -46,7 +46,7 @@ export async function startSystem({ dataDir, installation, ports, say }: SystemO
     await servers.stop();
   };
   try {
-    await migrate(servers);
+    await migrate({ nats: servers.nats.url, postgres: servers.postgres.url }, (name) => servers.secret(`postgres-${name}`));
     const apiKey = servers.secret('api-key');
     const settings: HostSettings = { dataDir, servers, engine: installation.engine, apiKey, httpPort: ports.http ?? 0 };
     running.push(...(await startServices(settings)));
@@ -57,20 +57,6 @@ export async function startSystem({ dataDir, installation, ports, say }: SystemO
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-/** The one migration step: roles and schemas, streams and consumers. Each service migrates its own tables. */
-async function migrate(servers: EmbeddedServers): Promise<void> {
-  await prepareRoles(
-    servers.postgres.url,
-    serviceNames.map((name) => ({ name, password: servers.secret(`postgres-${name}`) })),
-  );
-  const connection = await connectNats({ url: servers.nats.url, name: 'anneal-migrate' });
-  try {
-    await migrateTopology(connection);
-  } finally {
-    await connection.close();
   }
 }
 

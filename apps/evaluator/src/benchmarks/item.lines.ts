@@ -49,7 +49,11 @@ function toItem(value: unknown, row: number, file: string, score: ScoringName): 
   const parsed = itemLine.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw invalid(`does not fit: ${issue?.path.map(String).join('.') || 'the line'}: ${issue?.message ?? ''}`, file, row);
+    throw invalid(
+      `does not fit: ${issue?.path.map(String).join('.') || 'the line'}: ${issue?.message ?? ''}`,
+      file,
+      row,
+    );
   }
   const line = parsed.data;
   if (score === 'json' && !isJson(line.expected)) {

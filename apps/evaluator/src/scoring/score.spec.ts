@@ -39,7 +39,10 @@ describe('json', () => {
     ['text around it', 'Here it is: {"device":"light","room":"kitchen","percent":40} as you asked.'],
     ['brackets in the text before it', 'In [kitchen} I set {"device":"light","room":"kitchen","percent":40}'],
     ['more values after it', '{"device":"light","room":"kitchen","percent":40} {"device":"fan"}'],
-    ['a key that is there twice: the last one counts', '{"device":"fan","device":"light","room":"kitchen","percent":40}'],
+    [
+      'a key that is there twice: the last one counts',
+      '{"device":"fan","device":"light","room":"kitchen","percent":40}',
+    ],
     ['an escaped key', '{"\\u0064evice":"light","room":"kitchen","percent":40}'],
   ])('finds and compares: %s', (_, answer) => {
     expect(score(answer, wanted)).toBe('correct');

@@ -95,7 +95,9 @@ export function cancelled(run: RunRecord, at: string, by: string): Step {
 export function progressed(run: RunRecord, progress: Progress): Step {
   const stage = run.stages.find(({ stage: name }) => name === progress.stage);
   if (stage?.progress !== undefined && Date.parse(stage.progress.at) >= Date.parse(progress.at)) return { run };
-  return { run: changeStage(startStage(run, progress.stage, progress.at), progress.stage, (s) => ({ ...s, progress })) };
+  return {
+    run: changeStage(startStage(run, progress.stage, progress.at), progress.stage, (s) => ({ ...s, progress })),
+  };
 }
 
 /** Facts of events that arrive late still complete the picture of a run that ended well; no other end is touched. */

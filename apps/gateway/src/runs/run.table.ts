@@ -81,7 +81,12 @@ export class RunTable {
     const stages = z
       .array(stageRow)
       .parse(await tx.query<unknown>('SELECT * FROM stage WHERE run_id = ANY($1)', [rows.map(({ id }) => id)]));
-    return rows.map((row) => toRecord(row, stages.filter(({ run_id }) => run_id === row.id)));
+    return rows.map((row) =>
+      toRecord(
+        row,
+        stages.filter(({ run_id }) => run_id === row.id),
+      ),
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { PublishInput } from '../publish.work.js';
+import type { PublishInput } from '../publish.input.js';
 
 export interface Publication {
   /** Where it is, as a user would name it. */

@@ -2,11 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { mmluProBenchmarkSpec } from '../specs.fixture.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { specWith } from '../../run-spec.fixture.js';
+import { loadBenchmarks } from '../load.benchmarks.js';
 import { extractLetter } from './extraction.js';
-import { mmluPro, scoreLetter } from './mmlu-pro.benchmark.js';
+import { scoreLetter } from './mmlu-pro.benchmark.js';
 import { mmluData } from './mmlu-data.fixture.js';
 import { mmluPrompt } from './prompt.js';
 import { readTest, readValidation, type MmluExample, type MmluQuestion } from './rows.js';
@@ -17,7 +18,7 @@ const lines = (text: string): unknown[] =>
     .split('\n')
     .filter((line) => line !== '')
     .map((line): unknown => JSON.parse(line));
-const context = { field: 'evaluation.benchmarks.0', dataset: undefined, signal: new AbortController().signal };
+const context = { dataset: undefined, signal: new AbortController().signal };
 
 let folder = '';
 beforeAll(() => {
@@ -68,8 +69,18 @@ describe('extraction', () => {
 
 describe('prompt', () => {
   it('drops options that only fill up, and letters the others', () => {
-    const question: MmluQuestion = { question_id: 1, question: '1 + 1?', options: ['1', 'N/A', '2 '], answer: 'B', category: 'math' };
-    const example: MmluExample = { ...question, question: '0 + 1?', cot_content: "A: Let's think step by step. It is $1. The answer is (A)." };
+    const question: MmluQuestion = {
+      question_id: 1,
+      question: '1 + 1?',
+      options: ['1', 'N/A', '2 '],
+      answer: 'B',
+      category: 'math',
+    };
+    const example: MmluExample = {
+      ...question,
+      question: '0 + 1?',
+      cot_content: "A: Let's think step by step. It is $1. The answer is (A).",
+    };
     expect(mmluPrompt(question, [example])).toBe(
       'The following are multiple choice questions (with answers) about math. Think step by step and then finish your answer ' +
         'with "the answer is (X)" where X is the correct letter choice.\n\n\n\n' +
@@ -82,28 +93,39 @@ describe('prompt', () => {
 describe('benchmark', () => {
   const question = { question_id: 7, question: 'Which?', options: ['x', 'y'], answer: 'B', category: 'math' };
   beforeAll(() => {
-    writeFileSync(join(folder, 'test.jsonl'), `${JSON.stringify(question)}\n${JSON.stringify({ ...question, question_id: 8, category: 'law' })}\n`);
-    writeFileSync(join(folder, 'validation.json'), JSON.stringify([{ ...question, cot_content: "A: Let's think step by step." }]));
+    writeFileSync(
+      join(folder, 'test.jsonl'),
+      `${JSON.stringify(question)}\n${JSON.stringify({ ...question, question_id: 8, category: 'law' })}\n`,
+    );
+    writeFileSync(
+      join(folder, 'validation.json'),
+      JSON.stringify([{ ...question, cot_content: "A: Let's think step by step." }]),
+    );
   });
-  const spec = (more: object) => mmluProBenchmarkSpec({ source: `file:${folder}`, ...more });
+  const load = (more: object, roots = [folder]) =>
+    loadBenchmarks(specWith({ benchmarks: [{ name: 'mmlu-pro', source: `file:${folder}`, ...more }] }), {
+      ...context,
+      fileRoots: roots,
+    });
 
   it('asks the questions of the chosen subjects', async () => {
-    const questions = await mmluPro(spec({ subjects: ['math'] }), { ...context, fileRoots: [folder] });
-    expect(questions.items.map(({ id, expected }) => [id, expected])).toEqual([['7', 'B']]);
-    expect(questions.stop).toEqual(['Question:']);
-    expect(questions.answerTokens).toBe(2048);
+    const [questions] = await load({ subjects: ['math'] });
+    expect(questions?.items.map(({ id, expected }) => [id, expected])).toEqual([['7', 'B']]);
+    expect(questions?.stop).toEqual(['Question:']);
+    expect(questions?.answerTokens).toBe(2048);
   });
   it('names the subjects there are when one is unknown', async () => {
-    await expect(mmluPro(spec({ subjects: ['maths'] }), { ...context, fileRoots: [folder] })).rejects.toMatchObject({
+    await expect(load({ subjects: ['maths'] })).rejects.toMatchObject({
       code: 'BENCHMARK_INVALID',
+      field: 'evaluation.benchmarks.0.subjects',
       remedy: 'Choose from law, math.',
     });
   });
   it('says what to do when the source is on the Hub', async () => {
-    await expect(mmluPro(mmluProBenchmarkSpec({}), { ...context, fileRoots: [folder] })).rejects.toMatchObject({ code: 'SPEC_UNSUPPORTED' });
+    await expect(load({ source: 'TIGER-Lab/MMLU-Pro' })).rejects.toMatchObject({ code: 'SPEC_UNSUPPORTED' });
   });
   it('reads nothing outside the allowed folders', async () => {
-    await expect(mmluPro(spec({}), { ...context, fileRoots: ['/nowhere'] })).rejects.toMatchObject({ code: 'BENCHMARK_INVALID' });
+    await expect(load({}, ['/nowhere'])).rejects.toMatchObject({ code: 'BENCHMARK_INVALID' });
   });
 });
 
@@ -114,7 +136,9 @@ describe.skipIf(data === undefined)('the published files', () => {
   const outputs = z.array(z.object({ answer: z.string(), model_outputs: z.string() }));
 
   it('gives every letter of the recorded cases', () => {
-    for (const { text, expected, step } of cases.parse(lines(readFileSync(join(root, 'extraction-cases.jsonl'), 'utf8')))) {
+    for (const { text, expected, step } of cases.parse(
+      lines(readFileSync(join(root, 'extraction-cases.jsonl'), 'utf8')),
+    )) {
       expect({ text, ...extractLetter(text) }).toEqual({ text, letter: expected, step });
     }
   });
@@ -123,7 +147,9 @@ describe.skipIf(data === undefined)('the published files', () => {
     const fromParquet = await readValidation(join(root, 'hf'));
     expect(test).toHaveLength(12_032);
     expect(fromParquet).toEqual(await readValidation(root));
-    for (const { question_id, k, prompt } of golden.parse(lines(readFileSync(join(root, 'golden-prompts.jsonl'), 'utf8')))) {
+    for (const { question_id, k, prompt } of golden.parse(
+      lines(readFileSync(join(root, 'golden-prompts.jsonl'), 'utf8')),
+    )) {
       const question = test.find((row) => row.question_id === question_id);
       if (!question) throw new Error(`question ${question_id} is missing`);
       const examples = fromParquet.filter(({ category }) => category === question.category).slice(0, k);

@@ -75,7 +75,10 @@ async function* readFileRows(path: string, name: string): AsyncIterable<JsonLine
 async function* readJsonList(path: string, name: string): AsyncIterable<JsonLine> {
   const parsed = z.array(z.unknown()).safeParse(parseJson(await readFile(path, 'utf8')));
   if (!parsed.success) {
-    throw new Failure('BENCHMARK_INVALID', `${name} is no JSON list.`, { remedy: 'Give one list of questions.', file: name });
+    throw new Failure('BENCHMARK_INVALID', `${name} is no JSON list.`, {
+      remedy: 'Give one list of questions.',
+      file: name,
+    });
   }
   yield* parsed.data.map((value, index) => ({ row: index + 1, value }));
 }

@@ -6,7 +6,11 @@ import { readJsonLines } from '../json-lines.js';
 const trainingLine = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
 
 /** Lines of the items whose question and expected answer stand, exactly so, next to each other in a training row. */
-export async function rowsSeenInTraining(rows: readonly ItemRow[], trainFile: string, signal: AbortSignal): Promise<number[]> {
+export async function rowsSeenInTraining(
+  rows: readonly ItemRow[],
+  trainFile: string,
+  signal: AbortSignal,
+): Promise<number[]> {
   // The set of questions is kept and the training set is read past it: the latter may be larger than the memory.
   const asked = new Map<string, number[]>();
   for (const { row, item } of rows) {

@@ -13,7 +13,11 @@ import { rowsSeenInTraining } from './overlap.js';
 /** A team's own questions. Refused when the training set holds one of them, with its answer. */
 export const ownSet: Benchmark<OwnSetBenchmark> = async (spec, { field, fileRoots, dataset, signal }) => {
   const source = `${field}.source`;
-  const path = await resolveFileReference(spec.source, { roots: fileRoots, field: source, missing: 'BENCHMARK_INVALID' });
+  const path = await resolveFileReference(spec.source, {
+    roots: fileRoots,
+    field: source,
+    missing: 'BENCHMARK_INVALID',
+  });
   const name = basename(path);
   if (!(await stat(path)).isFile()) {
     throw new Failure('BENCHMARK_INVALID', `${name} is not a file.`, {

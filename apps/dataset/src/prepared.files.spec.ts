@@ -1,0 +1,52 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PreparedFiles } from './prepared.files.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-prepared-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const conversation = (text: string) => ({
+  messages: [
+    { role: 'user' as const, content: text },
+    { role: 'assistant' as const, content: 'a' },
+  ],
+});
+const lines = async (name: string): Promise<{ messages: { content: string }[]; expected?: string }[]> =>
+  (await readFile(join(folder, name), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { messages: { content: string }[] });
+
+describe('the prepared files', () => {
+  it('hold each row once, on one side', async () => {
+    const files = await PreparedFiles.create(folder, 0.2);
+    for (let number = 0; number < 100; number += 1) await files.add(conversation(`row ${number % 80}`));
+    await files.close();
+    const { rows } = files.finish('d');
+    expect(rows).toMatchObject({ read: 100, duplicates: 20 });
+    expect(rows.train + rows.heldOut).toBe(80);
+    expect(rows.heldOut).toBeGreaterThan(0);
+    const train = (await lines('train.jsonl')).map(({ messages }) => messages[0]?.content);
+    const heldOut = (await lines('held-out.jsonl')).map(({ messages }) => messages[0]?.content);
+    expect(train).toHaveLength(rows.train);
+    expect(train.filter((text) => heldOut.includes(text))).toEqual([]);
+  });
+
+  it('ask for the answer without showing it', async () => {
+    const files = await PreparedFiles.create(folder, 0.5);
+    for (let number = 0; number < 20; number += 1) await files.add(conversation(`row ${number}`));
+    await files.close();
+    for (const item of await lines('held-out.jsonl')) {
+      expect(item.expected).toBe('a');
+      expect(item.messages).toHaveLength(1);
+    }
+  });
+
+  it('refuse a set with nothing to train on', async () => {
+    const files = await PreparedFiles.create(folder, 0);
+    await files.close();
+    expect(() => files.finish('d.jsonl')).toThrowError(expect.objectContaining({ code: 'DATASET_EMPTY', file: 'd.jsonl' }) as Error);
+  });
+});

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { HeldOutSplit } from './held-out.split.js';
+
+const digests = (count: number): string[] => Array.from({ length: count }, (_, index) => createHash('sha256').update(String(index)).digest('hex'));
+
+function heldOutOf(rows: string[], share: number): string[] {
+  const split = new HeldOutSplit<string>(share);
+  for (const row of rows) split.take(row, row);
+  return split.finish().heldOut.map(({ row }) => row);
+}
+
+describe('the held-out split', () => {
+  it('takes about the share that is wanted', () => {
+    const taken = heldOutOf(digests(1000), 0.1).length;
+    expect(taken).toBeGreaterThan(70);
+    expect(taken).toBeLessThan(130);
+  });
+
+  it('never moves a row because of other rows or their order', () => {
+    const some = digests(500);
+    const before = heldOutOf(some, 0.1);
+    const after = heldOutOf([...digests(900).slice(500), ...some.toReversed()], 0.1);
+    expect(after).toEqual(expect.arrayContaining(before));
+  });
+
+  it('holds out at most 200 rows and gives the others back', () => {
+    const split = new HeldOutSplit<string>(0.5);
+    for (const row of digests(1000)) split.take(row, row);
+    const { heldOut, returned } = split.finish();
+    expect(heldOut).toHaveLength(200);
+    expect(returned.length).toBeGreaterThan(200);
+  });
+
+  it('holds nothing out when nothing is wanted', () => {
+    expect(heldOutOf(digests(1000), 0)).toEqual([]);
+  });
+});

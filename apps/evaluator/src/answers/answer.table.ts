@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import type { Outcome } from '../scoring/score.js';
+
+/** Which of the two models: the untouched base, or the tuned one as it would be published. */
+export type Subject = 'base' | 'tuned';
+
+/** How an answer ended: by itself, at the limit of tokens, or not at all because the prompt fills the model's context. */
+export type Finish = 'stop' | 'length' | 'too_long';
+
+export interface AnswerRow {
+  readonly runId: string;
+  readonly subject: Subject;
+  readonly benchmark: string;
+  readonly itemId: string;
+  /** Place among all questions of the run. */
+  readonly position: number;
+  readonly promptDigest: string;
+  readonly prompt: string;
+  readonly expected: string;
+  readonly text: string;
+  readonly finish: Finish;
+  readonly outcome: Outcome;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+const digestRows = z.array(
+  z.object({ subject: z.enum(['base', 'tuned']), benchmark: z.string(), itemId: z.string(), promptDigest: z.string() }),
+);
+export type StoredDigest = z.infer<typeof digestRows>[number];
+
+const outcome = z.enum(['correct', 'wrong', 'unparsed']);
+const pairRows = z.array(
+  z.object({
+    benchmark: z.string(),
+    itemId: z.string(),
+    prompt: z.string(),
+    expected: z.string(),
+    sameQuestion: z.boolean().nullable(),
+    baseText: z.string().nullable(),
+    baseOutcome: outcome.nullable(),
+    tunedText: z.string().nullable(),
+    tunedOutcome: outcome.nullable(),
+  }),
+);
+/** What base and tuned answered to one question; null where one of them was not asked it. */
+export type AnswerPair = z.infer<typeof pairRows>[number];
+
+const counts = z.array(z.object({ benchmark: z.string(), answers: z.coerce.number(), tooLong: z.coerce.number() }));
+
+/** The answers that are known; they survive whatever happens to a measurement. */
+@Injectable()
+export class AnswerTable {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** Which questions of a run have been answered, by either model. */
+  async digests(runId: string): Promise<StoredDigest[]> {
+    return digestRows.parse(
+      await this.dataSource.query<unknown>(
+        `SELECT subject, benchmark, item_id AS "itemId", prompt_digest AS "promptDigest" FROM answer WHERE run_id = $1`,
+        [runId],
+      ),
+    );
+  }
+
+  /** Keeps an answer; a second one to the same question changes nothing. */
+  async insert(tx: EntityManager, row: AnswerRow): Promise<void> {
+    await tx.query(
+      `INSERT INTO answer (run_id, subject, benchmark, item_id, position, prompt_digest, prompt, expected, text, finish,
+                           outcome, tokens, seconds)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+       ON CONFLICT DO NOTHING`,
+      [
+        row.runId,
+        row.subject,
+        row.benchmark,
+        row.itemId,
+        row.position,
+        row.promptDigest,
+        storable(row.prompt),
+        storable(row.expected),
+        storable(row.text),
+        row.finish,
+        row.outcome,
+        row.tokens,
+        row.seconds,
+      ],
+    );
+  }
+
+  /** Benchmarks of a run with how many of a model's answers there are, and how many could not even be asked. */
+  async counts(runId: string, subject: Subject): Promise<z.infer<typeof counts>> {
+    return counts.parse(
+      await this.dataSource.query<unknown>(
+        `SELECT benchmark, count(*) AS answers, count(*) FILTER (WHERE finish = 'too_long') AS "tooLong"
+           FROM answer WHERE run_id = $1 AND subject = $2 GROUP BY benchmark`,
+        [runId, subject],
+      ),
+    );
+  }
+
+  /** All questions of a run with both answers, in the order in which they were asked. */
+  async pairs(runId: string): Promise<AnswerPair[]> {
+    return pairRows.parse(
+      await this.dataSource.query<unknown>(
+        `SELECT benchmark, item_id AS "itemId",
+                coalesce(base.prompt, tuned.prompt) AS prompt, coalesce(base.expected, tuned.expected) AS expected,
+                base.prompt_digest = tuned.prompt_digest AS "sameQuestion",
+                base.text AS "baseText", base.outcome AS "baseOutcome",
+                tuned.text AS "tunedText", tuned.outcome AS "tunedOutcome"
+           FROM (SELECT * FROM answer WHERE run_id = $1 AND subject = 'base') base
+           FULL JOIN (SELECT * FROM answer WHERE run_id = $1 AND subject = 'tuned') tuned USING (benchmark, item_id)
+          ORDER BY coalesce(base.position, tuned.position), benchmark, item_id`,
+        [runId],
+      ),
+    );
+  }
+}
+
+/** PostgreSQL's text cannot hold the character NUL, which a model may write. */
+function storable(text: string): string {
+  return text.replaceAll('\u0000', '\ufffd');
+}

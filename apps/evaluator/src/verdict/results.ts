@@ -1,0 +1,65 @@
+import { Failure, type BenchmarkResult } from '@anneal/contracts';
+import type { AnswerPair } from '../answers/answer.table.js';
+import type { Outcome } from '../scoring/score.js';
+import { mcnemarExact } from '../statistics/mcnemar.js';
+
+/** A question with both of its outcomes. */
+export interface JudgedPair {
+  readonly benchmark: string;
+  readonly base: Outcome;
+  readonly tuned: Outcome;
+}
+
+/**
+ * Makes sure that both models were asked the same.
+ *
+ * @throws Failure BENCHMARK_INVALID when a set was changed between the two measurements
+ */
+export function pairsOf(answers: readonly AnswerPair[]): (JudgedPair & { readonly answers: AnswerPair })[] {
+  return answers.map((pair) => {
+    const { benchmark, itemId, baseOutcome, tunedOutcome, sameQuestion } = pair;
+    if (baseOutcome === null || tunedOutcome === null || sameQuestion !== true) throw changed(benchmark, itemId);
+    return { benchmark, base: baseOutcome, tuned: tunedOutcome, answers: pair };
+  });
+}
+
+/** What is said when a set is not the same for base and tuned. */
+export function changed(benchmark: string, itemId: string): Failure {
+  return new Failure('BENCHMARK_INVALID', `Item ${itemId} of ${benchmark} is not the same for base and tuned.`, {
+    remedy: 'Leave the files of a benchmark as they are while a run goes on, and request the run again.',
+  });
+}
+
+/** Results by benchmark, in the order in which the benchmarks first occur. An unparsed answer is not right. */
+export function resultsOf(pairs: readonly JudgedPair[]): BenchmarkResult[] {
+  const labels = [...new Set(pairs.map(({ benchmark }) => benchmark))];
+  return labels.map((label) =>
+    resultOf(
+      label,
+      pairs.filter(({ benchmark }) => benchmark === label),
+    ),
+  );
+}
+
+function resultOf(benchmark: string, pairs: readonly JudgedPair[]): BenchmarkResult {
+  const base = sideOf(pairs.map((pair) => pair.base));
+  const tuned = sideOf(pairs.map((pair) => pair.tuned));
+  const gained = pairs.filter((pair) => pair.tuned === 'correct' && pair.base !== 'correct').length;
+  const lost = pairs.filter((pair) => pair.base === 'correct' && pair.tuned !== 'correct').length;
+  return {
+    benchmark,
+    items: pairs.length,
+    base,
+    tuned,
+    difference: (tuned.correct - base.correct) / pairs.length,
+    gained,
+    lost,
+    pValue: mcnemarExact(gained, lost),
+  };
+}
+
+function sideOf(outcomes: readonly Outcome[]): BenchmarkResult['base'] {
+  const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
+  const correct = count('correct');
+  return { correct, wrong: count('wrong'), unparsed: count('unparsed'), accuracy: correct / outcomes.length };
+}

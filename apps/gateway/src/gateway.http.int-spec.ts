@@ -1,0 +1,163 @@
+import { apiError, runView, type ApiError, type RunView } from '@anneal/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestGateway, until } from './gateway.fixture.js';
+import { sampleRequest, sampleSpec } from './run-samples.fixture.js';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+}, 120_000);
+afterAll(() => gateway.stop());
+
+async function errorOf(response: Response, status: number): Promise<ApiError['error']> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get('x-request-id')).toBeTruthy();
+  const body: unknown = await response.json();
+  expect(apiError.strict().parse(body)).toEqual(body);
+  return apiError.parse(body).error;
+}
+
+async function runOf(response: Response, status: number): Promise<RunView> {
+  expect(response.status).toBe(status);
+  return runView.parse(((await response.json()) as { run: unknown }).run);
+}
+
+describe('starting a run', () => {
+  it('takes JSON, gives the run an id, and says TrainRequested', async () => {
+    const run = await runOf(await gateway.post('/api/runs', sampleRequest), 202);
+    expect(run).toMatchObject({ state: 'running', name: sampleSpec(run.id).name });
+    expect(run.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    const [said] = await until('TrainRequested', () =>
+      gateway.heard.filter(({ event }) => (event.data as { id?: string } | undefined)?.id === run.id),
+    );
+    expect(said?.definition.name).toBe('TrainRequested');
+  });
+
+  it('takes YAML', async () => {
+    const yaml =
+      'id: from-yaml\nmodel: { base: "file:/m" }\ndataset: { source: "file:/d.jsonl" }\ntraining: { method: full }\n';
+    expect(await runOf(await gateway.post('/api/runs', yaml, 'application/yaml'), 202)).toMatchObject({
+      id: 'from-yaml',
+      spec: { training: { method: 'full', epochs: 1 } },
+    });
+  });
+
+  it('answers the same request with the same run, and another one with a conflict', async () => {
+    const request = { ...sampleRequest, id: 'again' };
+    const first = await runOf(await gateway.post('/api/runs', request), 202);
+    expect(await runOf(await gateway.post('/api/runs', request), 200)).toEqual(first);
+    const other = await gateway.post('/api/runs', { ...request, training: { method: 'full' } });
+    expect(await errorOf(other, 409)).toMatchObject({ code: 'RUN_CONFLICT', field: 'id' });
+    expect((await gateway.run('again'))?.spec?.training.method).toBe('lora');
+  });
+
+  it('is one run when many ask for the same at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => gateway.post('/api/runs', { ...sampleRequest, id: 'crowd' })),
+    );
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([...Array<number>(7).fill(200), 202]);
+  });
+
+  it('names every field at fault and starts nothing', async () => {
+    const answer = await gateway.post('/api/runs', {
+      ...sampleRequest,
+      id: 'wrong',
+      training: { method: 'x' },
+      colour: 1,
+    });
+    const { code, problems } = await errorOf(answer, 400);
+    expect(code).toBe('SPEC_INVALID');
+    expect(problems?.map(({ field }) => field).toSorted()).toEqual(['colour', 'training.method']);
+    expect(await gateway.run('wrong')).toBeUndefined();
+  });
+
+  it('can be tried without effect', async () => {
+    const good = await gateway.post('/api/runs/validate', { ...sampleRequest, id: 'tried' });
+    expect(good.status).toBe(200);
+    expect(await good.json()).toMatchObject({ spec: { id: 'tried', training: { epochs: 1 } } });
+    expect((await errorOf(await gateway.post('/api/runs/validate', {}), 400)).problems?.length).toBeGreaterThan(1);
+    expect(await gateway.run('tried')).toBeUndefined();
+  });
+});
+
+describe('the list', () => {
+  it('is newest first and goes on from any run', async () => {
+    for (const id of ['page-1', 'page-2', 'page-3']) await gateway.post('/api/runs', { ...sampleRequest, id });
+    const idsOf = async (query: string): Promise<string[]> => {
+      const { runs } = (await (await gateway.call(`/api/runs?${query}`)).json()) as { runs: { id: string }[] };
+      return runs.map(({ id }) => id);
+    };
+    expect(await idsOf('limit=2')).toEqual(['page-3', 'page-2']);
+    expect(await idsOf('limit=1&before=page-2')).toEqual(['page-1']);
+    await errorOf(await gateway.call('/api/runs?before=nobody'), 404);
+    expect(await errorOf(await gateway.call('/api/runs?limit=1000'), 400)).toMatchObject({ field: 'limit' });
+  });
+});
+
+describe('cancelling', () => {
+  it('ends a run once and says so', async () => {
+    await gateway.post('/api/runs', { ...sampleRequest, id: 'unwanted' });
+    const run = await runOf(await gateway.post('/api/runs/unwanted/cancel'), 200);
+    expect(run).toMatchObject({ state: 'cancelled' });
+    expect(run.stages.every(({ state }) => state === 'cancelled')).toBe(true);
+    expect(await errorOf(await gateway.post('/api/runs/unwanted/cancel', ''), 409)).toMatchObject({
+      code: 'RUN_CONFLICT',
+    });
+    await errorOf(await gateway.post('/api/runs/nobody/cancel'), 404);
+    const names = await until('RunCancelled', () => {
+      const heard = gateway.namesOf('unwanted');
+      return heard.includes('RunCancelled') ? heard : undefined;
+    });
+    expect(names).toEqual(['TrainRequested', 'CancelRequested', 'RunCancelled']);
+  });
+});
+
+describe('the edge', () => {
+  it('asks for the key on all of the API and on nothing else', async () => {
+    const refused: [string, string][] = [
+      ['/api/runs', ''],
+      ['/api/runs', 'a-key-for-the-testt'],
+      ['/api/runs/x/watch', ''],
+      ['/%61pi/runs', ''],
+      ['/api/nothing', ''],
+    ];
+    for (const [path, key] of refused) {
+      const response = await gateway.call(path, { key });
+      expect(response.headers.get('www-authenticate')).toBe('Bearer');
+      expect(await errorOf(response, 401)).toMatchObject({ code: 'UNAUTHORIZED' });
+    }
+    for (const path of ['/health/live', '/health/ready', '/metrics']) {
+      expect((await gateway.call(path, { key: '' })).status).toBe(200);
+    }
+  });
+
+  it('refuses without a key before it reads a body', async () => {
+    const response = await gateway.call('/api/runs', {
+      key: '',
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: 'not json',
+    });
+    await errorOf(response, 401);
+  });
+
+  it('answers every failure in one form', async () => {
+    await errorOf(await gateway.call('/api/nothing'), 404);
+    await errorOf(await gateway.call('/nothing'), 404);
+    await errorOf(await gateway.call('/api/runs', { method: 'DELETE' }), 404);
+    expect((await errorOf(await gateway.post('/api/runs', '{"model":'), 400)).problems).toHaveLength(1);
+    expect((await errorOf(await gateway.post('/api/runs', 'a: [', 'text/yaml'), 400)).problems).toHaveLength(1);
+    await errorOf(await gateway.post('/api/runs', ''), 400);
+    await errorOf(await gateway.post('/api/runs', 'a=b', 'application/x-www-form-urlencoded'), 415);
+    await errorOf(await gateway.post('/api/runs', 'hello', 'text/plain'), 415);
+    await errorOf(await gateway.post('/api/runs', `"${'x'.repeat(1024 * 1024)}"`), 413);
+    expect((await errorOf(await gateway.call('/api/runs/nobody'), 404)).code).toBe('RUN_NOT_FOUND');
+  });
+
+  it('keeps a request id that was given, and makes one when it is odd', async () => {
+    const given = await gateway.call('/health/live', { headers: { 'x-request-id': 'mine-1' } });
+    expect(given.headers.get('x-request-id')).toBe('mine-1');
+    const odd = await gateway.call('/health/live', { headers: { 'x-request-id': '<script>' } });
+    expect(odd.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});

@@ -1,0 +1,62 @@
+import { apiError, Failure } from '@anneal/contracts';
+import { HttpException, NotFoundException } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import { InvalidSpec } from '../runs/spec.check.js';
+import { isGuarded, requireApiKey } from './api-key.js';
+import { toErrorAnswer } from './api-error.js';
+
+describe('an error answer', () => {
+  it('carries a failure with the status that fits its code', () => {
+    const failure = new Failure('RUN_CONFLICT', 'Taken.', { remedy: 'Take another.', field: 'id' });
+    expect(toErrorAnswer(failure)).toEqual({ status: 409, body: { error: failure.toDetail() } });
+  });
+
+  it('lists every problem of a RunSpec', () => {
+    const problems = [
+      { field: 'model.base', message: 'is missing' },
+      { field: 'name', message: 'is too long' },
+    ];
+    const { status, body } = toErrorAnswer(new InvalidSpec(problems));
+    expect(status).toBe(400);
+    expect(body.error).toMatchObject({ code: 'SPEC_INVALID', field: 'model.base', problems });
+  });
+
+  it.each([
+    ['an unknown route', new NotFoundException('Cannot GET /etc/passwd'), 404],
+    ['a body that is too large', new HttpException('FST_ERR_CTP_BODY_TOO_LARGE', 413), 413],
+    ['an unknown content type', Object.assign(new Error('no parser'), { statusCode: 415 }), 415],
+    ['another refusal of the framework', new HttpException('whatever', 405), 405],
+    ['a bug', new TypeError('cannot read secret of undefined'), 500],
+    ['a failing part of the framework', new HttpException('trace', 503), 500],
+    ['an unavailable store', new Failure('STORE_UNAVAILABLE', 'http://10.0.0.1 secret', { remedy: 'secret' }), 503],
+  ])('has the one form for %s and tells nothing of the inside', (_what, error, status) => {
+    const given = toErrorAnswer(error);
+    expect(given.status).toBe(status);
+    expect(apiError.parse(given.body)).toEqual(given.body);
+    expect(JSON.stringify(given.body)).not.toMatch(/secret|passwd|trace|FST/);
+  });
+});
+
+describe('the API key', () => {
+  const key = 'k'.repeat(16);
+
+  it('is asked for on every route but probes and metrics, however the path is spelt', () => {
+    expect(isGuarded('/api/runs', '/%61pi/runs')).toBe(true);
+    expect(isGuarded('/something/new', '/something/new')).toBe(true);
+    expect(isGuarded('/health/live', '/health/live')).toBe(false);
+    expect(isGuarded('/metrics', '/metrics')).toBe(false);
+  });
+
+  it('is asked for below /api even where there is no route', () => {
+    expect(isGuarded(undefined, '/api/nothing')).toBe(true);
+    expect(isGuarded(undefined, '/api?x=1')).toBe(true);
+    expect(isGuarded(undefined, '/apiary')).toBe(false);
+  });
+
+  it('opens as a bearer token and not otherwise', () => {
+    expect(() => requireApiKey(`Bearer ${key}`, key)).not.toThrow();
+    for (const wrong of [undefined, '', 'Bearer', `Basic ${key}`, `Bearer ${key}x`, `Bearer ${key.slice(1)}`, key]) {
+      expect(() => requireApiKey(wrong, key)).toThrow(Failure);
+    }
+  });
+});

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { sampleRequest } from '../run-samples.fixture.js';
+import { checkSpec, InvalidSpec } from '../runs/spec.check.js';
+import { readJson, readYaml } from './body.js';
+
+function problemsOf(act: () => unknown): readonly { field: string; message: string }[] {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof InvalidSpec) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('a body', () => {
+  it('is the same RunSpec as JSON and as YAML', () => {
+    const yaml =
+      'model: { base: "file:/models/tiny" }\ndataset:\n  source: file:/data/sums.jsonl\ntraining: { method: lora }\n';
+    expect(checkSpec(readYaml(yaml))).toEqual(checkSpec(readJson(JSON.stringify(sampleRequest))));
+  });
+
+  it('that cannot be read says where', () => {
+    expect(problemsOf(() => readJson('{"model": '))[0]?.message).toMatch(/not JSON/);
+    expect(problemsOf(() => readYaml('a: [1\nb: 2'))[0]?.message).toMatch(/not YAML .*line/);
+  });
+
+  it('may be empty, which is no RunSpec', () => {
+    expect(readJson('')).toBeUndefined();
+    expect(problemsOf(() => checkSpec(readYaml(' \n')))).toEqual([expect.objectContaining({ field: '(whole)' })]);
+  });
+
+  it('does not unfold aliases', () => {
+    expect(problemsOf(() => readYaml('a: &a [1]\nb: [*a, *a]\n'))).toHaveLength(1);
+  });
+
+  it('is too large for a RunSpec when its list of subjects is', () => {
+    const subjects = Array.from({ length: 2000 }, (_, index) => `subject ${index} ${'x'.repeat(40)}`);
+    const spec = { ...sampleRequest, evaluation: { benchmarks: [{ name: 'mmlu-pro', subjects }] } };
+    expect(problemsOf(() => checkSpec(spec))).toEqual([expect.objectContaining({ field: '(whole)' })]);
+  });
+
+  it('names every field at fault', () => {
+    const problems = problemsOf(() =>
+      checkSpec({ ...sampleRequest, name: 'Not A Name', training: { method: 'magic' } }),
+    );
+    expect(problems.map(({ field }) => field).toSorted()).toEqual(['name', 'training.method']);
+  });
+});

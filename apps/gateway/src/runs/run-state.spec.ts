@@ -1,0 +1,145 @@
+import type { Progress, StageName } from '@anneal/contracts';
+import { describe, expect, it } from 'vitest';
+import { plan, sampleEvents, sampleSpec } from '../run-samples.fixture.js';
+import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
+import {
+  cancelled,
+  datasetPrepared,
+  described,
+  evaluationCompleted,
+  modelMerged,
+  modelPublished,
+  modelWithheld,
+  progressed,
+  stageFailed,
+  trainingCompleted,
+  trainingPaused,
+  trainingStarted,
+} from './run-state.js';
+
+const at = (second: number) => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000Z`;
+const opened = openedRun(sampleSpec('r1'), at(0));
+const events = sampleEvents('r1');
+const stage = (run: RunRecord, name: StageName) => run.stages.find((entry) => entry.stage === name);
+const states = (run: RunRecord) => run.stages.map(({ state }) => state).join(' ');
+const progress = (second: number, done = 1): Progress => ({
+  runId: 'r1',
+  stage: 'trainer',
+  at: at(second),
+  attempt: 1,
+  phase: 'training',
+  done,
+});
+
+describe('a run that ends well', () => {
+  it('passes its stages one by one and is closed by the published model', () => {
+    let run = datasetPrepared(opened, at(1)).run;
+    expect(states(run)).toBe('succeeded waiting waiting waiting waiting');
+    run = trainingStarted(run, at(2), events.started).run;
+    expect(run.plan).toEqual(plan);
+    expect(stage(run, 'trainer')).toMatchObject({ state: 'running', startedAt: at(2) });
+    run = trainingCompleted(run, at(3), events.trained.training).run;
+    run = modelMerged(run, at(4)).run;
+    run = evaluationCompleted(run, at(5), events.evaluated.evaluation).run;
+    expect(run).toMatchObject({ state: 'running', verdict: 'improved', verdictReason: 'It got better.' });
+    const step = modelPublished(run, at(6), events.published);
+    expect(step.closing).toEqual({ word: 'succeeded', verdict: 'improved', publishedTo: 'registry:sums:latest' });
+    expect(step.run).toMatchObject({ state: 'succeeded', finishedAt: at(6), publishedTo: 'registry:sums:latest' });
+    expect(states(step.run)).toBe('succeeded succeeded succeeded succeeded succeeded');
+  });
+
+  it('is closed by a withheld model with the rule that held it back', () => {
+    const { run, closing } = modelWithheld(opened, at(6), events.withheld);
+    expect(closing).toEqual({ word: 'succeeded', verdict: 'inconclusive' });
+    expect(run).toMatchObject({ state: 'succeeded', withheldBy: 'not improved' });
+  });
+
+  it('is closed once, and a late evaluation still completes its picture', () => {
+    const { run } = modelPublished(opened, at(6), events.published);
+    expect(modelPublished(run, at(7), events.published)).toEqual({ run });
+    const late = evaluationCompleted(run, at(8), events.evaluated.evaluation).run;
+    expect(late).toMatchObject({ state: 'succeeded', finishedAt: at(6), results: events.evaluated.evaluation.results });
+    expect(states(late)).toBe(states(run));
+  });
+});
+
+describe('a run that fails', () => {
+  const { run: failed, closing } = stageFailed(datasetPrepared(opened, at(1)).run, at(2), events.failed);
+
+  it('shows the failure of the stage and stops the stages that had not ended', () => {
+    expect(closing).toEqual({ word: 'failed', stage: 'trainer', failure: events.failed.failure });
+    expect(failed).toMatchObject({ state: 'failed', finishedAt: at(2), failure: events.failed.failure });
+    expect(states(failed)).toBe('succeeded failed cancelled cancelled cancelled');
+    expect(stage(failed, 'trainer')?.failure).toEqual(events.failed.failure);
+  });
+
+  it('keeps its first final word whatever comes later', () => {
+    expect(stageFailed(failed, at(3), events.failed)).toEqual({ run: failed });
+    for (const step of [
+      datasetPrepared(failed, at(3)),
+      trainingStarted(failed, at(3), events.started),
+      trainingPaused(failed),
+      trainingCompleted(failed, at(3), events.trained.training),
+      modelMerged(failed, at(3)),
+      evaluationCompleted(failed, at(3), events.evaluated.evaluation),
+      modelPublished(failed, at(3), events.published),
+      modelWithheld(failed, at(3), events.withheld),
+      progressed(failed, progress(4)),
+      cancelled(failed, at(3), 'api'),
+    ]) {
+      expect(step.run).toBe(failed);
+      expect(step.closing).toBeUndefined();
+    }
+  });
+});
+
+describe('events out of order', () => {
+  it('keep a finished stage finished', () => {
+    const done = trainingCompleted(opened, at(3), events.trained.training).run;
+    const { run } = trainingStarted(done, at(4), events.started);
+    expect(stage(run, 'trainer')).toEqual(stage(done, 'trainer'));
+    expect(trainingPaused(done).run).toBe(done);
+  });
+
+  it('give a run that was heard of without a RunSpec its RunSpec later', () => {
+    const { run } = stageFailed(unknownRun('r1', at(1)), at(1), events.failed);
+    expect(run).toMatchObject({ id: 'r1', name: 'r1', state: 'failed' });
+    expect(described(run, sampleSpec('r1'))).toMatchObject({ name: sampleSpec('r1').name, state: 'failed' });
+    expect(described(opened, sampleSpec('other'))).toBe(opened);
+    const rejected = rejectedRun('r1', [{ field: 'model', message: 'is missing' }], at(0));
+    expect(described(rejected, sampleSpec('r1'))).toBe(rejected);
+  });
+});
+
+describe('progress', () => {
+  it('marks a waiting stage running with its first word', () => {
+    const { run } = progressed(opened, progress(2));
+    expect(stage(run, 'trainer')).toMatchObject({ state: 'running', startedAt: at(2), progress: progress(2) });
+  });
+
+  it('does not go back to an older word', () => {
+    const { run } = progressed(opened, progress(5, 9));
+    expect(progressed(run, progress(4, 3)).run).toBe(run);
+    expect(stage(progressed(run, progress(6, 10)).run, 'trainer')?.progress?.done).toBe(10);
+  });
+
+  it('never moves a finished stage back', () => {
+    const { run } = trainingCompleted(opened, at(3), events.trained.training);
+    expect(progressed(run, progress(4)).run).toBe(run);
+  });
+
+  it('wakes a paused stage up', () => {
+    const { run } = trainingPaused(trainingStarted(opened, at(1), events.started).run);
+    expect(stage(run, 'trainer')).toMatchObject({ state: 'waiting', startedAt: at(1) });
+    expect(stage(progressed(run, progress(4)).run, 'trainer')).toMatchObject({ state: 'running', startedAt: at(1) });
+  });
+});
+
+describe('a cancelled run', () => {
+  it('says so once and stops what had not ended', () => {
+    const { run, closing } = cancelled(datasetPrepared(opened, at(1)).run, at(2), 'api');
+    expect(closing).toEqual({ word: 'cancelled', by: 'api' });
+    expect(run).toMatchObject({ state: 'cancelled', finishedAt: at(2) });
+    expect(states(run)).toBe('succeeded cancelled cancelled cancelled cancelled');
+  });
+});

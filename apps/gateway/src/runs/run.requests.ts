@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  acceptRunSpec,
+  CancelRequested,
+  Failure,
+  isFinal,
+  TrainRequested,
+  type AcceptedRunSpec,
+  type RunSpec,
+} from '@anneal/contracts';
+import { Outbox } from '@anneal/jobs';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { RunFeed } from '../watch/run.feed.js';
+import { sayClosing } from './run.closing.js';
+import { openedRun, type RunRecord } from './run.record.js';
+import { toJson } from './run.row.js';
+import { cancelled } from './run-state.js';
+import { runNotFound, RunTable } from './run.table.js';
+
+/** What callers of the API want to happen. Each wish is one transaction: the row, and the event that tells the others. */
+@Injectable()
+export class RunRequests {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly outbox: Outbox,
+    private readonly table: RunTable,
+    private readonly feed: RunFeed,
+  ) {}
+
+  /**
+   * Starts a run. Asked again with the same id and the same RunSpec, it answers with the run that is there.
+   *
+   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec
+   */
+  async start(spec: RunSpec): Promise<{ run: RunRecord; created: boolean }> {
+    const accepted = acceptRunSpec(spec, spec.id ?? newRunId());
+    const opened = openedRun(accepted, new Date().toISOString());
+    return this.dataSource.transaction(async (tx) => {
+      if (await this.table.open(tx, opened)) {
+        // The event comes back to this service's own consumer, which finds the row and does nothing.
+        await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id });
+        return { run: opened, created: true };
+      }
+      const present = await this.table.lock(tx, opened.id);
+      if (present && sameSpec(present.spec, accepted)) return { run: present, created: false };
+      throw new Failure('RUN_CONFLICT', `There is a run with the id "${opened.id}" and another RunSpec.`, {
+        remedy: 'Choose another id, or leave it out to be given a new one.',
+        field: 'id',
+      });
+    });
+  }
+
+  /**
+   * Ends a run without a model.
+   *
+   * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run has ended already
+   */
+  async cancel(id: string, by: string): Promise<RunRecord> {
+    const ended = await this.dataSource.transaction(async (tx) => {
+      const before = await this.table.lock(tx, id);
+      if (!before) throw runNotFound(id);
+      if (isFinal(before.state)) {
+        throw new Failure('RUN_CONFLICT', `The run "${id}" is ${before.state} and cannot be cancelled any more.`, {
+          remedy: 'Nothing has to be done.',
+        });
+      }
+      const { run, closing } = cancelled(before, new Date().toISOString(), by);
+      const causationId = await this.outbox.add(tx, CancelRequested, { runId: id, by }, { runId: id });
+      await this.table.save(tx, before, run);
+      if (closing) await sayClosing({ outbox: this.outbox, tx, causationId }, run, closing);
+      return run;
+    });
+    this.feed.changed(id);
+    return ended;
+  }
+}
+
+function sameSpec(present: AcceptedRunSpec | undefined, asked: AcceptedRunSpec): boolean {
+  return isDeepStrictEqual(asStored(present), asStored(asked));
+}
+
+/** The stored one went through JSON, so both do before they are compared. */
+function asStored(spec: AcceptedRunSpec | undefined): unknown {
+  return JSON.parse(toJson(spec) ?? 'null');
+}
+
+/** A UUIDv7 (RFC 9562): runs sort by the time at which they were asked for. */
+function newRunId(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

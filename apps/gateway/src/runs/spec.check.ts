@@ -1,0 +1,33 @@
+import { Failure, parseRunSpec, type RunSpec, type SpecProblem } from '@anneal/contracts';
+
+/** The RunSpec travels in every event of the run, together with what the stages add to it. */
+const largestSpecBytes = 64 * 1024;
+
+/** A RunSpec that cannot become a run; the answer names every field at fault. */
+export class InvalidSpec extends Failure {
+  constructor(readonly problems: readonly SpecProblem[]) {
+    const [first] = problems;
+    const places = problems.length === 1 ? 'one place' : `${problems.length} places`;
+    super('SPEC_INVALID', `The RunSpec is not valid in ${places}.`, {
+      remedy: 'Correct the fields that are listed under problems and send the RunSpec again.',
+      ...(first ? { field: first.field } : {}),
+    });
+  }
+}
+
+/**
+ * Reads a RunSpec as a caller sent it.
+ *
+ * @throws InvalidSpec
+ */
+export function checkSpec(input: unknown): RunSpec {
+  if (input === undefined) {
+    throw new InvalidSpec([{ field: '(whole)', message: 'the request has no body; it must be a RunSpec' }]);
+  }
+  const parsed = parseRunSpec(input);
+  if (!parsed.ok) throw new InvalidSpec(parsed.problems);
+  if (Buffer.byteLength(JSON.stringify(parsed.spec)) > largestSpecBytes) {
+    throw new InvalidSpec([{ field: '(whole)', message: `a RunSpec has at most ${largestSpecBytes} bytes` }]);
+  }
+  return parsed.spec;
+}

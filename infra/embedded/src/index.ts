@@ -1,0 +1,14 @@
+export { installServers, type ServerBinaries } from './binaries.js';
+export {
+  startServers,
+  type EmbeddedServers,
+  type NatsAccess,
+  type PostgresAccess,
+  type S3Access,
+  type StartOptions,
+} from './embedded-servers.js';
+export { supervisorOf } from './folder-lock.js';
+export type { NatsPermissions, NatsUser } from './nats-config.js';
+export { portNames, type PortName } from './ports.js';
+export { serverNames, type ServerName } from './server-name.js';
+export type { ServerEvent } from './server-set.js';

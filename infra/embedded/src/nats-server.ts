@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { writePrivateFile } from './atomic-file.js';
+import type { DataFolder } from './data-folder.js';
+import { renderNatsConfig, type NatsUser } from './nats-config.js';
+import { loopback, type Ports } from './ports.js';
+import type { ServerProgram } from './supervised-server.js';
+
+export interface NatsServerOptions {
+  readonly binary: string;
+  readonly folder: DataFolder;
+  readonly ports: Ports;
+  readonly users: readonly NatsUser[];
+  passwordOf(user: string): string;
+}
+
+const probeLimitMs = 2_000;
+
+/** Writes the configuration of the broker anew, and says how to run it. */
+export function natsProgram({ binary, folder, ports, users, passwordOf }: NatsServerOptions): ServerProgram {
+  const configFile = join(folder.run, 'nats.conf');
+  writePrivateFile(configFile, renderNatsConfig({ ports, storeFolder: folder.nats, users, passwordOf }));
+  const health = `http://${loopback}:${ports.natsMonitor}/healthz?js-enabled-only=true`;
+  return {
+    name: 'nats',
+    command: [binary, '-c', configFile],
+    executable: binary,
+    environment: { HOME: folder.root },
+    workingFolder: folder.root,
+    stopSignal: 'SIGTERM',
+    stopGraceMs: 5_000,
+    isReady: async () => {
+      const answer = await fetch(health, { signal: AbortSignal.timeout(probeLimitMs) });
+      await answer.body?.cancel();
+      return answer.ok;
+    },
+  };
+}

@@ -1,0 +1,3 @@
+export const serverNames = ['nats', 'postgres', 's3'] as const;
+
+export type ServerName = (typeof serverNames)[number];

@@ -1,0 +1,141 @@
+// The process between a service and a training. It outlives the service, waits for the slot, starts the command,
+// and writes down who runs (run.json) and how it ended (exit.json), so that neither is ever lost with the service.
+// Plain JavaScript with nothing but Node: it is the same file whether the library runs from its sources or built.
+import { spawn } from 'node:child_process';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** Comes by standard input, because the environment may hold secrets that belong in no file. */
+const order = JSON.parse(readFileSync(0, 'utf8'));
+const { directory, identity, mark, slot } = order;
+
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Field 22 of the stat line: with boot and pid it names a process for ever, the pid alone is used again. */
+function startTimeOf(pid) {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+/** A reader sees the old file or the new one, also after a power cut; `first` fails when there is one already. */
+function writeRecord(name, value, { first = false } = {}) {
+  const temporary = join(directory, `.${name}.${process.pid}`);
+  const file = openSync(temporary, 'w', 0o644);
+  writeSync(file, JSON.stringify(value));
+  fsyncSync(file);
+  closeSync(file);
+  if (first) {
+    try {
+      linkSync(temporary, join(directory, name));
+    } finally {
+      rmSync(temporary, { force: true });
+    }
+  } else {
+    renameSync(temporary, join(directory, name));
+  }
+  const folder = openSync(directory, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
+}
+
+const run = {
+  version: 1,
+  identity,
+  mark,
+  bootId: read('/proc/sys/kernel/random/boot_id').trim(),
+  supervisor: { pid: process.pid, startTime: startTimeOf(process.pid) },
+  state: slot === undefined ? 'running' : 'waiting',
+};
+
+function end(record) {
+  try {
+    writeRecord('exit.json', { ...record, endedAt: new Date().toISOString() }, { first: true });
+  } catch (error) {
+    // Somebody who saw this process dead, and was wrong, has written it.
+    if (error.code !== 'EEXIST') throw error;
+  }
+  process.exit(0);
+}
+
+let child;
+let waiting;
+// The command has a session of its own and is signalled by itself; what is sent here is handed on. Hang-up and
+// interrupt come from the terminal of a service that this process must outlive.
+process.on('SIGHUP', () => undefined);
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => {
+  if (child?.pid !== undefined) {
+    try {
+      process.kill(-child.pid, 'SIGTERM');
+    } catch {
+      // gone already
+    }
+  } else {
+    waiting?.kill('SIGKILL');
+    end({ code: null, signal: 'SIGTERM' });
+  }
+});
+
+// Written once before there is a child: from here on nobody else starts in this folder, and the mark finds the child
+// even if this process is killed before it has written the child's pid.
+try {
+  writeRecord('run.json', run, { first: true });
+} catch (error) {
+  if (error.code !== 'EEXIST') throw error;
+  process.exit(0);
+}
+
+function start(lock) {
+  const stdout = openSync(join(directory, 'stdout.log'), 'a');
+  const stderr = openSync(join(directory, 'stderr.log'), 'a');
+  // The lock is standard input and descriptor 3: Python's Popen closes all from 3 up in its children but hands on
+  // standard input, and a lock is free only when the last copy of its descriptor is closed. Reading it gives its end.
+  const stdio = lock === undefined ? ['ignore', stdout, stderr] : [lock, stdout, stderr, lock];
+  const env = { ...order.env, ANNEAL_PROCESS: mark };
+  child = spawn(order.command, order.args, { cwd: order.cwd, env, stdio, detached: true });
+  child.on('error', (error) => {
+    writeSync(stderr, `could not start ${order.command} in ${order.cwd}: ${error.message}\n`);
+    end({ code: error.code === 'ENOENT' ? 127 : 126, signal: null });
+  });
+  if (child.pid === undefined) return;
+  const { pid } = child;
+  writeRecord('run.json', { ...run, state: 'running', pid, startTime: startTimeOf(pid), pgid: pid });
+  child.on('exit', (code, signal) => end({ code, signal }));
+}
+
+function waitForSlot() {
+  mkdirSync(dirname(slot), { recursive: true });
+  // Locked by the tool, held by this description, which stays open here and in all that the command starts.
+  const lock = openSync(slot, 'a+');
+  waiting = spawn('flock', ['--exclusive', '3'], { stdio: ['ignore', 'ignore', 'inherit', lock] });
+  waiting.on('error', (error) => {
+    if (error.code !== 'ENOENT') return end({ code: 126, signal: null });
+    closeSync(lock);
+    run.warning = 'flock (util-linux) is not on this machine: the slot is not locked';
+    start(undefined);
+  });
+  waiting.on('exit', (code) => {
+    waiting = undefined;
+    if (code === 0) start(lock);
+    else end({ code: 126, signal: null });
+  });
+}
+
+if (slot === undefined) start(undefined);
+else waitForSlot();

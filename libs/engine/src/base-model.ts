@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
+import { Failure, type AcceptedRunSpec, type BaseModel } from '@anneal/contracts';
+import { z } from 'zod';
+
+export interface LocateOptions {
+  /** Turns file:DIR into a real path below the folders that the service may read. */
+  readonly resolveFile: (reference: string) => Promise<string>;
+  /** Brings a model of the Hub here; it is the only step that may use the network. */
+  readonly fetchFromHub: (id: string, revision: string, signal: AbortSignal) => Promise<{ directory: string; revision: string }>;
+  /** Digests of local models are kept here, so that gigabytes are hashed once. */
+  readonly workDir: string;
+  readonly store: Pick<ArtifactStore, 'resolveTag'>;
+  readonly cache: Pick<ArtifactCache, 'materialise'>;
+  readonly signal: AbortSignal;
+}
+
+export interface LocatedModel {
+  /** A folder in the form of Transformers: config.json, safetensors, tokenizer. Nobody writes into it. */
+  readonly directory: string;
+  readonly base: BaseModel;
+  /** Positions that the model knows, undefined when its configuration does not say. */
+  readonly maxPositions: number | undefined;
+}
+
+/**
+ * Finds the base model of a run on this machine, fetching it first when it is the Hub's or the registry's.
+ *
+ * @throws Failure MODEL_NOT_FOUND, MODEL_INVALID, MODEL_GATED or HUB_UNAVAILABLE
+ */
+export async function locateBaseModel(model: AcceptedRunSpec['model'], options: LocateOptions): Promise<LocatedModel> {
+  const { base: reference } = model;
+  const { directory, revision } = await bringHere(model, options);
+  const config = await readConfig(directory, reference);
+  const files = await weightFiles(directory, reference);
+  let parameters = 0;
+  for (const file of files) parameters += await countParameters(join(directory, file), reference);
+  const base = { reference, revision: revision ?? (await digestOf(directory, files, options)), parameters };
+  return { directory, base, maxPositions: maxPositions(config) };
+}
+
+async function bringHere(
+  { base, revision }: AcceptedRunSpec['model'],
+  { resolveFile, fetchFromHub, store, cache, signal }: LocateOptions,
+): Promise<{ directory: string; revision?: string }> {
+  if (base.startsWith('file:')) return { directory: await resolveFile(base) };
+  if (base.startsWith('registry:')) {
+    const [, name = '', tag] = base.split(':');
+    const { artifact } = await store.resolveTag(name, tag);
+    return { directory: await cache.materialise(artifact, signal), revision: artifact.digest };
+  }
+  return fetchFromHub(base.replace(/^hub:/, ''), revision, signal);
+}
+
+const modelConfig = z.object({
+  max_position_embeddings: z.number().optional(),
+  n_positions: z.number().optional(),
+  text_config: z.object({ max_position_embeddings: z.number().optional() }).optional(),
+});
+type ModelConfig = z.infer<typeof modelConfig>;
+
+function maxPositions(config: ModelConfig): number | undefined {
+  return config.max_position_embeddings ?? config.n_positions ?? config.text_config?.max_position_embeddings;
+}
+
+async function readConfig(directory: string, reference: string): Promise<ModelConfig> {
+  const found = await stat(directory).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    throw invalid(`${reference} is not a folder.`, 'Name the folder that holds config.json and the weights.');
+  }
+  let text: string;
+  try {
+    text = await readFile(join(directory, 'config.json'), 'utf8');
+  } catch (cause) {
+    const remedy = 'Name a folder in the form of Transformers: config.json, *.safetensors and tokenizer files.';
+    throw invalid(`${reference} has no config.json.`, remedy, cause);
+  }
+  try {
+    return modelConfig.parse(JSON.parse(text));
+  } catch (cause) {
+    throw invalid(`The config.json of ${reference} cannot be read.`, 'Fetch or save the model again.', cause);
+  }
+}
+
+const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
+
+/** The files that hold the weights, by name. */
+async function weightFiles(directory: string, reference: string): Promise<string[]> {
+  const names = await readdir(directory);
+  const index = names.find((name) => name === 'model.safetensors.index.json');
+  if (index !== undefined) {
+    const parsed = shardIndex.safeParse(JSON.parse(await readFile(join(directory, index), 'utf8')) as unknown);
+    const shards = parsed.success ? [...new Set(Object.values(parsed.data.weight_map))].sort() : [];
+    const missing = shards.find((shard) => !names.includes(shard));
+    if (shards.length > 0 && missing === undefined) return shards;
+    throw invalid(
+      missing === undefined ? `${index} of ${reference} cannot be read.` : `${reference} lacks the weight file ${missing}.`,
+      'Fetch or save the model again; the copy is not complete.',
+    );
+  }
+  if (names.includes('model.safetensors')) return ['model.safetensors'];
+  const pickled = names.some((name) => /^pytorch_model.*\.bin$/.test(name));
+  throw invalid(
+    `${reference} has no weights in model.safetensors${pickled ? ', only in pytorch_model.bin, which can hold code' : ''}.`,
+    pickled ? 'Save the model again as safetensors.' : 'Name a folder that holds model.safetensors, whole or in shards.',
+  );
+}
+
+const tensorHeader = z.record(z.string(), z.unknown());
+const tensor = z.object({ shape: z.array(z.int().min(0)) });
+const mostHeaderBytes = 100 * 1024 * 1024;
+
+/** Counts the numbers of every tensor from the header of a safetensors file: its length, then JSON. */
+async function countParameters(path: string, reference: string): Promise<number> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const length = Buffer.alloc(8);
+    await file.read(length, 0, 8, 0);
+    const bytes = Number(length.readBigUInt64LE());
+    if (size < 8 || bytes > Math.min(size - 8, mostHeaderBytes)) throw new Error('the file ends inside its header');
+    const header = Buffer.alloc(bytes);
+    await file.read(header, 0, bytes, 8);
+    const entries = Object.entries(tensorHeader.parse(JSON.parse(header.toString('utf8'))));
+    const shapes = entries.filter(([name]) => name !== '__metadata__').map(([, value]) => tensor.parse(value).shape);
+    return shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  } catch (cause) {
+    throw invalid(`A weight file of ${reference} cannot be read.`, 'Fetch or save the model again; the copy is damaged.', cause);
+  } finally {
+    await file.close();
+  }
+}
+
+interface KnownFile {
+  readonly name: string;
+  readonly size: number;
+  readonly mtimeMs: number;
+}
+const knownDigest = z.object({
+  files: z.array(z.object({ name: z.string(), size: z.number(), mtimeMs: z.number() })),
+  digest: z.string(),
+});
+
+/** Digest over names, sizes and contents of the weight files. */
+async function digestOf(directory: string, names: string[], { workDir, signal }: LocateOptions): Promise<string> {
+  const files: KnownFile[] = [];
+  for (const name of names) {
+    const { size, mtimeMs } = await stat(join(directory, name));
+    files.push({ name, size, mtimeMs });
+  }
+  const note = join(workDir, 'model-digests', `${createHash('sha256').update(directory).digest('hex').slice(0, 32)}.json`);
+  const known = await readFile(note, 'utf8').then(
+    (text) => knownDigest.safeParse(JSON.parse(text)),
+    () => undefined,
+  );
+  if (known?.success && JSON.stringify(known.data.files) === JSON.stringify(files)) return known.data.digest;
+  const whole = createHash('sha256');
+  for (const { name, size } of files) {
+    const content = createHash('sha256');
+    await pipeline(createReadStream(join(directory, name)), content, { signal });
+    whole.update(`${JSON.stringify([name, size, content.digest('hex')])}\n`);
+  }
+  const digest = whole.digest('hex');
+  await mkdir(join(workDir, 'model-digests'), { recursive: true });
+  // Several services of a host may do this at once; each of them writes the same.
+  await writeFile(`${note}.${process.pid}`, JSON.stringify({ files, digest }));
+  await rename(`${note}.${process.pid}`, note);
+  return digest;
+}
+
+function invalid(message: string, remedy: string, cause?: unknown): Failure {
+  return new Failure('MODEL_INVALID', message, { remedy, field: 'model.base', cause });
+}
