@@ -11,12 +11,37 @@ const only = (name, place, module) => ({
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
-    { name: 'no-service-imports-a-service', severity: 'error', from: { path: `^apps/${services}/` }, to: { path: '^apps/', pathNot: '^apps/$1/' } },
+    {
+      name: 'no-service-imports-a-service',
+      severity: 'error',
+      from: { path: `^apps/${services}/` },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
     { name: 'no-lib-imports-an-app', severity: 'error', from: { path: '^(libs|infra)/' }, to: { path: '^apps/' } },
-    { name: 'contracts-know-zod-only', severity: 'error', from: { path: '^libs/contracts/src/', pathNot: '\\.spec\\.ts$' }, to: { path: '^(apps|libs|infra)/', pathNot: '^libs/contracts/' } },
-    { name: 'no-deep-imports', severity: 'error', from: { path: '^(apps|libs|infra)/([^/]+)/' }, to: { path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)', pathNot: '^$1/$2/' } },
-    { name: 'testing-from-tests-only', severity: 'error', from: { path: '^(apps|libs|infra)/', pathNot: '(\\.(spec|int-spec|e2e-spec)\\.ts$|^libs/testing/)' }, to: { path: '^libs/testing/' } },
-    { name: 'no-undeclared-package', severity: 'error', from: { path: '^(apps|libs|infra)/' }, to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'], pathNot: '^(apps|libs|infra)/' } },
+    {
+      name: 'contracts-know-zod-only',
+      severity: 'error',
+      from: { path: '^libs/contracts/src/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(apps|libs|infra)/', pathNot: '^libs/contracts/' },
+    },
+    {
+      name: 'no-deep-imports',
+      severity: 'error',
+      from: { path: '^(apps|libs|infra)/([^/]+)/' },
+      to: { path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)', pathNot: '^$1/$2/' },
+    },
+    {
+      name: 'testing-from-tests-only',
+      severity: 'error',
+      from: { path: '^(apps|libs|infra)/', pathNot: '(\\.(spec|int-spec|e2e-spec)\\.ts$|^libs/testing/)' },
+      to: { path: '^libs/testing/' },
+    },
+    {
+      name: 'no-undeclared-package',
+      severity: 'error',
+      from: { path: '^(apps|libs|infra)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'unknown', 'undetermined'], pathNot: '^(apps|libs|infra)/' },
+    },
     only('nats-in-messaging', '^libs/messaging/', '@nats-io'),
     only('s3-in-artifacts', '^libs/artifacts/', 'minio'),
     only('hub-in-dataset-and-publisher', '^apps/(dataset|publisher)/', '@huggingface'),
@@ -26,6 +51,9 @@ module.exports = {
     exclude: { path: '(^|/)dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['@anneal/source', 'import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['@anneal/source', 'import', 'node', 'default', 'types'],
+    },
   },
 };

@@ -12,11 +12,27 @@ export default defineConfig({
       {
         ...shared,
         // Real NATS, PostgreSQL and S3 servers: two cores do not carry several sets of them at once.
-        test: { name: 'integration', include: everywhere('int-spec'), exclude: never, pool: 'forks', fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'integration',
+          include: everywhere('int-spec'),
+          exclude: never,
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         ...shared,
-        test: { name: 'e2e', include: everywhere('e2e-spec'), exclude: never, pool: 'forks', fileParallelism: false, testTimeout: 600_000, hookTimeout: 300_000 },
+        test: {
+          name: 'e2e',
+          include: everywhere('e2e-spec'),
+          exclude: never,
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
       },
     ],
   },

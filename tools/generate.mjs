@@ -12,7 +12,11 @@ for (const [command, args] of steps) {
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 if (process.argv.includes('--check')) {
-  const changed = spawnSync('git', ['status', '--porcelain', '--', 'libs/contracts/generated', 'examples/home-control'], { cwd: root, encoding: 'utf8' });
+  const changed = spawnSync(
+    'git',
+    ['status', '--porcelain', '--', 'libs/contracts/generated', 'examples/home-control'],
+    { cwd: root, encoding: 'utf8' },
+  );
   if (changed.stdout.trim() !== '') {
     console.error(`Generated files are not up to date; run "npm run generate" and commit:\n${changed.stdout}`);
     process.exit(1);

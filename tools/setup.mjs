@@ -18,18 +18,28 @@ function stop(sentence) {
 function requireNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  stop(`Anneal needs Node 20.19 or newer, and this is ${process.versions.node}: install a newer Node and run the command again.`);
+  stop(
+    `Anneal needs Node 20.19 or newer, and this is ${process.versions.node}: install a newer Node and run the command again.`,
+  );
 }
 
 function installPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   const stamp = join(root, 'node_modules', '.anneal-lock');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   say('Installing npm packages from the lock (about half a minute) ...');
   // Several packages declare newer Node versions than npm may run on here; they run on the project's own Node.
-  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: ['ignore', 2, 2] });
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
   if (result.error) stop('npm was not found: install Node with npm and run the command again.');
-  if (result.status !== 0) stop('npm could not install the packages: see its message above; without a network the packages cannot be fetched.');
+  if (result.status !== 0)
+    stop(
+      'npm could not install the packages: see its message above; without a network the packages cannot be fetched.',
+    );
   writeFileSync(stamp, lock);
 }
 
@@ -48,7 +58,10 @@ function build(node) {
 }
 
 function handOver(node, args) {
-  const environment = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}` };
+  const environment = {
+    ...process.env,
+    PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}`,
+  };
   const child = spawn(node, args, { stdio: 'inherit', env: environment });
   // A terminal sends Ctrl-C to the whole group; the child decides when it is done.
   process.on('SIGINT', () => {});

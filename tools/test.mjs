@@ -27,7 +27,14 @@ function runPython(python) {
   const result = spawnSync(python, ['-m', 'unittest', 'discover', '-s', 'tests', '-t', '.'], {
     cwd: folder,
     encoding: 'utf8',
-    env: { ...process.env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1', AXOLOTL_DO_NOT_TRACK: '1', DO_NOT_TRACK: '1', HF_HUB_OFFLINE: '1' },
+    env: {
+      ...process.env,
+      PYTHONPATH: folder,
+      PYTHONDONTWRITEBYTECODE: '1',
+      AXOLOTL_DO_NOT_TRACK: '1',
+      DO_NOT_TRACK: '1',
+      HF_HUB_OFFLINE: '1',
+    },
   });
   process.stdout.write(result.stderr);
   const ran = Number(/Ran (\d+) tests?/.exec(result.stderr)?.[1] ?? 0);
@@ -47,11 +54,15 @@ function runVitest(project) {
   const counts = join(folder, 'counts.json');
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const reporter = join(root, 'tools', 'test-reporter.mjs');
-  const result = spawnSync(process.execPath, [vitest, 'run', '--project', project, '--reporter=default', `--reporter=${reporter}`], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ANNEAL_TEST_COUNTS: counts },
-  });
+  const result = spawnSync(
+    process.execPath,
+    [vitest, 'run', '--project', project, '--reporter=default', `--reporter=${reporter}`],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      env: { ...process.env, ANNEAL_TEST_COUNTS: counts },
+    },
+  );
   if (existsSync(counts)) {
     const counted = JSON.parse(readFileSync(counts, 'utf8'));
     add({ ...counted, failed: result.status === 0 ? counted.failed : Math.max(1, counted.failed) });

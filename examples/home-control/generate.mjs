@@ -170,7 +170,9 @@ function assertApart(train, heldOut) {
     ...heldOut.filter((item) => wordings.has(item.wording)).map((item) => `wording: ${item.wording}`),
     ...heldOut.filter((item) => percents.has(item.percent)).map((item) => `percentage: ${item.percent}`),
     ...UNSEEN_ROOMS.filter((room) => trainText.includes(room)).map((room) => `room: ${room}`),
-    ...train.filter((item) => isHeldOutPair(item.device, item.room)).map((item) => `pair: ${item.device}, ${item.room}`),
+    ...train
+      .filter((item) => isHeldOutPair(item.device, item.room))
+      .map((item) => `pair: ${item.device}, ${item.room}`),
   ];
   const distinct = new Set(heldOut.map((item) => item.request));
   if (distinct.size !== heldOut.length) faults.push('a held-out request occurs twice');
@@ -197,7 +199,9 @@ for (const [name, content] of Object.entries(files)) {
   const path = fileURLToPath(new URL(name, import.meta.url));
   if (!process.argv.includes('--check')) writeFileSync(path, content);
   else if (readFileSync(path, 'utf8') !== content) {
-    console.error(`${name} is not what generate.mjs writes: run node generate.mjs in ${fileURLToPath(new URL('.', import.meta.url))}`);
+    console.error(
+      `${name} is not what generate.mjs writes: run node generate.mjs in ${fileURLToPath(new URL('.', import.meta.url))}`,
+    );
     process.exitCode = 1;
   }
 }

@@ -21,7 +21,10 @@ let logFile: string;
 const services = new Map<ServiceName, ServiceProcess>();
 
 async function start(name: ServiceName): Promise<void> {
-  services.set(name, await ServiceProcess.start(name, { ...test.environment(name), ENGINE_PYTHON: enginePython }, logFile));
+  services.set(
+    name,
+    await ServiceProcess.start(name, { ...test.environment(name), ENGINE_PYTHON: enginePython }, logFile),
+  );
 }
 
 beforeAll(async () => {
@@ -59,11 +62,13 @@ async function finalView(id: string, withinMs: number): Promise<RunView> {
   for (const end = Date.now() + withinMs; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
     const run = await view(id).catch(() => undefined);
     if (run && run.state !== 'running') return run;
-    if (Date.now() > end) throw new Error(`run ${id} is not final: ${JSON.stringify(run?.stages)}\n${await tail(logFile)}`);
+    if (Date.now() > end)
+      throw new Error(`run ${id} is not final: ${JSON.stringify(run?.stages)}\n${await tail(logFile)}`);
   }
 }
 
-const tail = async (file: string): Promise<string> => (existsSync(file) ? (await readFile(file, 'utf8')).slice(-6000) : '');
+const tail = async (file: string): Promise<string> =>
+  existsSync(file) ? (await readFile(file, 'utf8')).slice(-6000) : '';
 
 /** The events of a run as the stream has them, read by something that knows neither Nest nor this project. */
 async function eventsOf(runId: string): Promise<string[]> {
@@ -84,16 +89,39 @@ const goodRun = (id: string): object => ({
   name: 'home-control',
   model: { base: `file:${model}` },
   dataset: { source: `file:${join(example, 'train.jsonl')}`, limit: 24 },
-  training: { method: 'lora', maxSteps: 6, microBatch: 2, gradientAccumulation: 1, learningRate: 5e-4, scheduler: 'constant', checkpointEvery: 2, lora: { rank: 8, alpha: 16 } },
-  evaluation: { benchmarks: [{ name: 'own-set', source: `file:${join(example, 'held-out.jsonl')}`, score: 'json', limit: 4, answerTokens: 24 }] },
+  training: {
+    method: 'lora',
+    maxSteps: 6,
+    microBatch: 2,
+    gradientAccumulation: 1,
+    learningRate: 5e-4,
+    scheduler: 'constant',
+    checkpointEvery: 2,
+    lora: { rank: 8, alpha: 16 },
+  },
+  evaluation: {
+    benchmarks: [
+      { name: 'own-set', source: `file:${join(example, 'held-out.jsonl')}`, score: 'json', limit: 4, answerTokens: 24 },
+    ],
+  },
   publish: { when: 'always' },
 });
 
 describe('bad input', () => {
   it.each([
     ['no JSON', 'this is not JSON', 'rejected', '(whole)'],
-    ['a missing field', JSON.stringify({ model: { base: 'a/b' }, training: { method: 'lora' } }), 'rejected', 'dataset'],
-    ['an unknown field', JSON.stringify({ model: { base: 'a/b' }, dataset: { source: 'a/b' }, training: { method: 'lora', epoch: 3 } }), 'rejected', 'training.epoch'],
+    [
+      'a missing field',
+      JSON.stringify({ model: { base: 'a/b' }, training: { method: 'lora' } }),
+      'rejected',
+      'dataset',
+    ],
+    [
+      'an unknown field',
+      JSON.stringify({ model: { base: 'a/b' }, dataset: { source: 'a/b' }, training: { method: 'lora', epoch: 3 } }),
+      'rejected',
+      'training.epoch',
+    ],
   ])('%s is rejected within seconds, by field', async (name, payload, state, field) => {
     const id = `bad-${name.replaceAll(' ', '-').toLowerCase()}`;
     await publish(payload, id);
@@ -105,7 +133,14 @@ describe('bad input', () => {
 
   it.each([
     ['missing-file', { dataset: { source: 'file:/nowhere/train.jsonl' } }, 'DATASET_NOT_FOUND', '/nowhere/train.jsonl'],
-    ['missing-column', { dataset: { source: `file:${join(example, 'train.jsonl')}`, columns: { question: 'problem', answer: 'answer' } } }, 'DATASET_COLUMN_MISSING', 'problem'],
+    [
+      'missing-column',
+      {
+        dataset: { source: `file:${join(example, 'train.jsonl')}`, columns: { question: 'problem', answer: 'answer' } },
+      },
+      'DATASET_COLUMN_MISSING',
+      'problem',
+    ],
     ['model-without-weights', { model: { base: `file:${example}` } }, /^MODEL_/, 'home-control'],
   ])('%s fails within seconds and says what to do', async (id, change, code, mentioned) => {
     await publish(JSON.stringify({ ...goodRun(id), ...change }));
@@ -135,7 +170,10 @@ describe('a run', () => {
     await services.get('trainer')?.end('SIGKILL');
     await start('trainer');
     const run = await finalView(id, 480_000);
-    expect(run, JSON.stringify(run.failure)).toMatchObject({ state: 'succeeded', publishedTo: 'registry:home-control:latest' });
+    expect(run, JSON.stringify(run.failure)).toMatchObject({
+      state: 'succeeded',
+      publishedTo: 'registry:home-control:latest',
+    });
     expect(run.results?.[0]).toMatchObject({ benchmark: 'own-set', items: 4 });
     // The second request is in the stream and started nothing.
     expect(await eventsOf(id)).toEqual([

@@ -20,7 +20,9 @@ const compose = z
       z.string(),
       z.object({
         image: z.string().optional(),
-        build: z.object({ context: z.string(), dockerfile: z.string(), args: z.record(z.string(), z.string()) }).optional(),
+        build: z
+          .object({ context: z.string(), dockerfile: z.string(), args: z.record(z.string(), z.string()) })
+          .optional(),
         environment: z.record(z.string(), z.string()).default({}),
         ports: z.array(z.string()).default([]),
         read_only: z.boolean().default(false),
@@ -42,13 +44,22 @@ function interpolate(text: string): string {
 }
 
 const environmentOf = (service: string): Record<string, string> =>
-  Object.fromEntries(Object.entries(compose.services[service]?.environment ?? {}).map(([name, value]) => [name, interpolate(value)]));
+  Object.fromEntries(
+    Object.entries(compose.services[service]?.environment ?? {}).map(([name, value]) => [name, interpolate(value)]),
+  );
 // What the images set beside it.
-const fromImage = { WORK_DIR: '/work', HTTP_HOST: '0.0.0.0', HTTP_PORT: '8080', ENGINE_PYTHON: '/opt/anneal/engine/bin/python' };
+const fromImage = {
+  WORK_DIR: '/work',
+  HTTP_HOST: '0.0.0.0',
+  HTTP_PORT: '8080',
+  ENGINE_PYTHON: '/opt/anneal/engine/bin/python',
+};
 
 describe('docker-compose.yml', () => {
   it('has the three servers, the migration step and the six services', () => {
-    expect(Object.keys(compose.services).toSorted()).toEqual(['migrate', 'minio', 'nats', 'postgres', ...serviceNames].toSorted());
+    expect(Object.keys(compose.services).toSorted()).toEqual(
+      ['migrate', 'minio', 'nats', 'postgres', ...serviceNames].toSorted(),
+    );
   });
 
   it.each([gatewayService, datasetService, trainerService, mergerService, evaluatorService, publisherService])(
@@ -56,7 +67,9 @@ describe('docker-compose.yml', () => {
     (service) => {
       const environment = environmentOf(service.name);
       const config = parseConfig<object>(service.config, { ...environment, ...fromImage });
-      const unknown = Object.keys(environment).filter((name) => !(name in config) && environment[name] !== 'value-of-hf_token' && name !== 'HF_TOKEN');
+      const unknown = Object.keys(environment).filter(
+        (name) => !(name in config) && environment[name] !== 'value-of-hf_token' && name !== 'HF_TOKEN',
+      );
       expect(unknown).toEqual([]);
     },
   );
@@ -66,7 +79,8 @@ describe('docker-compose.yml', () => {
   });
 
   it('publishes nothing beyond this machine', () => {
-    for (const { ports } of Object.values(compose.services)) for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+    for (const { ports } of Object.values(compose.services))
+      for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
   });
 
   it('runs each service without privileges on an image of its own', () => {
@@ -78,11 +92,16 @@ describe('docker-compose.yml', () => {
   });
 
   it('pins every image to a version', () => {
-    for (const { image } of Object.values(compose.services)) if (image) expect(image).toMatch(/:[^:]*\d+\.\d+|:RELEASE\./);
+    for (const { image } of Object.values(compose.services))
+      if (image) expect(image).toMatch(/:[^:]*\d+\.\d+|:RELEASE\./);
   });
 
   it('names variables only that the example file has, and the other way round', () => {
-    const used = new Set([...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(/\$\{([A-Z0-9_]+)/g)].map((match) => match[1] ?? ''));
+    const used = new Set(
+      [...readFileSync(join(root, 'docker-compose.yml'), 'utf8').matchAll(/\$\{([A-Z0-9_]+)/g)].map(
+        (match) => match[1] ?? '',
+      ),
+    );
     expect([...used].toSorted()).toEqual([...declared].toSorted());
   });
 });
@@ -91,7 +110,11 @@ describe.each(['service', 'engine'])('%s.Dockerfile', (name) => {
   const lines = readFileSync(join(root, 'infra', 'images', `${name}.Dockerfile`), 'utf8').split('\n');
 
   it('is made of known instructions, and copies what is there', () => {
-    const joined = lines.join('\n').replaceAll('\\\n', ' ').split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
+    const joined = lines
+      .join('\n')
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !line.startsWith('#'));
     for (const line of joined) {
       expect(line).toMatch(/^(FROM|ARG|ENV|WORKDIR|COPY|RUN|USER|VOLUME|EXPOSE|HEALTHCHECK|CMD) /);
       const copied = /^COPY (?!--from)(.+) \S+$/.exec(line)?.[1]?.split(' ') ?? [];

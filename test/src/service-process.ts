@@ -21,7 +21,10 @@ export class ServiceProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const url = await new Promise<string>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${name} is not ready after ${readyMs / 1000} s; see ${logFile}`)), readyMs);
+      const late = setTimeout(
+        () => reject(new Error(`${name} is not ready after ${readyMs / 1000} s; see ${logFile}`)),
+        readyMs,
+      );
       const take = (chunk: Buffer): void => {
         const text = chunk.toString();
         appendFileSync(logFile, text);

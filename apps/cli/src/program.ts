@@ -16,7 +16,16 @@ export function buildProgram(): Command {
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : 2);
     });
-  for (const command of [upCommand(), downCommand(), trainCommand(), runsCommand(), showCommand(), askCommand(), demoCommand(), migrateCommand()]) {
+  for (const command of [
+    upCommand(),
+    downCommand(),
+    trainCommand(),
+    runsCommand(),
+    showCommand(),
+    askCommand(),
+    demoCommand(),
+    migrateCommand(),
+  ]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
   return program;

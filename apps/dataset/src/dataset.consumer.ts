@@ -1,4 +1,11 @@
-import { readTrainRequest, RunCancelled, RunFailed, TrainRequested, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import {
+  readTrainRequest,
+  RunCancelled,
+  RunFailed,
+  TrainRequested,
+  type EventData,
+  type ReceivedEvent,
+} from '@anneal/contracts';
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';

@@ -4,7 +4,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '@anneal/artifacts';
-import { carriedRunSpec, DatasetPrepared, Failure, type AcceptedRunSpec, type PreparedDataset } from '@anneal/contracts';
+import {
+  carriedRunSpec,
+  DatasetPrepared,
+  Failure,
+  type AcceptedRunSpec,
+  type PreparedDataset,
+} from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -83,11 +89,15 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
 }
 
 function nothingHeldOut(file: string, rows: number): Failure {
-  return new Failure('DATASET_EMPTY', `${file} has ${rows} usable rows, of which none can be held out for the evaluation.`, {
-    remedy: 'Give more rows, raise dataset.heldOut, or name an own set in evaluation.benchmarks.',
-    field: 'dataset.heldOut',
-    file,
-  });
+  return new Failure(
+    'DATASET_EMPTY',
+    `${file} has ${rows} usable rows, of which none can be held out for the evaluation.`,
+    {
+      remedy: 'Give more rows, raise dataset.heldOut, or name an own set in evaluation.benchmarks.',
+      field: 'dataset.heldOut',
+      file,
+    },
+  );
 }
 
 async function digestOf(path: string): Promise<string> {

@@ -17,7 +17,10 @@ const conversation = (text: string) => ({
   ],
 });
 const lines = async (name: string): Promise<{ messages: { content: string }[]; expected?: string }[]> =>
-  (await readFile(join(folder, name), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { messages: { content: string }[] });
+  (await readFile(join(folder, name), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { messages: { content: string }[] });
 
 describe('the prepared files', () => {
   it('hold each row once, on one side', async () => {
@@ -47,6 +50,8 @@ describe('the prepared files', () => {
   it('refuse a set with nothing to train on', async () => {
     const files = await PreparedFiles.create(folder, 0);
     await files.close();
-    expect(() => files.finish('d.jsonl')).toThrowError(expect.objectContaining({ code: 'DATASET_EMPTY', file: 'd.jsonl' }) as Error);
+    expect(() => files.finish('d.jsonl')).toThrowError(
+      expect.objectContaining({ code: 'DATASET_EMPTY', file: 'd.jsonl' }) as Error,
+    );
   });
 });

@@ -12,7 +12,14 @@ describe('the model card', () => {
   });
 
   it('says what was measured, on what, and from what', () => {
-    for (const fact of ['Verdict: improved', '| own-set | 60 | 1.7 % | 88.3 % | 52 | 0 |', '400 rows to train on', 'rank 16', 'seed 42', 'f'.repeat(64)]) {
+    for (const fact of [
+      'Verdict: improved',
+      '| own-set | 60 | 1.7 % | 88.3 % | 52 | 0 |',
+      '400 rows to train on',
+      'rank 16',
+      'seed 42',
+      'f'.repeat(64),
+    ]) {
       expect(card).toContain(fact);
     }
   });

@@ -31,7 +31,13 @@ export class PublishModelWork implements StageWork<PublishInput> {
         await this.outbox.add(tx, ModelWithheld, { runId, spec, rule: decision.rule, artifact, verdict }, job);
       };
     }
-    this.progress.publish({ runId, stage: 'publisher', at: new Date().toISOString(), attempt: job.attempt, phase: 'publishing' });
+    this.progress.publish({
+      runId,
+      stage: 'publisher',
+      at: new Date().toISOString(),
+      attempt: job.attempt,
+      phase: 'publishing',
+    });
     const to = spec.publish.to ?? `registry:${spec.name}`;
     const target = to.startsWith('hub:') ? this.hub : this.registry;
     const published = await target.publish({

@@ -29,7 +29,7 @@ export interface NatsAccess {
   /** As the user `admin`, who has all rights of the account. */
   readonly url: string;
   /** As one of `natsUsers`, `admin`, or `sys` of the system account. Throws for an unknown name. */
-  urlFor(user: string): string;
+  readonly urlFor: (user: string) => string;
   readonly monitorUrl: string;
 }
 
@@ -39,7 +39,7 @@ export interface PostgresAccess {
   readonly host: string;
   readonly port: number;
   readonly database: string;
-  urlFor(role: string, password: string, database?: string): string;
+  readonly urlFor: (role: string, password: string, database?: string) => string;
 }
 
 export interface S3Access extends S3Login {
@@ -53,15 +53,15 @@ export interface EmbeddedServers {
   readonly postgres: PostgresAccess;
   readonly s3: S3Access;
   /** The process of each server; nothing for one that is being restarted. */
-  pids(): Record<ServerName, number | undefined>;
+  readonly pids: () => Record<ServerName, number | undefined>;
   /** A random secret, made once and kept in the data folder under that name. */
-  secret(name: string): string;
+  readonly secret: (name: string) => string;
   /** Sends a signal to a server, for fault tests. A server that ends by it comes back. */
-  kill(name: ServerName, signal: NodeJS.Signals): void;
+  readonly kill: (name: ServerName, signal: NodeJS.Signals) => void;
   /** Calls back when a server died, or answers again after that. Returns the way to stop listening. */
-  on(event: ServerEvent, listener: (name: ServerName) => void): () => void;
+  readonly on: (event: ServerEvent, listener: (name: ServerName) => void) => () => void;
   /** Resolves when all processes are gone. May be called more than once. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 const region = 'us-east-1';
@@ -145,7 +145,7 @@ async function startInFolder(
 
 interface NatsLogins {
   readonly names: ReadonlySet<string>;
-  passwordOf(user: string): string;
+  readonly passwordOf: (user: string) => string;
 }
 
 function natsLogins(users: readonly NatsUser[], state: ServerState): NatsLogins {

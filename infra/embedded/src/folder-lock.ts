@@ -5,7 +5,7 @@ import { identify, isRunning, processIdentity, type ProcessIdentity } from './pr
 
 /** The right to supervise a folder, until `release` or the end of this process. */
 export interface FolderLock {
-  release(): void;
+  readonly release: () => void;
 }
 
 const lockName = /^supervisor\.(\d+)\.lock$/;

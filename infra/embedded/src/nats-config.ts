@@ -27,7 +27,7 @@ export interface NatsConfig {
   readonly ports: Ports;
   readonly storeFolder: string;
   readonly users: readonly NatsUser[];
-  passwordOf(user: string): string;
+  readonly passwordOf: (user: string) => string;
 }
 
 /** Throws CONFIG_INVALID for a user that cannot be told from another one. */

@@ -10,7 +10,7 @@ export interface NatsServerOptions {
   readonly folder: DataFolder;
   readonly ports: Ports;
   readonly users: readonly NatsUser[];
-  passwordOf(user: string): string;
+  readonly passwordOf: (user: string) => string;
 }
 
 const probeLimitMs = 2_000;

@@ -9,8 +9,9 @@ import type { ArtifactRef } from '@anneal/contracts';
 import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
 import type { Client } from 'minio';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ArtifactCache, ArtifactStore, connectStore, type StoreOptions } from './index.js';
+import { ArtifactStore } from './artifact-store.js';
 import { connect } from './connection.js';
+import { ArtifactCache, connectStore, type StoreOptions } from './index.js';
 import { canonicalManifest, contentKey, manifestKey, sha256Hex } from './manifest.js';
 
 const MiB = 1024 * 1024;
@@ -38,6 +39,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** As large files go, but with less to move. */
+const inSmallParts = (to: StoreOptions): ArtifactStore => new ArtifactStore(connect(to, { partBytes: 5 * MiB }));
 const keys = async (prefix: string): Promise<string[]> => {
   const found: string[] = [];
   for await (const item of client.listObjectsV2(options.bucket, prefix, true))
@@ -93,7 +96,7 @@ describe('a store', () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-    const call = connect({ ...options, endpoint }, 200).client.statObject(options.bucket, 'x');
+    const call = connect({ ...options, endpoint }, { idleMs: 200 }).client.statObject(options.bucket, 'x');
     await expect(call).rejects.toThrow('silent');
     silent.close();
   });
@@ -148,10 +151,10 @@ describe('a directory', () => {
   });
 
   it('may be stored by two at the same time', async () => {
-    const large = randomBytes(40 * MiB);
+    const large = randomBytes(11 * MiB);
     const list = [{ path: 'w', source: large }, text('c', `config ${folder}`)];
-    const other = connectStore(options);
-    const refs = await Promise.all([store.putFiles('weights', list), other.putFiles('weights', list)]);
+    const [one, other] = [inSmallParts(options), inSmallParts(options)];
+    const refs = await Promise.all([one.putFiles('weights', list), other.putFiles('weights', list)]);
     expect(refs[0]).toEqual(refs[1]);
     await store.getDirectory(refs[0], join(folder, 'out'));
     expect((await readFile(join(folder, 'out/w'))).equals(large)).toBe(true);
@@ -239,10 +242,10 @@ describe('damage', () => {
 
   it('by a file that is written while it is stored does not get a name', async () => {
     const path = join(folder, 'growing');
-    await writeFile(path, randomBytes(40 * MiB));
+    await writeFile(path, randomBytes(12 * MiB));
     await writeFile(join(folder, 'small'), 'small');
     let cut = false;
-    const storing = store.putFiles(
+    const storing = inSmallParts(options).putFiles(
       'log',
       [
         { path: 'small', source: join(folder, 'small') },
@@ -262,8 +265,8 @@ describe('damage', () => {
   it('by a lost connection is made good', async () => {
     const line = await startLine(options.endpoint);
     let drops = 0;
-    const bytes = randomBytes(70 * MiB);
-    const far = connectStore({ ...options, endpoint: line.endpoint });
+    const bytes = randomBytes(22 * MiB);
+    const far = inSmallParts({ ...options, endpoint: line.endpoint });
     const ref = await far.putFiles('weights', [{ path: 'w', source: bytes }], {
       onBytes: () => {
         if (++drops <= 2) line.drop();
@@ -285,9 +288,9 @@ describe('damage', () => {
   });
 
   it('by a server that is killed meanwhile is made good', async () => {
-    const bytes = randomBytes(70 * MiB);
+    const bytes = randomBytes(22 * MiB);
     let killed = false;
-    const ref = await store.putFiles('weights', [{ path: 'w', source: bytes }], {
+    const ref = await inSmallParts(options).putFiles('weights', [{ path: 'w', source: bytes }], {
       onBytes: () => {
         if (!killed) servers.kill('s3', 'SIGKILL');
         killed = true;
@@ -300,21 +303,23 @@ describe('damage', () => {
   // To the server a killed process and a cut line are the same: no part, no completion and no abort comes any more.
   it('by an upload that is cut off leaves nothing that is named', async () => {
     const line = await startLine(options.endpoint);
-    const bytes = randomBytes(70 * MiB);
+    const bytes = randomBytes(22 * MiB);
     const before = await keys('manifests/');
-    const far = connectStore({ ...options, endpoint: line.endpoint });
+    const far = inSmallParts({ ...options, endpoint: line.endpoint });
     const storing = far.putFiles('weights', [{ path: 'large', source: bytes }], { onBytes: () => line.close() });
     await expect(storing).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true });
     expect(await keys('manifests/')).toEqual(before);
     expect(await keys(contentKey(sha256Hex(bytes)))).toEqual([]);
-    expect((await store.putFiles('weights', [{ path: 'large', source: bytes }])).bytes).toBe(bytes.length);
+    expect((await inSmallParts(options).putFiles('weights', [{ path: 'large', source: bytes }])).bytes).toBe(
+      bytes.length,
+    );
   });
 
   it('by an aborted upload ends the upload too', async () => {
     const abort = new AbortController();
     const reason = new Error('the lease is lost');
-    const bytes = randomBytes(70 * MiB);
-    const storing = store.putFiles('weights', [{ path: 'w', source: bytes }], {
+    const bytes = randomBytes(22 * MiB);
+    const storing = inSmallParts(options).putFiles('weights', [{ path: 'w', source: bytes }], {
       signal: abort.signal,
       onBytes: () => abort.abort(reason),
     });
@@ -393,7 +398,7 @@ describe('the cache', () => {
       new ArtifactCache(store, join(folder, 'cache')),
       new ArtifactCache(connectStore(options), join(folder, 'cache')),
     ];
-    const paths = await Promise.all([0, 1, 0, 1, 0].map((index) => caches[index]?.materialise(ref)));
+    const paths = await Promise.all([...caches, ...caches, ...caches].map((cache) => cache.materialise(ref)));
     expect(new Set(paths)).toEqual(new Set([join(folder, 'cache', ref.digest)]));
     expect(await readdir(join(folder, 'cache'))).toEqual([ref.digest, `${ref.digest}.json`]);
     expect((await stat(join(folder, 'cache', ref.digest, 'd/n'))).mode & 0o222).toBe(0);

@@ -20,8 +20,8 @@ export class ArtifactStore {
   #connection: Connection;
   #conditionalWrites: boolean | undefined;
 
-  constructor(options: StoreOptions) {
-    this.#connection = connect(options);
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
   /** Whether the server refuses to write over an object when asked to; known once the store is ready. */
@@ -144,7 +144,7 @@ export class ArtifactStore {
       });
     }
     const hashed: HashedFile[] = [];
-    for (const file of files) hashed.push(await hashSource(file, signal));
+    for (const file of files) hashed.push(await hashSource(file, this.#connection.partBytes, signal));
     const sealed = sealManifest(
       kind,
       hashed.map(({ file }) => file),
@@ -203,5 +203,5 @@ export class ArtifactStore {
 
 /** A store at this address. Nothing is asked of the server before the first call. */
 export function connectStore(options: StoreOptions): ArtifactStore {
-  return new ArtifactStore(options);
+  return new ArtifactStore(connect(options));
 }

@@ -5,8 +5,15 @@ import { Failure } from '@anneal/contracts';
 import { Client } from 'minio';
 import type { StoreOptions } from './artifact-types.js';
 
-/** A silent server is given up after this time; large objects are moved in parts that take far less. */
-const defaultIdleMs = 30_000;
+const MiB = 1024 * 1024;
+
+export interface TransferLimits {
+  /** A silent server is given up after this time; large objects are moved in parts that take far less. */
+  readonly idleMs: number;
+  /** Larger files go in parts of this size. Four at once are held in memory; S3 takes none below 5 MiB. */
+  readonly partBytes: number;
+}
+const defaults: TransferLimits = { idleMs: 30_000, partBytes: 32 * MiB };
 
 /** What every operation needs: the client and the one bucket. */
 export interface Connection {
@@ -14,12 +21,14 @@ export interface Connection {
   readonly bucket: string;
   readonly region: string;
   readonly endpoint: string;
+  readonly partBytes: number;
   /** Whether parts carry their SHA-256; switched off once when the server does not know the header. */
   partChecksums: boolean;
 }
 
 /** Opens no socket yet: the first request does. */
-export function connect(options: StoreOptions, idleMs = defaultIdleMs): Connection {
+export function connect(options: StoreOptions, limits: Partial<TransferLimits> = {}): Connection {
+  const { idleMs, partBytes } = { ...defaults, ...limits };
   const { endpoint, accessKey, secretKey, bucket, region } = options;
   const url = parseEndpoint(endpoint);
   const secure = url.protocol === 'https:';
@@ -35,7 +44,7 @@ export function connect(options: StoreOptions, idleMs = defaultIdleMs): Connecti
     // Retrying is done in retry.ts, which also retries broken connections; the client's own would multiply with it.
     retryOptions: { disableRetry: true },
   });
-  return { client, bucket, region, endpoint: url.origin, partChecksums: true };
+  return { client, bucket, region, endpoint: url.origin, partBytes, partChecksums: true };
 }
 
 function parseEndpoint(endpoint: string): URL {

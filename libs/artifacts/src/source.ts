@@ -7,8 +7,6 @@ import type { SourceFile } from './artifact-types.js';
 import { corrupt, errorCode } from './store-failure.js';
 
 const MiB = 1024 * 1024;
-/** Larger files go in parts. Four parts at once are held in memory. */
-export const partBytes = 32 * MiB;
 /** S3 takes at most 10,000 parts. */
 const mostParts = 10_000;
 const readBytes = MiB;
@@ -44,7 +42,11 @@ export async function openSource(source: SourceFile['source']): Promise<Source> 
 }
 
 /** Reads the file once, for its digest and those of its parts. */
-export async function hashSource({ path, source }: SourceFile, signal?: AbortSignal): Promise<HashedFile> {
+export async function hashSource(
+  { path, source }: SourceFile,
+  partBytes: number,
+  signal?: AbortSignal,
+): Promise<HashedFile> {
   const opened = await openSource(source);
   try {
     const { size } = opened;

@@ -10,7 +10,11 @@ type Json = Record<string, unknown>;
  * forbid unknown fields, and the next optional field would then break every such reader.
  */
 export function dataSchema(definition: EventDefinition): Json {
-  return { $id: `${definition.type}.json`, title: definition.name, ...z.toJSONSchema(definition.data, { io: 'input' }) };
+  return {
+    $id: `${definition.type}.json`,
+    title: definition.name,
+    ...z.toJSONSchema(definition.data, { io: 'input' }),
+  };
 }
 
 /** The whole conversation as an AsyncAPI 3 document. JetStream facts have no binding there and stand under `x-jetstream`. */
@@ -48,7 +52,8 @@ export function asyncApi(): Json {
     info: {
       title: 'Anneal events',
       version: '1',
-      description: 'CloudEvents 1.0 in binary mode over NATS JetStream; the attributes are headers that begin with "ce-".',
+      description:
+        'CloudEvents 1.0 in binary mode over NATS JetStream; the attributes are headers that begin with "ce-".',
     },
     channels,
     operations,

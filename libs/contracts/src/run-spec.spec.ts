@@ -68,7 +68,10 @@ describe('a request at the front door', () => {
   });
 
   it('is rejected under the id of the event, so that it never touches the run that has the id asked for', () => {
-    expect(readTrainRequest({ ...smallest, id: 'mine', extra: 1 }, 'event-2')).toMatchObject({ ok: false, runId: 'event-2' });
+    expect(readTrainRequest({ ...smallest, id: 'mine', extra: 1 }, 'event-2')).toMatchObject({
+      ok: false,
+      runId: 'event-2',
+    });
     expect(readTrainRequest(undefined, 'event-3')).toMatchObject({ ok: false, problems: [{ field: '(whole)' }] });
   });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { installServers, startServers } from '@anneal/embedded';
 import pg from 'pg';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
+import { vi } from 'vitest';
 import { createDataSource, openDatabase } from './database.js';
 import { prepareRoles } from './roles.js';
 
@@ -32,7 +33,7 @@ export class TestDatabase {
   ) {}
 
   static async create(): Promise<TestDatabase> {
-    const server = await startPostgres();
+    const server = await (running ??= startPostgres());
     const name = `jobs_${randomBytes(4).toString('hex')}`;
     const root = new pg.Client({ connectionString: server.adminUrl });
     await root.connect();
@@ -49,7 +50,6 @@ export class TestDatabase {
       await admin.end();
       await root.query(`DROP DATABASE ${name} WITH (FORCE)`);
       await root.end();
-      await server.stop();
     });
   }
 
@@ -135,6 +135,13 @@ export class Gate {
   }
 }
 
+/** Waits for what comes by itself. Less than a third of the default lease: a renewal is not what brings it. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 8_000, interval: 20 });
+}
+
+let running: Promise<{ adminUrl: string; stop: () => Promise<void> }> | undefined;
+
 async function startPostgres(): Promise<{ adminUrl: string; stop: () => Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'anneal-jobs-'));
   const servers = await startServers({ dataDir, binaries: await installServers(), natsUsers: [] });
@@ -145,4 +152,11 @@ async function startPostgres(): Promise<{ adminUrl: string; stop: () => Promise<
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Stops what {@link TestDatabase.create} started. */
+export async function stopServers(): Promise<void> {
+  const servers = await running;
+  running = undefined;
+  await servers?.stop();
 }

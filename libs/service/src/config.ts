@@ -8,17 +8,26 @@ const urlOf = (...protocols: string[]) =>
     error: `must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
   });
 
-const number = (fallback: number, min: number, max: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+const number = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
 
 /** What every service reads from its environment. A service spreads this shape into its own schema. */
 export const baseConfigShape = {
   NATS_URL: urlOf('nats:', 'tls:').describe('nats://USER:PASSWORD@HOST:PORT of the user of this service.'),
-  POSTGRES_URL: urlOf('postgres:', 'postgresql:').describe('postgres://ROLE:PASSWORD@HOST:PORT/DATABASE of the role of this service.'),
-  HTTP_HOST: z.string().min(1).default('127.0.0.1').describe('Address of health, metrics and, in the gateway, the API.'),
+  POSTGRES_URL: urlOf('postgres:', 'postgresql:').describe(
+    'postgres://ROLE:PASSWORD@HOST:PORT/DATABASE of the role of this service.',
+  ),
+  HTTP_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('Address of health, metrics and, in the gateway, the API.'),
   HTTP_PORT: number(0, 0, 65_535).describe('0 takes a free port.'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   LEASE_SECONDS: number(30, 2, 3600).describe('A worker that is silent for this long loses its job.'),
-  STOP_GRACE_SECONDS: number(20, 0, 3600).describe('How long running work may take to finish when the service is stopped.'),
+  STOP_GRACE_SECONDS: number(20, 0, 3600).describe(
+    'How long running work may take to finish when the service is stopped.',
+  ),
 } as const;
 
 /** Object store, for the services that move bytes. */
@@ -32,17 +41,22 @@ export const storeConfigShape = {
 
 /** A folder for work in progress and cached artifacts, for the services that handle files. */
 export const workConfigShape = {
-  WORK_DIR: z.string().min(1).default(join(tmpdir(), 'anneal')).describe('Work in progress and cached artifacts; survives a restart.'),
+  WORK_DIR: z
+    .string()
+    .min(1)
+    .default(join(tmpdir(), 'anneal'))
+    .describe('Work in progress and cached artifacts; survives a restart.'),
 } as const;
 
-const baseConfig = z.object(baseConfigShape);
-export type BaseConfig = z.infer<typeof baseConfig>;
+export type BaseConfig = z.infer<z.ZodObject<typeof baseConfigShape>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads a service's configuration; the failure names every variable that is wrong, not only the first. */
 export function parseConfig<Config>(schema: z.ZodType<Config>, environment: Environment): Config {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {

@@ -1,5 +1,12 @@
 import type { Failure, ServiceName, StageName } from '@anneal/contracts';
-import { JobWorker, type ClaimedJob, type Completion, type MigrationClass, type Outbox, type WorkContext } from '@anneal/jobs';
+import {
+  JobWorker,
+  type ClaimedJob,
+  type Completion,
+  type MigrationClass,
+  type Outbox,
+  type WorkContext,
+} from '@anneal/jobs';
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { z } from 'zod';
 import type { DataSource } from 'typeorm';
@@ -21,7 +28,7 @@ export interface WorkerHost {
   readonly outbox: Outbox;
   readonly leaseSeconds: number;
   readonly log: Logger;
-  instanceOf<Work>(work: Type<Work>): Work;
+  readonly instanceOf: <Work>(work: Type<Work>) => Work;
 }
 
 export interface WorkerDeclaration {
@@ -67,6 +74,8 @@ export interface ServiceDefinition<Config extends BaseConfig = BaseConfig> {
   readonly workers?: readonly WorkerDeclaration[];
 }
 
-export function defineService<Config extends BaseConfig>(definition: ServiceDefinition<Config>): ServiceDefinition<Config> {
+export function defineService<Config extends BaseConfig>(
+  definition: ServiceDefinition<Config>,
+): ServiceDefinition<Config> {
   return definition;
 }

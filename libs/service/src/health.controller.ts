@@ -25,7 +25,9 @@ export class HealthController {
   async ready(@Res() reply: Reply): Promise<void> {
     const report = await this.readiness();
     const up = Object.values(report).every((part) => part === 'up');
-    await reply.status(up ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE).send({ status: up ? 'up' : 'down', ...report });
+    await reply
+      .status(up ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE)
+      .send({ status: up ? 'up' : 'down', ...report });
   }
 
   @Get('metrics')

@@ -1,4 +1,11 @@
-export { baseConfigShape, parseConfig, storeConfigShape, workConfigShape, type BaseConfig, type Environment } from './config.js';
+export {
+  baseConfigShape,
+  parseConfig,
+  storeConfigShape,
+  workConfigShape,
+  type BaseConfig,
+  type Environment,
+} from './config.js';
 export { defineService, worker, type ServiceDefinition, type StageWork } from './definition.js';
 export { createLogger, type Logger } from './logging.js';
 export { fileRootsShape, resolveFileReference } from './local-files.js';

@@ -8,14 +8,21 @@ const secretFields = ['password', 'token', 'authorization', 'secretKey', 'apiKey
 /** One JSON line per entry, with the service's name; credentials are cut out of the fields that may hold them. */
 export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
   const options = {
-    name: service,
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    // Errors of drivers carry their whole connection; what a reader needs is what happened and where.
+    serializers: { err: describeError },
     redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[cut]' },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const code = 'code' in error ? { code: error.code } : {};
+  return { type: error.name, message: error.message, ...code, stack: pino.stdSerializers.err(error).stack };
 }
 
 /** Lets Nest write to pino. Its own start-up chatter is for debugging. */

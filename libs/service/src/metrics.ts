@@ -24,7 +24,9 @@ export class Metrics {
       labelNames: ['kind', 'state'],
       registers: [this.registry],
       collect: async () => {
-        const rows = jobCounts.parse(await dataSource.query('SELECT kind, state, count(*) AS count FROM job GROUP BY kind, state'));
+        const rows = jobCounts.parse(
+          await dataSource.query('SELECT kind, state, count(*) AS count FROM job GROUP BY kind, state'),
+        );
         jobs.reset();
         for (const { kind, state, count } of rows) jobs.set({ kind, state }, count);
       },

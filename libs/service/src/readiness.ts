@@ -8,7 +8,11 @@ export type Readiness = () => Promise<{ database: Part; broker: Part; consumer: 
 // A probe that hangs is as bad as one that says no: orchestrators wait one to two seconds.
 const probeMs = 1000;
 
-export function readinessOf(dataSource: DataSource, connection: NatsConnection, strategy: JetStreamStrategy): Readiness {
+export function readinessOf(
+  dataSource: DataSource,
+  connection: NatsConnection,
+  strategy: JetStreamStrategy,
+): Readiness {
   return async () => {
     const [database, broker] = await Promise.all([answers(dataSource.query('SELECT 1')), answers(connection.rtt())]);
     return { database, broker, consumer: strategy.isConnected() ? 'up' : 'down' };

@@ -22,7 +22,10 @@ export async function runService<Config extends BaseConfig>(definition: ServiceD
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
   } catch (error) {
-    const sentence = error instanceof Failure ? `${error.message} ${error.remedy}` : String(error instanceof Error ? error.stack : error);
+    const sentence =
+      error instanceof Failure
+        ? `${error.message} ${error.remedy}`
+        : String(error instanceof Error ? error.stack : error);
     process.stderr.write(`${definition.name}: ${sentence}\n`);
     process.exit(error instanceof Failure && error.code === 'CONFIG_INVALID' ? configurationError : 1);
   }

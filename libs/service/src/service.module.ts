@@ -25,7 +25,10 @@ export interface Foundation<Config extends BaseConfig> {
 @Module({})
 export class ServiceModule {
   /** The module of one service: its own controllers and providers, and the foundation for all of them. */
-  static of<Config extends BaseConfig>(definition: ServiceDefinition<Config>, foundation: Foundation<Config>): DynamicModule {
+  static of<Config extends BaseConfig>(
+    definition: ServiceDefinition<Config>,
+    foundation: Foundation<Config>,
+  ): DynamicModule {
     const own = definition.module(foundation.config);
     const { dataSource, connection, outbox } = foundation;
     return {

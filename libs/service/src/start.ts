@@ -1,5 +1,12 @@
 import { createDataSource, openDatabase, Outbox, OutboxRelay } from '@anneal/jobs';
-import { connectNats, jetstream, JetStreamStrategy, publishEvent, requireServerVersion, type NatsConnection } from '@anneal/messaging';
+import {
+  connectNats,
+  jetstream,
+  JetStreamStrategy,
+  publishEvent,
+  requireServerVersion,
+  type NatsConnection,
+} from '@anneal/messaging';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DataSource } from 'typeorm';
@@ -81,7 +88,11 @@ async function lay<Config extends BaseConfig>(
   return { config, logger, connection, dataSource, outbox: new Outbox(definition.name), relay, strategy, metrics };
 }
 
-async function database<Config extends BaseConfig>(definition: ServiceDefinition<Config>, config: BaseConfig, logger: Logger): Promise<DataSource> {
+async function database<Config extends BaseConfig>(
+  definition: ServiceDefinition<Config>,
+  config: BaseConfig,
+  logger: Logger,
+): Promise<DataSource> {
   const dataSource = createDataSource({
     url: config.POSTGRES_URL,
     schema: definition.name,
@@ -102,10 +113,14 @@ async function openApp<Config extends BaseConfig>(
   definition: ServiceDefinition<Config>,
   foundation: Foundation<Config>,
 ): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.of(definition, foundation), new FastifyAdapter(), {
-    logger: new NestLogger(foundation.logger),
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    ServiceModule.of(definition, foundation),
+    new FastifyAdapter(),
+    {
+      logger: new NestLogger(foundation.logger),
+      abortOnError: false,
+    },
+  );
   app.connectMicroservice({ strategy: foundation.strategy });
   await app.startAllMicroservices();
   await app.listen(foundation.config.HTTP_PORT, foundation.config.HTTP_HOST);

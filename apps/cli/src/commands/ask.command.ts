@@ -16,14 +16,19 @@ export function askCommand(): Command {
     .description('ask a model in a folder something, with no server running')
     .argument('<model>', 'folder of the model')
     .argument('<prompt>', 'what to ask')
-    .option('--system <text>', 'system prompt; the one that the model was trained with, if there is anneal-prompt.txt beside it')
+    .option(
+      '--system <text>',
+      'system prompt; the one that the model was trained with, if there is anneal-prompt.txt beside it',
+    )
     .option('--max-new-tokens <n>', 'how long the answer may be', Number, 64)
     .option('--json', 'print nothing but JSON on standard output', false)
-    .action(async (model: string, prompt: string, options: { system?: string; maxNewTokens: number; json: boolean }) => {
-      const text = await ask(resolve(model), prompt, options);
-      if (options.json) return printJson({ model, prompt, answer: text });
-      console.log(text);
-    });
+    .action(
+      async (model: string, prompt: string, options: { system?: string; maxNewTokens: number; json: boolean }) => {
+        const text = await ask(resolve(model), prompt, options);
+        if (options.json) return printJson({ model, prompt, answer: text });
+        console.log(text);
+      },
+    );
 }
 
 async function ask(model: string, prompt: string, options: { system?: string; maxNewTokens: number }): Promise<string> {
@@ -31,16 +36,23 @@ async function ask(model: string, prompt: string, options: { system?: string; ma
   const folder = await mkdtemp(join(tmpdir(), 'anneal-ask-'));
   try {
     const system = options.system ?? (await readFile(join(model, 'anneal-prompt.txt'), 'utf8').catch(() => undefined));
-    const messages = [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
+    const messages = [
+      ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+      { role: 'user', content: prompt },
+    ];
     await writeFile(join(folder, 'prompts.jsonl'), `${JSON.stringify({ id: 'ask', messages })}\n`);
     void engine;
     void generateCommand;
     const result = await runToEnd({ command: engine.python, args: [], env: {}, cwd: folder });
     if (result.code !== 0) {
-      throw new Failure('MODEL_INVALID', `The model in ${model} could not be asked: ${result.stderr.trim().split('\n').at(-1) ?? ''}`, {
-        remedy: 'Name a folder that holds config.json, weights and a tokenizer.',
-        file: model,
-      });
+      throw new Failure(
+        'MODEL_INVALID',
+        `The model in ${model} could not be asked: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
+        {
+          remedy: 'Name a folder that holds config.json, weights and a tokenizer.',
+          file: model,
+        },
+      );
     }
     return answer.parse(JSON.parse(await readFile(join(folder, 'answers.jsonl'), 'utf8'))).text;
   } finally {

@@ -25,7 +25,9 @@ const specOnDisk = z.looseObject({ model: z.looseObject({ base: z.string() }) })
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('show a whole run: a real small model learns home control, is measured before and after, and is published')
+    .description(
+      'show a whole run: a real small model learns home control, is measured before and after, and is published',
+    )
     .option('--data <dir>', 'data folder (default: .anneal/demo)')
     .action(async (options: { data?: string }) => {
       const dataDir = options.data ? dataFolder(options.data) : join(dataFolder(undefined), 'demo');
@@ -35,11 +37,15 @@ export function demoCommand(): Command {
       const installation = await install(say);
       const model = await installModel(installation.engine, say);
       if (signal.aborted) return;
-      say(`Starting NATS, PostgreSQL, an S3 store and the six services in ${relative(process.cwd(), dataDir) || dataDir} ...`);
+      say(
+        `Starting NATS, PostgreSQL, an S3 store and the six services in ${relative(process.cwd(), dataDir) || dataDir} ...`,
+      );
       const system = await startSystem({ dataDir, installation, ports: {}, say: () => undefined });
       try {
         await show(system, model, dataDir, signal, say);
-        say(`\nAll of this took ${duration((Date.now() - began) / 1000)}. What was made stays in ${relative(process.cwd(), dataDir) || dataDir}.`);
+        say(
+          `\nAll of this took ${duration((Date.now() - began) / 1000)}. What was made stays in ${relative(process.cwd(), dataDir) || dataDir}.`,
+        );
       } catch (error) {
         if (!signal.aborted) throw error;
         say('\nStopping; the next demo starts a new run, and what was made stays.');
@@ -50,7 +56,13 @@ export function demoCommand(): Command {
     });
 }
 
-async function show(system: RunningSystem, model: string, dataDir: string, signal: AbortSignal, say: (line: string) => void): Promise<void> {
+async function show(
+  system: RunningSystem,
+  model: string,
+  dataDir: string,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<void> {
   const spec = specOnDisk.parse(await readRunSpec(join(example, 'run.yaml')));
   const runId = `demo-${randomUUID().slice(0, 8)}`;
   await publishOnNats(system.endpoints, { ...spec, id: runId, model: { base: `file:${model}` } });
@@ -87,11 +99,18 @@ async function sayResults(run: RunView, report: EvaluationReport, say: (line: st
   say(outcomeLines(run).slice(1).join('\n'));
 }
 
-async function sayWhereItLies(run: RunView, endpoints: Endpoints, dataDir: string, say: (line: string) => void): Promise<void> {
+async function sayWhereItLies(
+  run: RunView,
+  endpoints: Endpoints,
+  dataDir: string,
+  say: (line: string) => void,
+): Promise<void> {
   const folder = join(dataDir, 'models', run.id);
   await exportModel(run, endpoints, folder);
   const shown = relative(process.cwd(), folder);
-  say(`\nThe model lies in ${shown} (${paint('dim', 'config, weights, tokenizer: any Hugging Face loader takes it')}). Ask it something:`);
+  say(
+    `\nThe model lies in ${shown} (${paint('dim', 'config, weights, tokenizer: any Hugging Face loader takes it')}). Ask it something:`,
+  );
   say(`  npx anneal ask ${shown} "Could you dim the lamp in the pantry to thirty percent?"`);
 }
 
@@ -108,7 +127,10 @@ async function exportModel(run: RunView, endpoints: Endpoints, folder: string): 
   });
   const [name = '', tag] = (run.publishedTo ?? '').replace(/^registry:/, '').split(':');
   const entry = await store.resolveTag(name, tag);
-  if (!entry) throw new Failure('ARTIFACT_MISSING', `${run.publishedTo ?? ''} is not in the registry.`, { remedy: 'Run the demo again.' });
+  if (!entry)
+    throw new Failure('ARTIFACT_MISSING', `${run.publishedTo ?? ''} is not in the registry.`, {
+      remedy: 'Run the demo again.',
+    });
   await mkdir(join(folder, '..'), { recursive: true });
   await store.getDirectory(entry.artifact, folder);
   await copyFile(join(example, 'prompt.txt'), join(folder, 'anneal-prompt.txt')).catch(() => undefined);

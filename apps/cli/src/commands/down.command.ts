@@ -15,7 +15,11 @@ export function downCommand(): Command {
       const pid = folderHolder(data);
       if (pid === undefined) return console.log(`Nothing runs on ${data}.`);
       process.kill(pid, 'SIGTERM');
-      for (const end = Date.now() + patienceMs; folderHolder(data) === pid; await new Promise((resolve) => setTimeout(resolve, 100))) {
+      for (
+        const end = Date.now() + patienceMs;
+        folderHolder(data) === pid;
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      ) {
         if (Date.now() > end) {
           throw new Failure('DATA_FOLDER_IN_USE', `Process ${pid} has not stopped within ${patienceMs / 1000} s.`, {
             remedy: `End it with "kill -9 ${pid}"; nothing that was stored is lost.`,

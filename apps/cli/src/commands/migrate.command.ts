@@ -23,7 +23,10 @@ export function migrateCommand(): Command {
     .action(async () => {
       const config = parseConfig(migrateConfig, process.env);
       const passwords = z.record(z.string(), z.string()).parse(config);
-      await migrate({ nats: config.NATS_ADMIN_URL, postgres: config.POSTGRES_ADMIN_URL }, (service) => passwords[passwordVariable(service)] ?? '');
+      await migrate(
+        { nats: config.NATS_ADMIN_URL, postgres: config.POSTGRES_ADMIN_URL },
+        (service) => passwords[passwordVariable(service)] ?? '',
+      );
       console.log('Roles, schemas, streams and consumers are in place.');
     });
 }

@@ -39,13 +39,21 @@ export async function readRunSpec(file: string): Promise<unknown> {
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    throw new Failure('SPEC_INVALID', `${file} cannot be read.`, { remedy: 'Name an existing RunSpec; examples/ has some.', file, cause });
+    throw new Failure('SPEC_INVALID', `${file} cannot be read.`, {
+      remedy: 'Name an existing RunSpec; examples/ has some.',
+      file,
+      cause,
+    });
   }
   try {
     return absoluteReferences(parse(text), dirname(resolve(file)));
   } catch (cause) {
     if (!(cause instanceof YAMLParseError)) throw cause;
-    throw new Failure('SPEC_INVALID', `${file} is not YAML: ${cause.message.split('\n')[0] ?? ''}`, { remedy: 'Correct the line that is named.', file, cause });
+    throw new Failure('SPEC_INVALID', `${file} is not YAML: ${cause.message.split('\n')[0] ?? ''}`, {
+      remedy: 'Correct the line that is named.',
+      file,
+      cause,
+    });
   }
 }
 

@@ -20,7 +20,10 @@ export function upCommand(): Command {
     .option('--nats-port <port>', 'port of the broker (default: a free one)', port)
     .option('--postgres-port <port>', 'port of the database (default: a free one)', port)
     .option('--s3-port <port>', 'port of the object store (default: a free one)', port)
-    .addHelpText('after', '\nWhen it is ready it prints one line that starts with "ready", and writes DIR/endpoints.json. Ctrl-C stops it.')
+    .addHelpText(
+      'after',
+      '\nWhen it is ready it prints one line that starts with "ready", and writes DIR/endpoints.json. Ctrl-C stops it.',
+    )
     .action(async (options: UpOptions) => {
       const dataDir = dataFolder(options.data);
       const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -30,7 +33,12 @@ export function upCommand(): Command {
       const system = await startSystem({
         dataDir,
         installation,
-        ports: { ...(http ? { http } : {}), ...(nats ? { nats } : {}), ...(postgres ? { postgres } : {}), ...(s3 ? { s3 } : {}) },
+        ports: {
+          ...(http ? { http } : {}),
+          ...(nats ? { nats } : {}),
+          ...(postgres ? { postgres } : {}),
+          ...(s3 ? { s3 } : {}),
+        },
         say,
       });
       console.log(`ready ${system.endpoints.http} (data in ${dataDir}; Ctrl-C stops)`);
@@ -44,6 +52,7 @@ export function upCommand(): Command {
 
 function port(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 65_535) throw new InvalidArgumentError('It must be a port, 1 to 65535.');
+  if (!Number.isInteger(value) || value < 1 || value > 65_535)
+    throw new InvalidArgumentError('It must be a port, 1 to 65535.');
   return value;
 }

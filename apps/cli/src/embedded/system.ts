@@ -8,7 +8,13 @@ import { gatewayService } from '@anneal/gateway';
 import { mergerService } from '@anneal/merger';
 import { permissionsOf } from '@anneal/messaging';
 import { publisherService } from '@anneal/publisher';
-import { createLogger, startService, type BaseConfig, type RunningService, type ServiceDefinition } from '@anneal/service';
+import {
+  createLogger,
+  startService,
+  type BaseConfig,
+  type RunningService,
+  type ServiceDefinition,
+} from '@anneal/service';
 import { trainerService } from '@anneal/trainer';
 import { pino } from 'pino';
 import { removeEndpoints, writeEndpoints, type Endpoints } from '../gateway/endpoints.js';
@@ -35,7 +41,11 @@ export async function startSystem({ dataDir, installation, ports, say }: SystemO
   const servers = await startServers({
     dataDir,
     binaries: installation.servers,
-    ports: { ...(ports.nats ? { nats: ports.nats } : {}), ...(ports.postgres ? { postgres: ports.postgres } : {}), ...(ports.s3 ? { s3: ports.s3 } : {}) },
+    ports: {
+      ...(ports.nats ? { nats: ports.nats } : {}),
+      ...(ports.postgres ? { postgres: ports.postgres } : {}),
+      ...(ports.s3 ? { s3: ports.s3 } : {}),
+    },
     natsUsers: serviceNames.map((name) => ({ name, permissions: permissionsOf(name) })),
     log: say,
   });
@@ -46,12 +56,20 @@ export async function startSystem({ dataDir, installation, ports, say }: SystemO
     await servers.stop();
   };
   try {
-    await migrate({ nats: servers.nats.url, postgres: servers.postgres.url }, (name) => servers.secret(`postgres-${name}`));
+    await migrate({ nats: servers.nats.url, postgres: servers.postgres.url }, (name) =>
+      servers.secret(`postgres-${name}`),
+    );
     const apiKey = servers.secret('api-key');
     const settings: HostSettings = { dataDir, servers, engine: installation.engine, apiKey, httpPort: ports.http ?? 0 };
     running.push(...(await startServices(settings)));
     const http = running.find(({ name }) => name === 'gateway')?.url ?? '';
-    const endpoints: Endpoints = { http, nats: servers.nats.url, s3: servers.s3.url, postgres: servers.postgres.url, apiKey };
+    const endpoints: Endpoints = {
+      http,
+      nats: servers.nats.url,
+      s3: servers.s3.url,
+      postgres: servers.postgres.url,
+      apiKey,
+    };
     writeEndpoints(dataDir, endpoints);
     return { endpoints, stop };
   } catch (error) {
@@ -62,7 +80,11 @@ export async function startSystem({ dataDir, installation, ports, say }: SystemO
 
 async function startServices(settings: HostSettings): Promise<RunningService[]> {
   // One file for all six: the terminal belongs to the person in front of it.
-  const destination = pino.destination({ dest: join(settings.dataDir, 'log', 'services.log'), mkdir: true, sync: false });
+  const destination = pino.destination({
+    dest: join(settings.dataDir, 'log', 'services.log'),
+    mkdir: true,
+    sync: false,
+  });
   const start = <Config extends BaseConfig>(definition: ServiceDefinition<Config>): Promise<RunningService> => {
     const environment = serviceEnvironment(definition.name, settings);
     const logger = createLogger(definition.name, environment.LOG_LEVEL ?? 'info', destination);

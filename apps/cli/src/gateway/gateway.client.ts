@@ -19,7 +19,11 @@ export class GatewayClient {
   constructor(private readonly endpoint: { http: string; apiKey: string }) {}
 
   async submit(spec: unknown): Promise<RunView> {
-    const response = await this.call('/api/runs', { method: 'POST', body: JSON.stringify(spec), headers: { 'content-type': 'application/json' } });
+    const response = await this.call('/api/runs', {
+      method: 'POST',
+      body: JSON.stringify(spec),
+      headers: { 'content-type': 'application/json' },
+    });
     return oneRun.parse(await response.json()).run;
   }
 
@@ -39,12 +43,19 @@ export class GatewayClient {
   }
 
   /** Follows a run until it is final; returns its last view. A broken connection is taken up again. */
-  async watch(id: string, show: { run(view: RunView): void; progress(progress: Progress): void }, signal?: AbortSignal): Promise<RunView> {
+  async watch(
+    id: string,
+    show: { run(view: RunView): void; progress(progress: Progress): void },
+    signal?: AbortSignal,
+  ): Promise<RunView> {
     let last: RunView | undefined;
     for (let tries = 0; ; tries += 1) {
       signal?.throwIfAborted();
       try {
-        const response = await this.call(`/api/runs/${encodeURIComponent(id)}/watch`, { headers: { accept: 'text/event-stream' }, signal: signal ?? null });
+        const response = await this.call(`/api/runs/${encodeURIComponent(id)}/watch`, {
+          headers: { accept: 'text/event-stream' },
+          signal: signal ?? null,
+        });
         for await (const { event, data } of readServerSentEvents(response)) {
           tries = 0;
           if (event === 'progress') show.progress(progress.parse(JSON.parse(data)));
@@ -78,7 +89,9 @@ export class GatewayClient {
     if (response.ok) return response;
     const answer = apiError.safeParse(await response.json().catch(() => undefined));
     if (!answer.success) {
-      throw new Failure('INTERNAL', `${this.endpoint.http} answered ${response.status} to ${path}.`, { remedy: 'Check that this is an Anneal gateway.' });
+      throw new Failure('INTERNAL', `${this.endpoint.http} answered ${response.status} to ${path}.`, {
+        remedy: 'Check that this is an Anneal gateway.',
+      });
     }
     const { problems, ...detail } = answer.data.error;
     const fields = (problems ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('');

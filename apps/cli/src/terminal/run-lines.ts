@@ -10,7 +10,9 @@ export function progressText(progress: Progress): string {
   if (progress.done !== undefined && progress.total) {
     const share = Math.min(1, progress.done / progress.total);
     const filled = Math.round(share * barWidth);
-    parts.push(`${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${progress.done}/${progress.total} ${progress.unit ?? ''}`.trimEnd());
+    parts.push(
+      `${'█'.repeat(filled)}${'░'.repeat(barWidth - filled)} ${progress.done}/${progress.total} ${progress.unit ?? ''}`.trimEnd(),
+    );
   } else if (progress.done !== undefined) {
     parts.push(`${progress.done} ${progress.unit ?? ''}`.trimEnd());
   }
@@ -36,7 +38,9 @@ function stageText(stage: StageView): string {
     case 'running':
       return stage.progress ? progressText(stage.progress) : 'running';
     case 'succeeded':
-      return stage.startedAt && stage.finishedAt ? `done in ${duration((Date.parse(stage.finishedAt) - Date.parse(stage.startedAt)) / 1000)}` : 'done';
+      return stage.startedAt && stage.finishedAt
+        ? `done in ${duration((Date.parse(stage.finishedAt) - Date.parse(stage.startedAt)) / 1000)}`
+        : 'done';
     case 'failed':
       return stage.failure ? `${stage.failure.code}: ${stage.failure.message}` : 'failed';
     case 'cancelled':

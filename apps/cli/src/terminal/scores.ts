@@ -20,7 +20,8 @@ export function scoreTable(results: readonly BenchmarkResult[]): string {
 
 /** Items side by side: what was asked, what was expected, what each model said. Gained and lost items come first. */
 export function sideBySide(report: EvaluationReport, count: number, width: number): string {
-  const interest = (item: EvaluationReport['items'][number]): number => (item.base.outcome === item.tuned.outcome ? 1 : 0);
+  const interest = (item: EvaluationReport['items'][number]): number =>
+    item.base.outcome === item.tuned.outcome ? 1 : 0;
   const chosen = report.items.toSorted((a, b) => interest(a) - interest(b)).slice(0, count);
   return chosen
     .map((item) =>

@@ -15,7 +15,10 @@ const failureOf = (act: () => unknown): Failure => {
 describe('the columns of a source', () => {
   it('are found by their usual names', () => {
     expect(findColumns(row({ messages: [] }), undefined, 'f')).toEqual({ messages: 'messages' });
-    expect(findColumns(row({ problem: '', answer: '' }), undefined, 'f')).toEqual({ question: 'problem', answer: 'answer' });
+    expect(findColumns(row({ problem: '', answer: '' }), undefined, 'f')).toEqual({
+      question: 'problem',
+      answer: 'answer',
+    });
   });
 
   it('are what the RunSpec says, when it says so', () => {
@@ -25,7 +28,11 @@ describe('the columns of a source', () => {
 
   it('are named when one that is wanted is missing', () => {
     const failure = failureOf(() => findColumns(row({ a: 1, b: 2 }), { question: 'problem' }, 'data.jsonl'));
-    expect(failure).toMatchObject({ code: 'DATASET_COLUMN_MISSING', field: 'dataset.columns.question', file: 'data.jsonl' });
+    expect(failure).toMatchObject({
+      code: 'DATASET_COLUMN_MISSING',
+      field: 'dataset.columns.question',
+      file: 'data.jsonl',
+    });
     expect(failure.message).toContain('"a", "b"');
   });
 
@@ -58,10 +65,46 @@ describe('a row', () => {
     [{ q: 'Why?' }, qa, 'column "a" holds no text'],
     [{ q: ' ', a: 'So.' }, qa, 'column "q" is empty'],
     [{ messages: 'text' }, { messages: 'messages' }, 'is no conversation'],
-    [{ messages: [{ role: 'robot', content: '' }, { role: 'user', content: '' }] }, { messages: 'messages' }, 'messages.0.role'],
-    [{ messages: [{ role: 'assistant', content: 'a' }, { role: 'user', content: 'u' }] }, { messages: 'messages' }, 'does not end with an assistant'],
-    [{ messages: [{ role: 'system', content: 's' }, { role: 'assistant', content: 'a' }] }, { messages: 'messages' }, 'no user message'],
-    [{ messages: [{ role: 'user', content: 'u' }, { role: 'assistant', content: '' }] }, { messages: 'messages' }, 'message 2'],
+    [
+      {
+        messages: [
+          { role: 'robot', content: '' },
+          { role: 'user', content: '' },
+        ],
+      },
+      { messages: 'messages' },
+      'messages.0.role',
+    ],
+    [
+      {
+        messages: [
+          { role: 'assistant', content: 'a' },
+          { role: 'user', content: 'u' },
+        ],
+      },
+      { messages: 'messages' },
+      'does not end with an assistant',
+    ],
+    [
+      {
+        messages: [
+          { role: 'system', content: 's' },
+          { role: 'assistant', content: 'a' },
+        ],
+      },
+      { messages: 'messages' },
+      'no user message',
+    ],
+    [
+      {
+        messages: [
+          { role: 'user', content: 'u' },
+          { role: 'assistant', content: '' },
+        ],
+      },
+      { messages: 'messages' },
+      'message 2',
+    ],
   ])('%j is refused by its number', (columns, mapping, problem) => {
     const failure = failureOf(() => toConversation(row(columns, 7), mapping, undefined, 'data.jsonl'));
     expect(failure).toMatchObject({ code: 'DATASET_ROW_INVALID', row: 7, file: 'data.jsonl', retryable: false });
@@ -70,7 +113,12 @@ describe('a row', () => {
 
   it('has the same digest in whatever form it came', () => {
     const asColumns = toConversation(row({ q: 'u', a: 'a' }), qa, undefined, 'f');
-    const asMessages = { messages: [{ role: 'user' as const, content: 'u' }, { role: 'assistant' as const, content: 'a' }] };
+    const asMessages = {
+      messages: [
+        { role: 'user' as const, content: 'u' },
+        { role: 'assistant' as const, content: 'a' },
+      ],
+    };
     expect(conversationDigest(asColumns)).toBe(conversationDigest(asMessages));
   });
 });

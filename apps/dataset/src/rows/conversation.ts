@@ -23,7 +23,8 @@ const usualNames = {
 export function findColumns(first: SourceRow, wanted: Mapping | undefined, file: string): Mapping {
   const present = Object.keys(first.columns);
   for (const [what, column] of Object.entries(wanted ?? {})) {
-    if (!present.includes(column)) throw columnMissing(`dataset.columns.${what} names "${column}"`, present, file, `dataset.columns.${what}`);
+    if (!present.includes(column))
+      throw columnMissing(`dataset.columns.${what} names "${column}"`, present, file, `dataset.columns.${what}`);
   }
   if (wanted?.messages || (wanted?.question && wanted.answer)) return wanted;
   const found = (names: readonly string[]): string | undefined => names.find((name) => present.includes(name));
@@ -36,15 +37,24 @@ export function findColumns(first: SourceRow, wanted: Mapping | undefined, file:
 }
 
 function columnMissing(what: string, present: string[], file: string, field: string): Failure {
-  return new Failure('DATASET_COLUMN_MISSING', `${what}, but ${file} has the columns ${present.map((name) => `"${name}"`).join(', ') || '(none)'}.`, {
-    remedy: 'Name the columns in dataset.columns, as messages, or as question and answer.',
-    field,
-    file,
-  });
+  return new Failure(
+    'DATASET_COLUMN_MISSING',
+    `${what}, but ${file} has the columns ${present.map((name) => `"${name}"`).join(', ') || '(none)'}.`,
+    {
+      remedy: 'Name the columns in dataset.columns, as messages, or as question and answer.',
+      field,
+      file,
+    },
+  );
 }
 
 /** Turns a row into a conversation, or says what is wrong with the row. */
-export function toConversation(row: SourceRow, columns: Mapping, system: string | undefined, file: string): Conversation {
+export function toConversation(
+  row: SourceRow,
+  columns: Mapping,
+  system: string | undefined,
+  file: string,
+): Conversation {
   const refuse = (problem: string): never => {
     throw new Failure('DATASET_ROW_INVALID', `Row ${row.number} of ${file}: ${problem}.`, {
       remedy: 'Correct or remove this row.',
@@ -58,7 +68,8 @@ export function toConversation(row: SourceRow, columns: Mapping, system: string 
     if (value.trim() === '') return refuse(`column "${column}" is empty`);
     return value;
   };
-  if (columns.messages) return { messages: checkMessages(row.columns[columns.messages], columns.messages, system, refuse) };
+  if (columns.messages)
+    return { messages: checkMessages(row.columns[columns.messages], columns.messages, system, refuse) };
   if (!columns.question || !columns.answer) return refuse('no columns are mapped');
   const ownSystem = columns.system === undefined ? system : text(columns.system);
   return {
@@ -70,18 +81,27 @@ export function toConversation(row: SourceRow, columns: Mapping, system: string 
   };
 }
 
-function checkMessages(value: unknown, column: string, system: string | undefined, refuse: (problem: string) => never): Message[] {
+function checkMessages(
+  value: unknown,
+  column: string,
+  system: string | undefined,
+  refuse: (problem: string) => never,
+): Message[] {
   const parsed = z.array(message).min(2).safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    return refuse(`column "${column}" is no conversation (${[column, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'unreadable'})`);
+    return refuse(
+      `column "${column}" is no conversation (${[column, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'unreadable'})`,
+    );
   }
   const messages = parsed.data;
   if (messages.at(-1)?.role !== 'assistant') return refuse(`column "${column}" does not end with an assistant message`);
   if (!messages.some(({ role }) => role === 'user')) return refuse(`column "${column}" has no user message`);
   const empty = messages.findIndex(({ content }) => content.trim() === '');
   if (empty >= 0) return refuse(`message ${empty + 1} in column "${column}" is empty`);
-  return system !== undefined && messages[0]?.role !== 'system' ? [{ role: 'system', content: system }, ...messages] : messages;
+  return system !== undefined && messages[0]?.role !== 'system'
+    ? [{ role: 'system', content: system }, ...messages]
+    : messages;
 }
 
 /** Names a conversation by its content alone, so that the same row is the same row in every source and order. */

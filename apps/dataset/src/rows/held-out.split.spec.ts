@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { HeldOutSplit } from './held-out.split.js';
 
-const digests = (count: number): string[] => Array.from({ length: count }, (_, index) => createHash('sha256').update(String(index)).digest('hex'));
+const digests = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => createHash('sha256').update(String(index)).digest('hex'));
 
 function heldOutOf(rows: string[], share: number): string[] {
   const split = new HeldOutSplit<string>(share);

@@ -15,7 +15,10 @@ export async function fileSource(reference: string, roots: readonly string[]): P
 export async function formatOf(path: string, name: string): Promise<StagedSource['format']> {
   const { size } = await statFile(path, name);
   if (size === 0) {
-    throw new Failure('DATASET_EMPTY', `${name} is empty.`, { remedy: 'Give a file with at least one row.', file: name });
+    throw new Failure('DATASET_EMPTY', `${name} is empty.`, {
+      remedy: 'Give a file with at least one row.',
+      file: name,
+    });
   }
   const file = await open(path);
   try {

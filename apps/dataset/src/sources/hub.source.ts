@@ -22,8 +22,7 @@ export async function hubSource(dataset: AcceptedRunSpec['dataset'], options: Hu
     const target = join(options.directory, `source${path.endsWith('.parquet') ? '.parquet' : '.jsonl'}`);
     const blob = await downloadFile({ ...repository(name, options), path, revision: dataset.revision });
     if (!blob) throw notFound(`${name} lists ${path}, but does not deliver it`);
-    // The Hub's web stream and Node's are the same by the standard; only their declared types differ.
-    await pipeline(Readable.fromWeb(blob.stream() as Parameters<typeof Readable.fromWeb>[0]), createWriteStream(target), { signal: options.signal });
+    await pipeline(Readable.fromWeb(blob.stream()), createWriteStream(target), { signal: options.signal });
     return { path: target, name: `${name}/${path}`, format: await formatOf(target, path) };
   } catch (error) {
     throw toHubFailure(error, name);
@@ -31,7 +30,11 @@ export async function hubSource(dataset: AcceptedRunSpec['dataset'], options: Hu
 }
 
 function repository(name: string, { endpoint, token }: HubOptions) {
-  return { repo: { type: 'dataset' as const, name }, hubUrl: endpoint, ...(token === undefined ? {} : { accessToken: token }) };
+  return {
+    repo: { type: 'dataset' as const, name },
+    hubUrl: endpoint,
+    ...(token === undefined ? {} : { accessToken: token }),
+  };
 }
 
 async function chooseFile(dataset: AcceptedRunSpec['dataset'], name: string, options: HubOptions): Promise<string> {
@@ -39,22 +42,30 @@ async function chooseFile(dataset: AcceptedRunSpec['dataset'], name: string, opt
   for await (const file of listFiles({ ...repository(name, options), recursive: true, revision: dataset.revision })) {
     if (file.type === 'file' && /\.(parquet|jsonl)$/.test(file.path)) files.push(file.path);
   }
-  const inConfig = dataset.config === undefined ? files : files.filter((path) => path.split('/').includes(dataset.config ?? ''));
+  const inConfig =
+    dataset.config === undefined ? files : files.filter((path) => path.split('/').includes(dataset.config ?? ''));
   const inSplit = inConfig.filter((path) => (path.split('/').at(-1) ?? '').startsWith(dataset.split));
   const candidates = inSplit.length > 0 ? inSplit : inConfig;
   const [only, ...more] = candidates;
   if (only === undefined) throw notFound(`${name} has no .parquet or .jsonl file for split "${dataset.split}"`);
   if (more.length > 0) {
-    throw new Failure('SPEC_UNSUPPORTED', `${name} keeps split "${dataset.split}" in ${candidates.length} files, and only sets of one file can be fetched.`, {
-      remedy: 'Join the shards into one parquet file and name it as file:PATH.',
-      field: 'dataset.source',
-    });
+    throw new Failure(
+      'SPEC_UNSUPPORTED',
+      `${name} keeps split "${dataset.split}" in ${candidates.length} files, and only sets of one file can be fetched.`,
+      {
+        remedy: 'Join the shards into one parquet file and name it as file:PATH.',
+        field: 'dataset.source',
+      },
+    );
   }
   return only;
 }
 
 function notFound(what: string): Failure {
-  return new Failure('DATASET_NOT_FOUND', `${what}.`, { remedy: 'Check dataset.source, config, split and revision.', field: 'dataset.source' });
+  return new Failure('DATASET_NOT_FOUND', `${what}.`, {
+    remedy: 'Check dataset.source, config, split and revision.',
+    field: 'dataset.source',
+  });
 }
 
 function toHubFailure(error: unknown, name: string): unknown {
@@ -67,7 +78,10 @@ function toHubFailure(error: unknown, name: string): unknown {
       });
     }
     if (error.statusCode === 404) return notFound(`The Hub has no dataset ${name} at that revision`);
-    return new Failure('HUB_UNAVAILABLE', `The Hub answered ${error.statusCode} for ${name}.`, { remedy: 'It is tried again.', cause: error });
+    return new Failure('HUB_UNAVAILABLE', `The Hub answered ${error.statusCode} for ${name}.`, {
+      remedy: 'It is tried again.',
+      cause: error,
+    });
   }
   if (error instanceof TypeError) {
     return new Failure('HUB_UNAVAILABLE', `The Hub could not be reached for ${name}.`, {

@@ -31,7 +31,12 @@ async function read(reference: string, more: object = {}): Promise<unknown[]> {
 }
 
 const line = '{"question":"u","answer":"a"}';
-const conversation = { messages: [{ role: 'user', content: 'u' }, { role: 'assistant', content: 'a' }] };
+const conversation = {
+  messages: [
+    { role: 'user', content: 'u' },
+    { role: 'assistant', content: 'a' },
+  ],
+};
 
 describe('a jsonl file', () => {
   it('is read line by line, with BOM, empty lines and Windows ends', async () => {
@@ -65,7 +70,11 @@ describe('a parquet file', () => {
   }
 
   it('is read with plain columns', async () => {
-    expect(await read(await parquet(`SELECT 'u' AS problem, 'a' AS answer`), { columns: { question: 'problem', answer: 'answer' } })).toEqual([conversation]);
+    expect(
+      await read(await parquet(`SELECT 'u' AS problem, 'a' AS answer`), {
+        columns: { question: 'problem', answer: 'answer' },
+      }),
+    ).toEqual([conversation]);
   });
 
   it('is read with nested conversations', async () => {
@@ -74,8 +83,14 @@ describe('a parquet file', () => {
   });
 
   it('that broke off is named as such', async () => {
-    await expect(read(await put('d.parquet', 'PAR1 and then nothing'))).rejects.toMatchObject({ code: 'DATASET_UNREADABLE', file: 'd.parquet' });
-    await expect(read(await put('e.parquet', 'not parquet'))).rejects.toMatchObject({ code: 'DATASET_UNREADABLE', file: 'e.parquet' });
+    await expect(read(await put('d.parquet', 'PAR1 and then nothing'))).rejects.toMatchObject({
+      code: 'DATASET_UNREADABLE',
+      file: 'd.parquet',
+    });
+    await expect(read(await put('e.parquet', 'not parquet'))).rejects.toMatchObject({
+      code: 'DATASET_UNREADABLE',
+      file: 'e.parquet',
+    });
   });
 });
 
@@ -94,7 +109,9 @@ describe('a file reference', () => {
 
   it('does not lead out of the roots by a link', async () => {
     await symlink('/etc/hostname', join(folder, 'link.jsonl'));
-    await expect(fileSource(`file:${join(folder, 'link.jsonl')}`, [folder])).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+    await expect(fileSource(`file:${join(folder, 'link.jsonl')}`, [folder])).rejects.toMatchObject({
+      code: 'DATASET_NOT_FOUND',
+    });
   });
 
   it('to an empty file or a folder is refused', async () => {

@@ -7,24 +7,21 @@
  * @returns p between 0 and 1; 1 when there are no discordant pairs
  */
 export function mcnemarExact(gained: number, lost: number): number {
-  const discordant = gained + lost;
-  const smaller = Math.min(gained, lost);
   // Twice the tail would count the middle twice.
   if (gained === lost) return 1;
-  // Terms fall quickly from `smaller` downwards. They are summed relative to the first one, whose logarithm is scaled at
-  // the end: each by itself would underflow beyond a thousand pairs.
-  let term = 1;
-  let sum = 1;
-  for (let k = smaller; k > 0; k -= 1) {
-    term *= k / (discordant - k + 1);
-    sum += term;
+  const discordant = BigInt(gained + lost);
+  // Whole numbers, since floating point would underflow beyond a thousand pairs.
+  let ways = 1n;
+  let tail = 1n;
+  for (let k = 1n; k <= BigInt(Math.min(gained, lost)); k += 1n) {
+    ways = (ways * (discordant - k + 1n)) / k;
+    tail += ways;
   }
-  const log = logChoose(discordant, smaller) - discordant * Math.LN2 + Math.log(2 * sum);
-  return Math.min(1, Math.exp(log));
+  return Math.min(1, overPowerOfTwo(tail, gained + lost - 1));
 }
 
-function logChoose(n: number, k: number): number {
-  let log = 0;
-  for (let i = 1; i <= k; i += 1) log += Math.log((n - k + i) / i);
-  return log;
+function overPowerOfTwo(value: bigint, exponent: number): number {
+  // A double holds 53 bits; what is cut off here cannot be seen in it.
+  const cut = Math.max(0, value.toString(16).length * 4 - 64);
+  return Number(value >> BigInt(cut)) * 2 ** (cut - exponent);
 }

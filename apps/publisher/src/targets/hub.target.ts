@@ -47,15 +47,27 @@ export class HubTarget implements PublishTarget {
 
   private repository({ input, to }: PublishRequest): Repository {
     const name = to.replace(/^hub:/, '');
-    return { name, repo: { type: 'model', name }, hubUrl: this.config.HF_ENDPOINT, accessToken: token(input.spec.publish.tokenRef) };
+    return {
+      name,
+      repo: { type: 'model', name },
+      hubUrl: this.config.HF_ENDPOINT,
+      accessToken: token(input.spec.publish.tokenRef),
+    };
   }
 
   private async rememberedParent(runId: string): Promise<string | undefined> {
-    const rows: unknown = await this.dataSource.query('SELECT parent_commit FROM publication WHERE run_id = $1', [runId]);
+    const rows: unknown = await this.dataSource.query('SELECT parent_commit FROM publication WHERE run_id = $1', [
+      runId,
+    ]);
     return publicationRows.parse(rows)[0]?.parent_commit;
   }
 
-  private async commitOnto(parent: string, title: string, repository: Repository, request: PublishRequest): Promise<string> {
+  private async commitOnto(
+    parent: string,
+    title: string,
+    repository: Repository,
+    request: PublishRequest,
+  ): Promise<string> {
     // Remembered before the Hub hears of it: only then does a crash leave something to look for.
     await request.commit((tx) => remember(tx, request.runId, repository.name, parent));
     const directory = await this.cache.materialise(request.input.merge.artifact, request.signal);
@@ -65,7 +77,11 @@ export class HubTarget implements PublishTarget {
       ...(await Promise.all(
         files
           .filter(({ path }) => path !== 'README.md')
-          .map(async ({ path }): Promise<CommitFile> => ({ operation: 'addOrUpdate', path, content: await openAsBlob(join(directory, path)) })),
+          .map(async ({ path }): Promise<CommitFile> => ({
+            operation: 'addOrUpdate',
+            path,
+            content: await openAsBlob(join(directory, path)),
+          })),
       )),
     ];
     const output = await commit({
@@ -77,7 +93,10 @@ export class HubTarget implements PublishTarget {
       useXet: false,
       ...(parent === '' ? {} : { parentCommit: parent }),
     });
-    if (!output) throw new Failure('HUB_UNAVAILABLE', 'The Hub took the commit without naming it.', { remedy: 'It is tried again.' });
+    if (!output)
+      throw new Failure('HUB_UNAVAILABLE', 'The Hub took the commit without naming it.', {
+        remedy: 'It is tried again.',
+      });
     return output.commit.oid;
   }
 }

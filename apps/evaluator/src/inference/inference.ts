@@ -1,0 +1,46 @@
+import type { Finish } from '../answers/answer.table.js';
+import type { Prompt } from '../benchmarks/benchmark.js';
+
+/** A prompt with a name that is unique within its request. */
+export interface NamedPrompt {
+  readonly id: string;
+  readonly prompt: Prompt;
+}
+
+export interface InferenceRequest {
+  /** Folder of the model, in the form of Transformers. */
+  readonly model: string;
+  /** Never empty. */
+  readonly prompts: readonly NamedPrompt[];
+  /** Tokens an answer may have. */
+  readonly answerTokens: number;
+  /** Texts that end an answer and are no part of it. */
+  readonly stop: readonly string[];
+  /** A folder for what has to outlive this process; a request that is made again, even for fewer prompts, gets it again. */
+  readonly directory: string;
+  /** For whom the work is done. */
+  readonly job: { readonly id: string; readonly attempt: number; readonly token: string };
+  readonly signal: AbortSignal;
+}
+
+/** What a model answered to a prompt. */
+export interface Reply {
+  readonly id: string;
+  readonly text: string;
+  readonly finish: Finish;
+  /** Of the answer. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** Asks models. Two real forms: a batch generation on this machine, and a server that speaks OpenAI's completions. */
+export interface Inference {
+  /** What decides how answers come about, for the report. */
+  readonly settings: Readonly<Record<string, unknown>>;
+
+  /**
+   * Asks every prompt once, greedily. Replies come one after another, in any order, and each is waited for: what
+   * `onReply` has stored when this process ends is not asked again.
+   */
+  ask(request: InferenceRequest, onReply: (reply: Reply) => Promise<void>): Promise<void>;
+}

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+
+/** Where one training keeps its files. The paths in the configuration are relative to the folder itself. */
+export class RunFolder {
+  readonly path: string;
+
+  constructor(workDir: string, runId: string) {
+    this.path = join(workDir, 'trainer', runId);
+  }
+
+  /** Configuration of the latest start. */
+  readonly config = 'config.yaml';
+  /** A link to the base model. */
+  readonly model = 'model';
+  readonly data = 'data';
+  readonly prepared = 'prepared';
+  readonly output = 'output';
+
+  /** What the plugin says, over all starts. */
+  get events(): string {
+    return join(this.path, 'events.jsonl');
+  }
+  /** The training writes a checkpoint and ends as soon as this file is there. */
+  get stop(): string {
+    return join(this.path, 'stop');
+  }
+  /** Records and logs of the process. */
+  get process(): string {
+    return join(this.path, 'process');
+  }
+  /** Home of the Hugging Face libraries, so that nothing of the host's own changes the training. */
+  get home(): string {
+    return join(this.path, 'home');
+  }
+
+  of(name: string): string {
+    return join(this.path, name);
+  }
+}
