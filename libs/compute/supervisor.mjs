@@ -60,7 +60,7 @@ const run = {
   mark,
   bootId: read('/proc/sys/kernel/random/boot_id').trim(),
   supervisor: { pid: process.pid, startTime: startTimeOf(process.pid) },
-  state: slot === undefined ? 'running' : 'waiting',
+  state: 'waiting',
 };
 
 function end(record) {

@@ -22,7 +22,6 @@ export class ServerSet {
   constructor(folder: DataFolder, log: (line: string) => void) {
     this.#folder = folder;
     this.#log = log;
-    process.once('exit', this.#killAll);
   }
 
   /** Ends the servers that a killed supervisor left on this folder. */
@@ -39,6 +38,7 @@ export class ServerSet {
   /** Runs a program from now on. Resolves when it answers. */
   async start(program: ServerProgram): Promise<void> {
     if (this.#stopped) throw new Error(`${program.name} was not started: the servers are being stopped`);
+    if (this.#servers.size === 0) process.once('exit', this.#killAll);
     const begin = performance.now();
     const server = new SupervisedServer(program, this.#filesOf(program.name));
     this.#servers.set(program.name, server);

@@ -43,7 +43,7 @@ export async function startProcess(spec: ProcessSpec): Promise<SupervisedProcess
     supervisor.stdin?.on('error', () => undefined);
     supervisor.stdin?.end(JSON.stringify({ ...spec, mark }));
     supervisor.unref();
-    await Promise.race([failed, becomes(() => readRun(spec.directory) !== undefined, supervisorStartMs)]);
+    await Promise.race([failed, becomes(() => isOnRecord(spec), supervisorStartMs)]);
     if (readRun(spec.directory) === undefined) supervisor.kill('SIGKILL');
   } finally {
     await log.close();
@@ -155,6 +155,12 @@ class RecordedProcess implements SupervisedProcess {
     if (pid !== undefined) return { pid, startTime };
     return this.#supervised() ? undefined : family([], mark)[0];
   }
+}
+
+/** Whether the command runs or has ended; with a slot it is enough that it waits, which may take hours. */
+function isOnRecord({ directory, slot }: ProcessSpec): boolean {
+  const run = readRun(directory);
+  return run !== undefined && (slot !== undefined || run.pid !== undefined || readExit(directory) !== undefined);
 }
 
 /** Makes room for another attempt in the same folder; the logs of the last one stay beside it. */

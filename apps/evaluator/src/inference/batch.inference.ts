@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { adoptProcess, followJsonLines, slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
 import { z } from 'zod';
 import { engineProcessEnv, generateCommand, type EngineLocation } from '@anneal/engine';
-import { generationFailure } from './generation.failure.js';
+import { GenerationEnded } from './generation-ended.js';
 import type { Inference, InferenceRequest, Reply } from './inference.js';
 
 const line = z.object({
@@ -45,7 +45,8 @@ export class BatchInference implements Inference {
     if (replies.missing().length === 0) return;
     const generation = await this.adoptOrStart(request, replies);
     await this.attend(generation, request, replies);
-    if (replies.missing().length > 0) throw await generationFailure(generation, await generation.wait());
+    const unanswered = replies.missing().length;
+    if (unanswered > 0) throw new GenerationEnded(await generation.wait(), await generation.tailLog(40), unanswered);
   }
 
   private async adoptOrStart(request: InferenceRequest, replies: Replies): Promise<SupervisedProcess> {

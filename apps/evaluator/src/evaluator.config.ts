@@ -1,0 +1,20 @@
+import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
+import { z } from 'zod';
+
+export const evaluatorConfig = z.object({
+  ...baseConfigShape,
+  ...storeConfigShape,
+  ...workConfigShape,
+  ...fileRootsShape,
+  ENGINE_PYTHON: z.string().min(1).describe('Python of the engine environment.'),
+  HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
+  HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),
+  DEVICE: z.enum(['auto', 'cpu', 'gpu']).default('auto').describe('Where models are asked; auto takes a GPU if there is one.'),
+  THREADS: z.coerce.number().int().min(0).max(1024).default(0).describe('CPU threads of a generation; 0 leaves it to the engine.'),
+  BATCH: z.coerce.number().int().min(1).max(4096).default(8).describe('Prompts asked at once.'),
+  INFERENCE_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Asks this server, up to /v1, instead of generating here. It has to load models by their folder.'),
+});
+export type EvaluatorConfig = z.infer<typeof evaluatorConfig>;

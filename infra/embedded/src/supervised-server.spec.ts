@@ -1,0 +1,138 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endLeftover, recordProcess } from './leftover.js';
+import { identify } from './process-identity.js';
+import { SupervisedServer, type ServerProgram } from './supervised-server.js';
+
+let folder: string;
+const started: SupervisedServer[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'anneal-supervised-'));
+});
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((server) => server.stop()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+// The supervisor knows a server only as a program, so a short script stands for one here.
+function program(script: string, changes: Partial<ServerProgram> = {}): ServerProgram {
+  return {
+    name: 'nats',
+    command: [process.execPath, '-e', script],
+    executable: process.execPath,
+    environment: {},
+    workingFolder: folder,
+    stopSignal: 'SIGTERM',
+    stopGraceMs: 2_000,
+    isReady: async () => readLog().includes('ready'),
+    ...changes,
+  };
+}
+
+function supervise(script: string, changes?: Partial<ServerProgram>): SupervisedServer {
+  const server = new SupervisedServer(program(script, changes), { log: file('log'), pid: file('pid') });
+  started.push(server);
+  return server;
+}
+
+function file(name: string): string {
+  return join(folder, name);
+}
+
+function readLog(): string {
+  return readFileSync(file('log'), 'utf8');
+}
+
+const runsForEver = 'console.log("ready"); setInterval(() => {}, 1000);';
+
+describe('a supervised server', () => {
+  it('is started when it answers, and gone after the stop', async () => {
+    const server = supervise(runsForEver);
+    await server.start();
+    const pid = server.pid ?? 0;
+    expect(identify(pid)).toBeDefined();
+    await server.stop();
+    expect(identify(pid)).toBeUndefined();
+    expect(server.pid).toBeUndefined();
+    expect(statSync(file('pid'), { throwIfNoEntry: false })).toBeUndefined();
+  });
+
+  it('comes back after it died', async () => {
+    const server = supervise(runsForEver);
+    await server.start();
+    const before = server.pid;
+    const died = once(server, 'died');
+    const restarted = once(server, 'restarted');
+    server.kill('SIGKILL');
+    expect(await died).toEqual(['SIGKILL']);
+    await restarted;
+    expect(server.pid).not.toBe(before);
+  });
+
+  it('may die a few times before its first answer', async () => {
+    const script = `
+      const fs = require('node:fs');
+      fs.appendFileSync('starts', 'x');
+      if (fs.readFileSync('starts').length < 3) process.exit(1);
+      ${runsForEver}`;
+    const server = supervise(script);
+    await server.start();
+    expect(readFileSync(file('starts'), 'utf8')).toBe('xxx');
+  });
+
+  it('that never answers ends the start with the line that says why', async () => {
+    const server = supervise('console.error("FATAL: no such setting"); process.exit(1)');
+    await expect(server.start()).rejects.toMatchObject({
+      code: 'SERVER_START_FAILED',
+      message: 'nats did not start: FATAL: no such setting',
+    });
+  }, 15_000);
+
+  it('whose program is missing ends the start', async () => {
+    const server = supervise('', { command: [join('/', 'no', 'such', 'program')] });
+    await expect(server.start()).rejects.toMatchObject({ code: 'SERVER_START_FAILED' });
+  }, 15_000);
+
+  it('that ignores the stop signal is killed', async () => {
+    const server = supervise(`process.on('SIGTERM', () => {}); ${runsForEver}`, { stopGraceMs: 100 });
+    await server.start();
+    const pid = server.pid ?? 0;
+    await server.stop();
+    expect(identify(pid)).toBeUndefined();
+  });
+
+  it('can be stopped while it starts', async () => {
+    const server = supervise('setInterval(() => {}, 1000)');
+    const start = server.start().catch((error: unknown) => error);
+    await new Promise((done) => setTimeout(done, 100));
+    await server.stop();
+    expect(await start).toMatchObject({ code: 'SERVER_START_FAILED' });
+  });
+});
+
+describe('a process left by a killed supervisor', () => {
+  it('is ended when it is the one that was written down', async () => {
+    const server = supervise(runsForEver);
+    await server.start();
+    const pid = server.pid;
+    expect(await endLeftover(file('pid'), 'SIGTERM', 1_000)).toBe(pid);
+  });
+
+  it('is left alone when its program or its start time differ', async () => {
+    const server = supervise(runsForEver);
+    await server.start();
+    const pid = server.pid ?? 0;
+    recordProcess(file('other'), pid, join('/', 'another', 'program'));
+    expect(await endLeftover(file('other'), 'SIGKILL', 0)).toBeUndefined();
+    expect(server.pid).toBe(pid);
+  });
+
+  it('is none when nothing was written down', async () => {
+    expect(await endLeftover(file('nothing'), 'SIGKILL', 0)).toBeUndefined();
+  });
+});
