@@ -125,7 +125,8 @@ function waitForSlot() {
   const lock = openSync(slot, 'a+');
   waiting = spawn('flock', ['--exclusive', '3'], { stdio: ['ignore', 'ignore', 'inherit', lock] });
   waiting.on('error', (error) => {
-    if (error.code !== 'ENOENT') return end({ code: 126, signal: null });
+    // EACCES: not found either, and a folder of the PATH may not be read.
+    if (error.code !== 'ENOENT' && error.code !== 'EACCES') return end({ code: 126, signal: null });
     closeSync(lock);
     run.warning = 'flock (util-linux) is not on this machine: the slot is not locked';
     start(undefined);

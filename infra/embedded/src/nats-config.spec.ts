@@ -23,7 +23,9 @@ describe('the NATS configuration', () => {
   });
 
   it('limits a user to the subjects it may use', () => {
-    const config = render([{ name: 'trainer', permissions: { publish: ['a.*', 'b'], subscribe: ['_INBOX_trainer.>'] } }]);
+    const config = render([
+      { name: 'trainer', permissions: { publish: ['a.*', 'b'], subscribe: ['_INBOX_trainer.>'] } },
+    ]);
     expect(config).toContain(
       'permissions: { publish: { allow: ["a.*", "b"] }, subscribe: { allow: ["_INBOX_trainer.>"] } }',
     );

@@ -50,7 +50,7 @@ export class ServerState {
 
   /** A random text of 48 hexadecimal digits, made at the first call and the same from then on. */
   secret(name: string): string {
-    const kept = this.#content.secrets[name];
+    const kept = Object.hasOwn(this.#content.secrets, name) ? this.#content.secrets[name] : undefined;
     if (kept !== undefined) return kept;
     const made = randomBytes(secretBytes).toString('hex');
     this.#content = { ...this.#content, secrets: { ...this.#content.secrets, [name]: made } };

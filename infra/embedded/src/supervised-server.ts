@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '@anneal/contracts';
 import { explainStart } from './start-failure.js';
 import { recordProcess } from './leftover.js';
 import type { ServerName } from './server-name.js';
@@ -75,10 +76,12 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
    */
   async start(): Promise<void> {
     rotateLog(this.#files.log);
+    if (!existsSync(this.#program.executable)) throw this.#cannotRun('its program is missing');
     for (let attempt = 0; attempt < firstStartAttempts; attempt++) {
       if (attempt > 0) await this.#pause(attempt - 1);
       if (this.#isStopping) break;
       const server = this.#spawn();
+      if (server.pid === undefined) throw this.#cannotRun(await server.ended);
       if (await this.#becomesReady(server)) {
         this.#supervision = this.#keepAlive(server);
         return;
@@ -109,6 +112,13 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
 
   get #isStopping(): boolean {
     return this.#stopping.signal.aborted;
+  }
+
+  #cannotRun(why: string): Failure {
+    return new Failure('SERVER_START_FAILED', `${this.name} did not start: ${why}`, {
+      remedy: `Remove the folder of ${this.#program.executable} from the cache, so that it is installed again.`,
+      retryable: false,
+    });
   }
 
   async #keepAlive(first: ServerProcess): Promise<void> {

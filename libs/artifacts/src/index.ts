@@ -1,4 +1,3 @@
 export { ArtifactStore, connectStore } from './artifact-store.js';
 export { ArtifactCache } from './artifact-cache.js';
 export type { GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
-export { canonicalManifest } from './manifest.js';

@@ -9,5 +9,5 @@ export type {
 export { adoptProcess, startProcess } from './supervised-process.js';
 export { followJsonLines } from './json-lines.js';
 export { slotFile } from './slots.js';
-export { detectGpus, parseGpuList } from './gpus.js';
+export { detectGpus } from './gpus.js';
 export { runToEnd, type RunToEndOptions, type RunToEndResult } from './run-to-end.js';

@@ -68,7 +68,7 @@ describe('a process', () => {
   });
 
   it('that cannot be started says why', async () => {
-    const one = await start('a', '', { command: 'no-such-command' });
+    const one = await start('a', '', { command: 'no-such-command', env: { PATH: '/usr/bin:/bin' } });
     expect(await one.wait()).toMatchObject({ code: 127 });
     expect(await one.tailLog(1)).toMatch(/could not start no-such-command/);
   });
@@ -123,7 +123,9 @@ describe('a process', () => {
   it('is found by its mark when its supervisor died before it wrote the pid', async () => {
     const one = await start('a', 'setInterval(() => 0, 500)');
     const run = readRun(join(folder, 'a'));
-    process.kill(run?.supervisor.pid ?? 0, 'SIGKILL');
+    const supervisor = run?.supervisor.pid ?? 0;
+    process.kill(supervisor, 'SIGKILL');
+    await expect.poll(() => living(supervisor)).toBe(false);
     await writeFile(
       join(folder, 'a/run.json'),
       JSON.stringify({ ...run, pid: undefined, startTime: undefined, pgid: undefined }),

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
+import type { AxolotlPaths } from '../axolotl/axolotl.config.js';
 
 /** Where one training keeps its files. The paths in the configuration are relative to the folder itself. */
 export class RunFolder {
@@ -9,13 +11,9 @@ export class RunFolder {
   }
 
   /** Configuration of the latest start. */
-  readonly config = 'config.yaml';
-  /** A link to the base model. */
-  readonly model = 'model';
-  readonly data = 'data';
-  readonly prepared = 'prepared';
-  readonly output = 'output';
-
+  get config(): string {
+    return join(this.path, 'config.yaml');
+  }
   /** What the plugin says, over all starts. */
   get events(): string {
     return join(this.path, 'events.jsonl');
@@ -36,4 +34,15 @@ export class RunFolder {
   of(name: string): string {
     return join(this.path, name);
   }
+}
+
+/** The paths in the configuration; `model` is a link to the base model. */
+export function pathsFor(prompt: AcceptedRunSpec['training']['prompt'], dataset: ArtifactRef): AxolotlPaths {
+  const form = prompt === 'chat' ? 'messages' : 'questions';
+  return {
+    model: 'model',
+    data: `data/${form}-${dataset.digest.slice(0, 16)}.jsonl`,
+    prepared: 'prepared',
+    output: 'output',
+  };
 }

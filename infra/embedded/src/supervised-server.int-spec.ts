@@ -93,10 +93,15 @@ describe('a supervised server', () => {
     });
   }, 15_000);
 
-  it('whose program is missing ends the start', async () => {
-    const server = supervise('', { command: [join('/', 'no', 'such', 'program')] });
-    await expect(server.start()).rejects.toMatchObject({ code: 'SERVER_START_FAILED' });
-  }, 15_000);
+  it('whose program is missing or cannot be run ends the start at once', async () => {
+    const missing = join('/', 'no', 'such', 'program');
+    await expect(supervise('', { executable: missing }).start()).rejects.toMatchObject({
+      message: 'nats did not start: its program is missing',
+    });
+    await expect(supervise('', { command: [missing] }).start()).rejects.toMatchObject({
+      code: 'SERVER_START_FAILED',
+    });
+  });
 
   it('that ignores the stop signal is killed', async () => {
     const server = supervise(`process.on('SIGTERM', () => {}); ${runsForEver}`, { stopGraceMs: 100 });

@@ -1,0 +1,4 @@
+import { runService } from '@anneal/service';
+import { mergerService } from './service.js';
+
+await runService(mergerService);

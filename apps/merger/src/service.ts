@@ -1,0 +1,18 @@
+import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { BaseModels } from './base.model.js';
+import { LoraMerge } from './lora/lora.merge.js';
+import { MergeModelWork, mergeInput } from './merge.work.js';
+import { mergerConfig } from './merger.config.js';
+import { MergerConsumer } from './merger.consumer.js';
+
+export const mergerService = defineService({
+  name: 'merger',
+  stage: 'merger',
+  config: mergerConfig,
+  migrations: [],
+  module: (config) => ({
+    controllers: [MergerConsumer],
+    providers: [storeProvider(config), cacheProvider(config), BaseModels, LoraMerge, MergeModelWork],
+  }),
+  workers: [worker({ kind: 'merge', input: mergeInput, work: MergeModelWork })],
+});

@@ -1,0 +1,35 @@
+import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
+import { BaseModels } from './plan/base.model.js';
+import { SettleTraining } from './plan/settle.training.js';
+import { TrainingTable } from './plan/training.table.js';
+import { TrainModelWork, trainInput } from './train.work.js';
+import { trainerConfig } from './trainer.config.js';
+import { TrainerConsumer } from './trainer.consumer.js';
+import { LaunchTraining } from './training/launch.training.js';
+import { Leftovers } from './training/leftovers.js';
+import { StoreResult } from './training/store.result.js';
+import { TrainingProgress } from './training/training.progress.js';
+
+export const trainerService = defineService({
+  name: 'trainer',
+  stage: 'trainer',
+  config: trainerConfig,
+  migrations: [CreateTraining1767225600000],
+  module: (config) => ({
+    controllers: [TrainerConsumer],
+    providers: [
+      storeProvider(config),
+      cacheProvider(config),
+      BaseModels,
+      TrainingTable,
+      SettleTraining,
+      LaunchTraining,
+      Leftovers,
+      StoreResult,
+      TrainingProgress,
+      TrainModelWork,
+    ],
+  }),
+  workers: [worker({ kind: 'train', input: trainInput, work: TrainModelWork })],
+});

@@ -1,0 +1,112 @@
+import { rm } from 'node:fs/promises';
+import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
+import { DatasetPrepared, TrainingCompleted, type ArtifactRef, type Failure, type TrainedModel } from '@anneal/contracts';
+import { Outbox, type ClaimedJob, type Completion, type StopSignal, type WorkContext } from '@anneal/jobs';
+import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { SettleTraining } from './plan/settle.training.js';
+import type { SettledTraining } from './plan/training.table.js';
+import { toTrainerFailure } from './trainer.failure.js';
+import type { TrainerConfig } from './trainer.config.js';
+import { attendTraining, readTrainingLog } from './training/attend.training.js';
+import { LaunchTraining } from './training/launch.training.js';
+import { Leftovers } from './training/leftovers.js';
+import { StoreResult } from './training/store.result.js';
+import { RunFolder } from './training/run.folder.js';
+import { TrainingLog } from './training/training.log.js';
+import { trainingOutcome } from './training/training.outcome.js';
+import { TrainingProgress } from './training/training.progress.js';
+
+const { spec, dataset } = DatasetPrepared.data.shape;
+export const trainInput = z.object({ spec, dataset });
+export type TrainInput = z.infer<typeof trainInput>;
+
+/** Trains: settles the plan, runs Axolotl beside this service, and stores what comes out of it. */
+@Injectable()
+export class TrainModelWork implements StageWork<TrainInput> {
+  constructor(
+    @Inject(CONFIG) private readonly config: TrainerConfig,
+    @Inject(LOGGER) private readonly log: Logger,
+    private readonly settling: SettleTraining,
+    private readonly launching: LaunchTraining,
+    private readonly storing: StoreResult,
+    private readonly leftovers: Leftovers,
+    private readonly progress: TrainingProgress,
+    private readonly outbox: Outbox,
+  ) {}
+
+  async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
+    this.leftovers.sweepSoon();
+    const { runId } = job;
+    const folder = new RunFolder(this.config.WORK_DIR, runId);
+    try {
+      const settled = await this.settling.settle(job, context);
+      const log = await this.train(job, settled, folder, context);
+      this.progress.say(job, 'storing');
+      const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
+      const training = toTrainedModel(artifact, settled, log);
+      return async (tx) => {
+        const data = { runId, spec: job.input.spec, dataset: job.input.dataset, training };
+        await this.outbox.add(tx, TrainingCompleted, data, job);
+      };
+    } catch (error) {
+      if (context.signal.reason === 'cancelled') await rm(folder.path, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  toFailure(error: unknown): Failure {
+    return toTrainerFailure(error);
+  }
+
+  /** Runs Axolotl until all steps are done, over as many starts as that takes. */
+  private async train(
+    job: ClaimedJob<TrainInput>,
+    settled: SettledTraining,
+    folder: RunFolder,
+    { signal }: WorkContext,
+  ): Promise<TrainingLog> {
+    let found = await adoptProcess(folder.process);
+    for (;;) {
+      const log = new TrainingLog();
+      const process = found ?? (await this.launching.launch(job, settled, folder, signal));
+      const exit = 'ended' in process ? process.ended : await this.attend(process, { job, folder, log, signal });
+      if ('ended' in process) await readTrainingLog(folder, log);
+      const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
+      if (outcome === 'completed') return log;
+      // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
+      const isNews = !('ended' in process) || !outcome.retryable;
+      if (outcome !== 'stopped' && isNews) throw outcome;
+      found = undefined;
+    }
+  }
+
+  private async attend(
+    process: SupervisedProcess,
+    { job, folder, log, signal }: { job: ClaimedJob<TrainInput>; folder: RunFolder; log: TrainingLog; signal: StopSignal },
+  ): Promise<ExitRecord> {
+    const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds } = this.config;
+    this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
+    const silence = this.progress.report(job, log, process);
+    try {
+      return await attendTraining(process, { folder, log, signal, onStop, checkpointSeconds });
+    } finally {
+      silence();
+    }
+  }
+}
+
+function toTrainedModel(artifact: ArtifactRef, { plan, base, planArtifact }: SettledTraining, log: TrainingLog): TrainedModel {
+  return {
+    artifact,
+    base,
+    plan,
+    planArtifact,
+    steps: log.step,
+    resumed: log.resumed,
+    loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
+    seconds: log.seconds,
+    engine: log.versions,
+  };
+}

@@ -1,0 +1,32 @@
+import { availableParallelism } from 'node:os';
+import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
+import { z } from 'zod';
+
+export const trainerConfig = z.object({
+  ...baseConfigShape,
+  ...storeConfigShape,
+  ...workConfigShape,
+  ...fileRootsShape,
+  ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
+  HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
+  HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),
+  DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the GPUs of the host, if there are any.'),
+  THREADS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(availableParallelism())
+    .describe('Threads of a training process; all cores when left out.'),
+  ON_STOP: z
+    .enum(['leave', 'checkpoint'])
+    .default('leave')
+    .describe('leave: a training goes on without the service and is adopted later. checkpoint: it writes one and ends.'),
+  CHECKPOINT_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3600)
+    .default(120)
+    .describe('How long a stopped training may take to write its checkpoint before it is killed.'),
+});
+export type TrainerConfig = z.infer<typeof trainerConfig>;

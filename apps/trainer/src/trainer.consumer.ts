@@ -1,0 +1,38 @@
+import { DatasetPrepared, RunCancelled, RunFailed, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import { Inbox, JobQueue } from '@anneal/jobs';
+import { OnEvent } from '@anneal/messaging';
+import { Controller } from '@nestjs/common';
+import type { TrainInput } from './train.work.js';
+
+@Controller()
+export class TrainerConsumer {
+  constructor(
+    private readonly inbox: Inbox,
+    private readonly jobs: JobQueue,
+  ) {}
+
+  @OnEvent(DatasetPrepared)
+  async prepared(event: ReceivedEvent<EventData<typeof DatasetPrepared>>): Promise<void> {
+    const { runId, spec, dataset } = event.data;
+    const input: TrainInput = { spec, dataset };
+    await this.inbox.take(event, async (tx) => {
+      await this.jobs.add(tx, { runId, kind: 'train', input, causationId: event.id, maxAttempts: 5 });
+    });
+  }
+
+  @OnEvent(RunFailed)
+  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
+    await this.drop(event);
+  }
+
+  @OnEvent(RunCancelled)
+  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
+    await this.drop(event);
+  }
+
+  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
+    await this.inbox.take(event, async (tx) => {
+      await this.jobs.cancelRun(tx, event.data.runId);
+    });
+  }
+}

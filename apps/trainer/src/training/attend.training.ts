@@ -1,0 +1,55 @@
+import { writeFile } from 'node:fs/promises';
+import { followJsonLines, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
+import type { StopSignal } from '@anneal/jobs';
+import type { RunFolder } from './run.folder.js';
+import type { TrainingLog } from './training.log.js';
+
+const killGraceMs = 5_000;
+
+export interface AttendOptions {
+  readonly folder: RunFolder;
+  readonly log: TrainingLog;
+  readonly signal: StopSignal;
+  readonly onStop: 'leave' | 'checkpoint';
+  readonly checkpointSeconds: number;
+}
+
+/**
+ * Follows a training to its end. When the signal is aborted the training is killed, left alone, or asked for a
+ * checkpoint, and the signal's reason is thrown.
+ */
+export async function attendTraining(process: SupervisedProcess, options: AttendOptions): Promise<ExitRecord> {
+  const { folder, log, signal } = options;
+  const ended = new AbortController();
+  const following = followJsonLines(folder.events, (line) => log.read(line), { signal: ended.signal });
+  try {
+    return await process.wait(signal);
+  } catch (error) {
+    if (signal.aborted) await endTraining(process, options);
+    throw error;
+  } finally {
+    ended.abort();
+    await following;
+  }
+}
+
+/** Reads what an ended training said. */
+export async function readTrainingLog(folder: RunFolder, log: TrainingLog): Promise<void> {
+  await followJsonLines(folder.events, (line) => log.read(line), { signal: AbortSignal.abort() });
+}
+
+async function endTraining(process: SupervisedProcess, options: AttendOptions): Promise<void> {
+  const { folder, signal, onStop, checkpointSeconds } = options;
+  if (signal.reason === 'stopping') {
+    if (onStop === 'leave') return;
+    if (process.state() === 'running') {
+      await writeFile(folder.stop, '');
+      const saved = await process.wait(AbortSignal.timeout(checkpointSeconds * 1000)).then(
+        () => true,
+        () => false,
+      );
+      if (saved) return;
+    }
+  }
+  await process.kill(killGraceMs);
+}

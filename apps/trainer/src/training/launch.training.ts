@@ -1,0 +1,106 @@
+import { appendFile, copyFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactCache } from '@anneal/artifacts';
+import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
+import { engineProcessEnv, findCompleteCheckpoint, trainCommand } from '@anneal/engine';
+import type { ClaimedJob } from '@anneal/jobs';
+import { CONFIG, LOGGER, type Logger } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { axolotlConfig, renderYaml, type AxolotlPaths } from '../axolotl/axolotl.config.js';
+import { endOfTurnTokens } from '../axolotl/chat-template.js';
+import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
+import { BaseModels } from '../plan/base.model.js';
+import type { SettledTraining } from '../plan/training.table.js';
+import type { TrainInput } from '../train.work.js';
+import type { TrainerConfig } from '../trainer.config.js';
+import { pathsFor, type RunFolder } from './run.folder.js';
+import { startMarkLine } from './training.log.js';
+
+/** Starts Axolotl for a run, at the beginning or from where an earlier start got to. */
+@Injectable()
+export class LaunchTraining {
+  constructor(
+    @Inject(CONFIG) private readonly config: TrainerConfig,
+    @Inject(LOGGER) private readonly log: Logger,
+    private readonly models: BaseModels,
+    private readonly cache: ArtifactCache,
+  ) {}
+
+  /** Nobody may be training in the folder. */
+  async launch(
+    job: ClaimedJob<TrainInput>,
+    settled: SettledTraining,
+    folder: RunFolder,
+    signal: AbortSignal,
+  ): Promise<SupervisedProcess> {
+    const { spec, dataset } = job.input;
+    const { prompt } = spec.training;
+    const paths = pathsFor(prompt, dataset.artifact);
+    const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
+    const { directory } = await this.models.locate(spec.model, signal);
+    await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
+    const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, spec.model.base) : [];
+    const { plan } = settled;
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths, endOfTurn, ...(resumeFrom ? { resumeFrom } : {}) }));
+    await writeFile(folder.config, yaml);
+    signal.throwIfAborted();
+    return this.start(job, settled, folder);
+  }
+
+  private async newestCheckpoint(runId: string, folder: RunFolder, { output }: AxolotlPaths): Promise<string | undefined> {
+    const { checkpoint, rejected } = await findCompleteCheckpoint(folder.of(output));
+    for (const { name, reason } of rejected) {
+      this.log.warn({ runId, checkpoint: name, reason }, 'a checkpoint is not complete and is passed over');
+      // Axolotl counts it among those to keep, and would delete a whole one in its place.
+      await rm(folder.of(join(output, name)), { recursive: true, force: true });
+    }
+    if (checkpoint === undefined) return undefined;
+    this.log.info({ runId, checkpoint: checkpoint.name }, 'the training goes on from a checkpoint');
+    return join(output, checkpoint.name);
+  }
+
+  private async prepare(
+    folder: RunFolder,
+    paths: AxolotlPaths,
+    model: string,
+    dataset: string,
+    job: ClaimedJob<TrainInput>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const path of [folder.of('data'), folder.of(paths.output), folder.home]) await mkdir(path, { recursive: true });
+    await rm(folder.stop, { force: true });
+    // What a killed start left half prepared, Axolotl would take for whole.
+    await rm(folder.of(paths.prepared), { recursive: true, force: true });
+    await rm(folder.of(paths.model), { force: true });
+    await symlink(model, folder.of(paths.model));
+    const source = join(dataset, 'train.jsonl');
+    const target = folder.of(paths.data);
+    if (job.input.spec.training.prompt === 'chat') await copyFile(source, target);
+    else await writeQuestionsAndAnswers(source, target, signal);
+  }
+
+  private async start(job: ClaimedJob<TrainInput>, { plan }: SettledTraining, folder: RunFolder): Promise<SupervisedProcess> {
+    // The records of the last start go first: from here on they must not be taken for those of this one.
+    await rename(folder.process, `${folder.process}-before-${job.attempt}-${job.token}`).catch(() => undefined);
+    await appendFile(folder.events, startMarkLine(job.attempt));
+    const gpus = plan.device === 'gpu' ? Array.from({ length: plan.processes }, (_, index) => index) : [];
+    const { command, args } = trainCommand({ python: this.config.ENGINE_PYTHON, config: folder.config, gpus: gpus.length });
+    return startProcess({
+      directory: folder.process,
+      identity: { job: job.id, attempt: job.attempt, token: job.token },
+      command,
+      args,
+      env: engineProcessEnv({
+        python: this.config.ENGINE_PYTHON,
+        home: folder.home,
+        threads: this.config.THREADS,
+        gpus,
+        events: folder.events,
+        stopFile: folder.stop,
+      }),
+      cwd: folder.path,
+      // Trainings on several GPUs always take the first ones, so the first one's lock is enough for all of them.
+      slot: slotFile(this.config.WORK_DIR, gpus[0] ?? 'cpu'),
+    });
+  }
+}

@@ -1,0 +1,28 @@
+import { readdir, rm } from 'node:fs/promises';
+import { ArtifactStore } from '@anneal/artifacts';
+import type { ArtifactRef, TrainingPlan } from '@anneal/contracts';
+import { Injectable } from '@nestjs/common';
+import { isResult, nameBaseModel } from './output.files.js';
+import type { RunFolder } from './run.folder.js';
+
+/** Stores what a completed training left: the adapter, or the weights of a full fine-tune, with the tokenizer. */
+@Injectable()
+export class StoreResult {
+  constructor(private readonly store: ArtifactStore) {}
+
+  async put(plan: TrainingPlan, baseReference: string, folder: RunFolder, signal: AbortSignal): Promise<ArtifactRef> {
+    const output = folder.of('output');
+    if (plan.method !== 'full') await nameBaseModel(output, baseReference);
+    const kind = plan.method === 'full' ? 'weights' : 'adapter';
+    const artifact = await this.store.putDirectory(kind, output, { include: (path) => isResult(plan.method, path), signal });
+    await removeCheckpoints(output);
+    return artifact;
+  }
+}
+
+/** Only the checkpoints go: should the last transaction fail, the next attempt stores the same result again. */
+async function removeCheckpoints(output: string): Promise<void> {
+  for (const name of await readdir(output)) {
+    if (/^checkpoint-\d+$/.test(name)) await rm(`${output}/${name}`, { recursive: true, force: true });
+  }
+}

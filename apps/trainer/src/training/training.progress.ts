@@ -1,0 +1,52 @@
+import type { SupervisedProcess } from '@anneal/compute';
+import type { ClaimedJob } from '@anneal/jobs';
+import { ProgressPublisher } from '@anneal/messaging';
+import { Injectable } from '@nestjs/common';
+import type { TrainingLog } from './training.log.js';
+
+const everyMs = 500;
+
+/** Says how a training goes, twice a second at most and only when there is something new. */
+@Injectable()
+export class TrainingProgress {
+  constructor(private readonly publisher: ProgressPublisher) {}
+
+  /** @returns what ends it */
+  report(job: { runId: string; attempt: number }, log: TrainingLog, process: SupervisedProcess): () => void {
+    let said = '';
+    const say = (): void => {
+      const news = describe(log, process);
+      const text = JSON.stringify(news);
+      if (text === said) return;
+      said = text;
+      this.publisher.publish({ runId: job.runId, stage: 'trainer', at: new Date().toISOString(), attempt: job.attempt, ...news });
+    };
+    say();
+    const timer = setInterval(say, everyMs);
+    return () => {
+      clearInterval(timer);
+      say();
+    };
+  }
+
+  /** One word about what happens before or after the training itself. */
+  say({ runId, attempt }: Pick<ClaimedJob<unknown>, 'runId' | 'attempt'>, phase: string): void {
+    this.publisher.publish({ runId, stage: 'trainer', at: new Date().toISOString(), attempt, phase });
+  }
+}
+
+function describe(log: TrainingLog, process: SupervisedProcess) {
+  const waits = process.state() === 'waiting';
+  return {
+    phase: waits ? 'waiting for the device' : log.phase,
+    ...(log.maxSteps === undefined ? {} : { done: log.step, total: log.maxSteps, unit: 'steps' as const }),
+    ...known('secondsLeft', log.secondsLeft),
+    ...known('loss', log.lastLoss),
+    ...known('learningRate', log.learningRate),
+    ...known('tokensPerSecond', log.tokensPerSecond),
+  };
+}
+
+function known<Key extends string>(key: Key, value: number | undefined): Partial<Record<Key, number>> {
+  return value === undefined ? {} : ({ [key]: value } as Record<Key, number>);
+}
