@@ -20,6 +20,7 @@ import type { DatasetConfig } from './dataset.config.js';
 import { toDatasetFailure } from './dataset.failure.js';
 import { PreparedFiles } from './prepared.files.js';
 import { readRows } from './rows/read.rows.js';
+import type { StagedSource } from './sources/source.js';
 import { stageSource } from './sources/stage.source.js';
 
 export const prepareInput = z.object({ spec: carriedRunSpec });
@@ -37,10 +38,6 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
 
   async run(job: ClaimedJob<PrepareInput>, context: WorkContext): Promise<Completion> {
     const { spec } = job.input;
-    const directory = join(this.config.WORK_DIR, 'dataset', job.runId);
-    // A killed attempt may have left half a set; the source is cheap to read again.
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true });
     const tell = (phase: string, done?: number): void =>
       this.progress.publish({
         runId: job.runId,
@@ -51,11 +48,20 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
         ...(done === undefined ? {} : { done, unit: 'rows' }),
       });
     tell('fetching');
-    const dataset = await this.prepare(spec, directory, context.signal, tell);
-    await rm(directory, { recursive: true, force: true });
-    return async (tx) => {
-      await this.outbox.add(tx, DatasetPrepared, { runId: job.runId, spec, dataset }, job);
-    };
+    const ofRun = join(this.config.WORK_DIR, 'dataset', job.runId);
+    // A folder of its own for each claim: an earlier owner that was only frozen must not write into these files.
+    const directory = join(ofRun, job.token);
+    await rm(ofRun, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true });
+    try {
+      const dataset = await this.prepare(spec, directory, context.signal, tell);
+      return async (tx) => {
+        await this.outbox.add(tx, DatasetPrepared, { runId: job.runId, spec, dataset }, job);
+      };
+    } finally {
+      // The source is cheap to read again, so nothing is kept for a next attempt.
+      await rm(directory, { recursive: true, force: true });
+    }
   }
 
   toFailure(error: unknown): Failure {
@@ -77,14 +83,14 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
         await files.add(conversation);
         if (files.read % 1000 === 0) tell('checking', files.read);
       }
+      const { rows, characters } = await files.finish(source.name);
+      if (holdsOut && rows.heldOut === 0) throw nothingHeldOut(source.name, rows.train);
+      tell('storing', rows.read);
+      const artifact = await this.store.putDirectory('dataset', files.directory, { signal });
+      return { artifact, source: spec.dataset.source, sourceDigest: await digestOf(source), rows, characters };
     } finally {
       await files.close();
     }
-    const { rows, characters } = files.finish(source.name);
-    if (holdsOut && rows.heldOut === 0) throw nothingHeldOut(source.name, rows.train);
-    tell('storing', rows.read);
-    const artifact = await this.store.putDirectory('dataset', files.directory, { signal });
-    return { artifact, source: spec.dataset.source, sourceDigest: await digestOf(source.path), rows, characters };
   }
 }
 
@@ -100,8 +106,9 @@ function nothingHeldOut(file: string, rows: number): Failure {
   );
 }
 
-async function digestOf(path: string): Promise<string> {
+/** The digest of all bytes that were read, one file after the other. */
+async function digestOf({ files }: StagedSource): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  for (const { path } of files) await pipeline(createReadStream(path), hash, { end: false });
   return hash.digest('hex');
 }

@@ -26,8 +26,8 @@ describe('the prepared files', () => {
   it('hold each row once, on one side', async () => {
     const files = await PreparedFiles.create(folder, 0.2);
     for (let number = 0; number < 100; number += 1) await files.add(conversation(`row ${number % 80}`));
+    const { rows } = await files.finish('d');
     await files.close();
-    const { rows } = files.finish('d');
     expect(rows).toMatchObject({ read: 100, duplicates: 20 });
     expect(rows.train + rows.heldOut).toBe(80);
     expect(rows.heldOut).toBeGreaterThan(0);
@@ -40,6 +40,7 @@ describe('the prepared files', () => {
   it('ask for the answer without showing it', async () => {
     const files = await PreparedFiles.create(folder, 0.5);
     for (let number = 0; number < 20; number += 1) await files.add(conversation(`row ${number}`));
+    await files.finish('d');
     await files.close();
     for (const item of await lines('held-out.jsonl')) {
       expect(item.expected).toBe('a');
@@ -49,9 +50,7 @@ describe('the prepared files', () => {
 
   it('refuse a set with nothing to train on', async () => {
     const files = await PreparedFiles.create(folder, 0);
+    await expect(files.finish('d.jsonl')).rejects.toMatchObject({ code: 'DATASET_EMPTY', file: 'd.jsonl' });
     await files.close();
-    expect(() => files.finish('d.jsonl')).toThrowError(
-      expect.objectContaining({ code: 'DATASET_EMPTY', file: 'd.jsonl' }) as Error,
-    );
   });
 });

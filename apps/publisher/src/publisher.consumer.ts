@@ -4,6 +4,9 @@ import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
 import type { PublishInput } from './publish.input.js';
 
+/** Some ten minutes of patience: the Hub may be away for a while, and the run has cost hours. */
+const maxAttempts = 10;
+
 @Controller()
 export class PublisherConsumer {
   constructor(
@@ -15,7 +18,7 @@ export class PublisherConsumer {
   async evaluated(event: ReceivedEvent<EventData<typeof EvaluationCompleted>>): Promise<void> {
     const input: PublishInput = event.data;
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.add(tx, { runId: event.runId, kind: 'publish', input, causationId: event.id });
+      await this.jobs.add(tx, { runId: event.runId, kind: 'publish', input, causationId: event.id, maxAttempts });
     });
   }
 

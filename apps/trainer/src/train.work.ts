@@ -76,8 +76,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
       if (outcome === 'completed') return log;
       // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
-      const isNews = !('ended' in process) || !outcome.retryable;
-      if (outcome !== 'stopped' && isNews) throw outcome;
+      if (outcome !== 'stopped' && !('ended' in process && outcome.retryable)) throw outcome;
       found = undefined;
     }
   }

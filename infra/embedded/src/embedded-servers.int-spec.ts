@@ -356,7 +356,9 @@ async function startInAnotherProcess(): Promise<{ pid: number; pids: Record<Serv
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const exited = once(child, 'exit').then(([status]) => Promise.reject(new Error(`it ended with ${status}`)));
+  const [line] = (await Promise.race([once(child.stdout, 'data'), exited])) as [Buffer];
+  exited.catch(() => undefined);
   return { pid: child.pid ?? 0, pids: JSON.parse(line.toString()) as Record<ServerName, number> };
 }
 

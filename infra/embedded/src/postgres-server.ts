@@ -115,7 +115,9 @@ async function checkVersion(binFolder: string, folder: DataFolder): Promise<void
 }
 
 function explainInitdb(error: unknown, { account }: PostgresAccount): Failure {
-  const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
+  const printed = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+  // initdb that cannot be started prints nothing.
+  const output = printed.trim() === '' ? String(error) : printed;
   const remedy = account
     ? `Run as an ordinary user, or let account ${account.uid} reach the cache folder and the data folder.`
     : 'Follow the message of initdb, then start again.';

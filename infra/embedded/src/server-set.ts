@@ -17,7 +17,7 @@ export class ServerSet {
   readonly #events = new EventEmitter<Record<ServerEvent, [name: ServerName]>>();
   #stopped: Promise<void> | undefined;
   // This process may end without a stop, as by an uncaught error. An exit cannot wait, and all three survive a kill.
-  readonly #killAll = (): void => this.#servers.forEach((server) => server.kill('SIGKILL'));
+  readonly #abandonAll = (): void => this.#servers.forEach((server) => server.abandon());
 
   constructor(folder: DataFolder, log: (line: string) => void) {
     this.#folder = folder;
@@ -38,7 +38,7 @@ export class ServerSet {
   /** Runs a program from now on. Resolves when it answers. */
   async start(program: ServerProgram): Promise<void> {
     if (this.#stopped) throw new Error(`${program.name} was not started: the servers are being stopped`);
-    if (this.#servers.size === 0) process.once('exit', this.#killAll);
+    if (this.#servers.size === 0) process.once('exit', this.#abandonAll);
     const begin = performance.now();
     const server = new SupervisedServer(program, this.#filesOf(program.name));
     this.#servers.set(program.name, server);
@@ -74,7 +74,7 @@ export class ServerSet {
 
   async #stopAll(): Promise<void> {
     await Promise.all([...this.#servers.values()].map((server) => server.stop()));
-    process.off('exit', this.#killAll);
+    process.off('exit', this.#abandonAll);
   }
 
   #filesOf(name: ServerName): ServerFiles {

@@ -95,6 +95,13 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
     this.#current?.signal(signal);
   }
 
+  /** Kills the process without waiting, for the moment in which this process ends itself. */
+  abandon(): void {
+    this.#stopping.abort();
+    this.kill('SIGKILL');
+    this.#program.cleanUp?.();
+  }
+
   /** Resolves when the process is gone; also while it starts. */
   async stop(): Promise<void> {
     this.#stopping.abort();

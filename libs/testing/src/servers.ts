@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serviceNames, type ServiceName } from '@anneal/contracts';
-import { startServers, type EmbeddedServers } from '@anneal/embedded';
-import { installServers } from '@anneal/embedded/install';
+import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
 import { prepareRoles } from '@anneal/jobs';
 import { connectNats, migrateTopology, permissionsOf } from '@anneal/messaging';
 

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { runToEnd } from '@anneal/compute';
-import { generateCommand } from '@anneal/engine';
+import { engineProcessEnv, generateCommand } from '@anneal/engine';
 import { installEngine } from '@anneal/engine/install';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { printJson } from './options.js';
 
 const answer = z.object({ text: z.string() });
+
+/** Lies beside a model that was trained with a fixed text around every prompt. */
+export const promptTemplateName = 'anneal-prompt.txt';
 
 export function askCommand(): Command {
   return new Command('ask')
@@ -23,7 +26,7 @@ export function askCommand(): Command {
     .option('--max-new-tokens <n>', 'how long the answer may be', Number, 64)
     .option('--json', 'print nothing but JSON on standard output', false)
     .action(
-      async (model: string, prompt: string, options: { system?: string; maxNewTokens: number; json: boolean }) => {
+      async (model: string, prompt: string, options: { template?: string; maxNewTokens: number; json: boolean }) => {
         const text = await ask(resolve(model), prompt, options);
         if (options.json) return printJson({ model, prompt, answer: text });
         console.log(text);
@@ -31,31 +34,33 @@ export function askCommand(): Command {
     );
 }
 
-async function ask(model: string, prompt: string, options: { system?: string; maxNewTokens: number }): Promise<string> {
+async function ask(model: string, prompt: string, options: { template?: string; maxNewTokens: number }): Promise<string> {
   const engine = await installEngine({ log: (line) => void process.stderr.write(`${line}\n`) });
   const folder = await mkdtemp(join(tmpdir(), 'anneal-ask-'));
+  const [input, output] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];
   try {
-    const system = options.system ?? (await readFile(join(model, 'anneal-prompt.txt'), 'utf8').catch(() => undefined));
-    const messages = [
-      ...(system === undefined ? [] : [{ role: 'system', content: system }]),
-      { role: 'user', content: prompt },
-    ];
-    await writeFile(join(folder, 'prompts.jsonl'), `${JSON.stringify({ id: 'ask', messages })}\n`);
-    void engine;
-    void generateCommand;
-    const result = await runToEnd({ command: engine.python, args: [], env: {}, cwd: folder });
+    const template = await readTemplate(model, options.template);
+    const content = template === undefined ? prompt : template.replace('{prompt}', () => prompt);
+    await writeFile(input, `${JSON.stringify({ id: 'ask', messages: [{ role: 'user', content }] })}\n`);
+    const { maxNewTokens: answerTokens } = options;
+    const result = await runToEnd({
+      ...generateCommand(engine, { model, input, output, batch: 1, answerTokens, device: 'cpu' }),
+      env: engineProcessEnv(engine, { home: folder }),
+      cwd: folder,
+    });
     if (result.code !== 0) {
-      throw new Failure(
-        'MODEL_INVALID',
-        `The model in ${model} could not be asked: ${result.stderr.trim().split('\n').at(-1) ?? ''}`,
-        {
-          remedy: 'Name a folder that holds config.json, weights and a tokenizer.',
-          file: model,
-        },
-      );
+      throw new Failure('MODEL_INVALID', `The model in ${model} could not be asked: ${result.stderr.trim().split('\n').at(-1) ?? ''}.`, {
+        remedy: 'Name a folder that holds config.json, weights and a tokenizer.',
+        file: model,
+      });
     }
-    return answer.parse(JSON.parse(await readFile(join(folder, 'answers.jsonl'), 'utf8'))).text;
+    return answer.parse(JSON.parse(await readFile(output, 'utf8'))).text;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function readTemplate(model: string, named: string | undefined): Promise<string | undefined> {
+  if (named !== undefined) return readFile(named, 'utf8');
+  return readFile(join(model, promptTemplateName), 'utf8').catch(() => undefined);
 }

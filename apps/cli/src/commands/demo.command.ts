@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { connectStore } from '@anneal/artifacts';
-import { Failure, type EvaluationReport, type RunView } from '@anneal/contracts';
+import type { EvaluationReport, RunView } from '@anneal/contracts';
 import { connectNats, publishTrainRequest } from '@anneal/messaging';
 import { Command } from 'commander';
 import { z } from 'zod';
@@ -17,6 +17,7 @@ import { duration } from '../terminal/durations.js';
 import { liveRun } from '../terminal/live-run.js';
 import { outcomeLines } from '../terminal/run-lines.js';
 import { scoreTable, sideBySide } from '../terminal/scores.js';
+import { promptTemplateName } from './ask.command.js';
 import { readRunSpec } from './train.command.js';
 
 const example = join(import.meta.dirname, '..', '..', '..', '..', 'examples', 'home-control');
@@ -127,11 +128,7 @@ async function exportModel(run: RunView, endpoints: Endpoints, folder: string): 
   });
   const [name = '', tag] = (run.publishedTo ?? '').replace(/^registry:/, '').split(':');
   const entry = await store.resolveTag(name, tag);
-  if (!entry)
-    throw new Failure('ARTIFACT_MISSING', `${run.publishedTo ?? ''} is not in the registry.`, {
-      remedy: 'Run the demo again.',
-    });
   await mkdir(join(folder, '..'), { recursive: true });
   await store.getDirectory(entry.artifact, folder);
-  await copyFile(join(example, 'prompt.txt'), join(folder, 'anneal-prompt.txt')).catch(() => undefined);
+  await copyFile(join(example, 'prompt.txt'), join(folder, promptTemplateName));
 }

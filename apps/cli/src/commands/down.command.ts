@@ -1,5 +1,5 @@
 import { Failure } from '@anneal/contracts';
-import { folderHolder } from '@anneal/embedded';
+import { supervisorOf } from '@anneal/embedded';
 import { Command } from 'commander';
 import { dataFolder } from '../gateway/endpoints.js';
 
@@ -12,12 +12,12 @@ export function downCommand(): Command {
     .option('--data <dir>', 'data folder (default: ANNEAL_DATA, else .anneal)')
     .action(async (options: { data?: string }) => {
       const data = dataFolder(options.data);
-      const pid = folderHolder(data);
+      const pid = supervisorOf(data);
       if (pid === undefined) return console.log(`Nothing runs on ${data}.`);
       process.kill(pid, 'SIGTERM');
       for (
         const end = Date.now() + patienceMs;
-        folderHolder(data) === pid;
+        supervisorOf(data) === pid;
         await new Promise((resolve) => setTimeout(resolve, 100))
       ) {
         if (Date.now() > end) {

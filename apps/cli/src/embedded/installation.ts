@@ -1,9 +1,9 @@
-import { installServers, type InstalledServers } from '@anneal/embedded/install';
+import { installServers, type ServerBinaries } from '@anneal/embedded';
 import { installDemoModel } from '@anneal/engine/install-demo-model';
 import { installEngine, type InstalledEngine } from '@anneal/engine/install';
 
 export interface Installation {
-  readonly servers: InstalledServers;
+  readonly servers: ServerBinaries;
   readonly engine: InstalledEngine;
 }
 

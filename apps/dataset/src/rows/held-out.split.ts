@@ -1,29 +1,34 @@
 /** More rows than this tell hardly more about a model, and cost the run as much time again. */
 const mostHeldOut = 200;
 
+export interface HeldOutRow<Row> {
+  readonly digest: string;
+  readonly row: Row;
+}
+
 /**
  * Decides by content which rows are held out from training: the same row always falls on the same side, whatever stands
- * around it.
+ * around it. Only when more rows fall on the held-out side than are wanted do those with the greatest digests go back.
  *
  * @param share wanted share of held-out rows, 0 to 0.5
  */
 export class HeldOutSplit<Row> {
-  private readonly chosen: { digest: string; row: Row }[] = [];
+  private readonly chosen: HeldOutRow<Row>[] = [];
 
   constructor(private readonly share: number) {}
 
-  /** Takes the row if it is to be held out, and says whether it did. */
-  take(digest: string, row: Row): boolean {
+  /** Takes a row, and gives back what is to be trained on instead: the row, an earlier one, or nothing. */
+  take(digest: string, row: Row): Row | undefined {
     // The first 32 bits of the digest, as a number from 0 to 1.
     const place = Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32;
-    if (place >= this.share) return false;
-    this.chosen.push({ digest, row });
-    return true;
+    if (place >= this.share) return row;
+    const at = this.chosen.findIndex((other) => other.digest > digest);
+    this.chosen.splice(at < 0 ? this.chosen.length : at, 0, { digest, row });
+    return this.chosen.length > mostHeldOut ? this.chosen.pop()?.row : undefined;
   }
 
-  /** The rows to hold out, and those taken beyond the limit, which go back to training. */
-  finish(): { heldOut: { digest: string; row: Row }[]; returned: Row[] } {
-    const ordered = this.chosen.toSorted((a, b) => (a.digest < b.digest ? -1 : 1));
-    return { heldOut: ordered.slice(0, mostHeldOut), returned: ordered.slice(mostHeldOut).map(({ row }) => row) };
+  /** The rows that are held out, in the order of their digests. */
+  get heldOut(): readonly HeldOutRow<Row>[] {
+    return this.chosen;
   }
 }

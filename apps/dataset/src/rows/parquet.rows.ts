@@ -10,14 +10,7 @@ export async function* readParquetRows(path: string, name: string): Rows {
   const instance = await DuckDBInstance.create(':memory:', engineLimits);
   const connection = await instance.connect();
   try {
-    const result = await connection.stream('SELECT * FROM read_parquet($path)', { path }).catch((cause: unknown) => {
-      const detail = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-      throw new Failure('DATASET_UNREADABLE', `${name} is not a readable parquet file: ${detail}`, {
-        remedy: 'Check that the file is complete; a download that broke off is the usual cause.',
-        file: name,
-        cause,
-      });
-    });
+    const result = await connection.stream('SELECT * FROM read_parquet($path)', { path });
     let number = 0;
     for await (const chunk of result.yieldRowObjectJson()) {
       for (const columns of chunk) {
@@ -25,6 +18,13 @@ export async function* readParquetRows(path: string, name: string): Rows {
         yield { number, columns };
       }
     }
+  } catch (cause) {
+    const detail = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new Failure('DATASET_UNREADABLE', `${name} is not a readable parquet file: ${detail}`, {
+      remedy: 'Check that the file is complete; a download that broke off is the usual cause.',
+      file: name,
+      cause,
+    });
   } finally {
     connection.closeSync();
     instance.closeSync();

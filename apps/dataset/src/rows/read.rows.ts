@@ -1,22 +1,27 @@
 import type { AcceptedRunSpec } from '@anneal/contracts';
-import type { StagedSource } from '../sources/source.js';
+import type { SourceFile, StagedSource } from '../sources/source.js';
 import { findColumns, toConversation, type Conversation } from './conversation.js';
 import { readJsonlRows } from './jsonl.rows.js';
 import { readParquetRows } from './parquet.rows.js';
+import type { Rows } from './row.js';
 
 /** All rows of a source as conversations, in the order of the source. */
 export async function* readRows(
-  source: StagedSource,
+  { files }: StagedSource,
   dataset: AcceptedRunSpec['dataset'],
 ): AsyncIterable<Conversation> {
-  const rows =
-    source.format === 'parquet' ? readParquetRows(source.path, source.name) : readJsonlRows(source.path, source.name);
   let columns: ReturnType<typeof findColumns> | undefined;
   let taken = 0;
-  for await (const row of rows) {
-    columns ??= findColumns(row, dataset.columns, source.name);
-    yield toConversation(row, columns, dataset.system, source.name);
-    taken += 1;
-    if (dataset.limit !== undefined && taken >= dataset.limit) return;
+  for (const file of files) {
+    for await (const row of rowsOf(file)) {
+      columns ??= findColumns(row, dataset.columns, file.name);
+      yield toConversation(row, columns, dataset.system, file.name);
+      taken += 1;
+      if (dataset.limit !== undefined && taken >= dataset.limit) return;
+    }
   }
+}
+
+function rowsOf({ format, path, name }: SourceFile): Rows {
+  return format === 'parquet' ? readParquetRows(path, name) : readJsonlRows(path, name);
 }

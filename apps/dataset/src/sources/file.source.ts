@@ -2,17 +2,18 @@ import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { resolveFileReference } from '@anneal/service';
-import type { StagedSource } from './source.js';
+import type { SourceFile, StagedSource } from './source.js';
 
 const parquetMagic = 'PAR1';
 
 /** Opens a local file and finds its format by looking at it. */
 export async function fileSource(reference: string, roots: readonly string[]): Promise<StagedSource> {
   const path = await resolveFileReference(reference, { roots, field: 'dataset.source', missing: 'DATASET_NOT_FOUND' });
-  return { path, name: basename(path), format: await formatOf(path, basename(path)) };
+  const name = basename(path);
+  return { name, files: [{ path, name, format: await formatOf(path, name) }] };
 }
 
-export async function formatOf(path: string, name: string): Promise<StagedSource['format']> {
+export async function formatOf(path: string, name: string): Promise<SourceFile['format']> {
   const { size } = await statFile(path, name);
   if (size === 0) {
     throw new Failure('DATASET_EMPTY', `${name} is empty.`, {

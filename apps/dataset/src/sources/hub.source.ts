@@ -1,11 +1,13 @@
 import { createWriteStream } from 'node:fs';
-import { join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
-import { downloadFile, HubApiError, listFiles } from '@huggingface/hub';
+import { datasetInfo, fileDownloadInfo, HubApiError, listFiles } from '@huggingface/hub';
 import { formatOf } from './file.source.js';
-import type { StagedSource } from './source.js';
+import { chooseFiles } from './hub.files.js';
+import type { SourceFile, StagedSource } from './source.js';
 
 interface HubOptions {
   directory: string;
@@ -14,51 +16,62 @@ interface HubOptions {
   token: string | undefined;
 }
 
-/** Fetches the one file of a Hub dataset that holds the wanted configuration and split. */
+/** What every call to the Hub's client takes. */
+interface Call {
+  readonly repo: { type: 'dataset'; name: string };
+  readonly hubUrl: string;
+  readonly accessToken?: string;
+  readonly fetch: typeof fetch;
+}
+
+/** Fetches the files of a Hub dataset that hold the wanted configuration and split, all from one commit. */
 export async function hubSource(dataset: AcceptedRunSpec['dataset'], options: HubOptions): Promise<StagedSource> {
   const name = dataset.source.replace(/^hub:/, '');
+  const call = callOf(name, options);
   try {
-    const path = await chooseFile(dataset, name, options);
-    const target = join(options.directory, `source${path.endsWith('.parquet') ? '.parquet' : '.jsonl'}`);
-    const blob = await downloadFile({ ...repository(name, options), path, revision: dataset.revision });
-    if (!blob) throw notFound(`${name} lists ${path}, but does not deliver it`);
-    await pipeline(Readable.fromWeb(blob.stream()), createWriteStream(target), { signal: options.signal });
-    return { path: target, name: `${name}/${path}`, format: await formatOf(target, path) };
+    // A branch may move between two downloads; a commit does not.
+    const { sha } = await datasetInfo({ ...call, name, revision: dataset.revision, additionalFields: ['sha'] });
+    const paths: string[] = [];
+    for await (const { type, path } of listFiles({ ...call, recursive: true, revision: sha })) {
+      if (type === 'file') paths.push(path);
+    }
+    const files: SourceFile[] = [];
+    for (const [index, path] of chooseFiles(paths, name, dataset).entries()) {
+      const target = join(options.directory, `source-${index}${extname(path)}`);
+      await download(call, { path, revision: sha, target, signal: options.signal });
+      files.push({ path: target, name: `${name}/${path}`, format: await formatOf(target, path) });
+    }
+    return { name, files };
   } catch (error) {
     throw toHubFailure(error, name);
   }
 }
 
-function repository(name: string, { endpoint, token }: HubOptions) {
+function callOf(name: string, { endpoint, token, signal }: HubOptions): Call {
   return {
-    repo: { type: 'dataset' as const, name },
+    repo: { type: 'dataset', name },
     hubUrl: endpoint,
+    fetch: (input, init) => fetch(input, { ...init, signal }),
     ...(token === undefined ? {} : { accessToken: token }),
   };
 }
 
-async function chooseFile(dataset: AcceptedRunSpec['dataset'], name: string, options: HubOptions): Promise<string> {
-  const files: string[] = [];
-  for await (const file of listFiles({ ...repository(name, options), recursive: true, revision: dataset.revision })) {
-    if (file.type === 'file' && /\.(parquet|jsonl)$/.test(file.path)) files.push(file.path);
-  }
-  const inConfig =
-    dataset.config === undefined ? files : files.filter((path) => path.split('/').includes(dataset.config ?? ''));
-  const inSplit = inConfig.filter((path) => (path.split('/').at(-1) ?? '').startsWith(dataset.split));
-  const candidates = inSplit.length > 0 ? inSplit : inConfig;
-  const [only, ...more] = candidates;
-  if (only === undefined) throw notFound(`${name} has no .parquet or .jsonl file for split "${dataset.split}"`);
-  if (more.length > 0) {
-    throw new Failure(
-      'SPEC_UNSUPPORTED',
-      `${name} keeps split "${dataset.split}" in ${candidates.length} files, and only sets of one file can be fetched.`,
-      {
-        remedy: 'Join the shards into one parquet file and name it as file:PATH.',
-        field: 'dataset.source',
-      },
-    );
-  }
-  return only;
+/**
+ * The client finds the file; the bytes are fetched without it, since its blobs hide a download that breaks off
+ * (`WebBlob.stream` aborts with a bare string) and go on when they are no longer wanted.
+ */
+async function download(
+  call: Call,
+  { path, revision, target, signal }: { path: string; revision: string; target: string; signal: AbortSignal },
+): Promise<void> {
+  const found = await fileDownloadInfo({ ...call, path, revision });
+  if (!found) throw notFound(`${call.repo.name} lists ${path}, but does not deliver it`);
+  const headers = call.accessToken === undefined ? {} : { authorization: `Bearer ${call.accessToken}` };
+  const response = await call.fetch(found.url, { headers });
+  if (!response.ok || !response.body) throw new HubApiError(response.url, response.status);
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(target), { signal });
+  const { size } = await stat(target);
+  if (size !== found.size) throw unavailable(`The Hub delivered ${size} of the ${found.size} bytes of ${path}`);
 }
 
 function notFound(what: string): Failure {
@@ -68,26 +81,29 @@ function notFound(what: string): Failure {
   });
 }
 
+function unavailable(what: string, cause?: unknown): Failure {
+  return new Failure('HUB_UNAVAILABLE', `${what}.`, {
+    remedy: 'It is tried again; without a way to the Hub, name a local file as file:PATH.',
+    cause,
+  });
+}
+
+/** An answer of the Hub is not kept as a cause: its message holds the URL, which may be as good as a key. */
 function toHubFailure(error: unknown, name: string): unknown {
   if (error instanceof HubApiError) {
-    if (error.statusCode === 401 || error.statusCode === 403) {
+    const { statusCode: status } = error;
+    if (status === 401 || status === 403) {
       return new Failure('DATASET_NOT_FOUND', `The Hub does not let this service read ${name}.`, {
         remedy: 'Check the name; for a gated dataset accept its terms and set HF_TOKEN for the dataset service.',
         field: 'dataset.source',
-        cause: error,
       });
     }
-    if (error.statusCode === 404) return notFound(`The Hub has no dataset ${name} at that revision`);
-    return new Failure('HUB_UNAVAILABLE', `The Hub answered ${error.statusCode} for ${name}.`, {
-      remedy: 'It is tried again.',
-      cause: error,
-    });
+    if (status === 404) return notFound(`The Hub has no dataset ${name} at that revision`);
+    return unavailable(`The Hub answered ${status} for ${name}`);
   }
-  if (error instanceof TypeError) {
-    return new Failure('HUB_UNAVAILABLE', `The Hub could not be reached for ${name}.`, {
-      remedy: 'It is tried again; without a way to the Hub, name a local file as file:PATH.',
-      cause: error,
-    });
+  // What `fetch` throws when there is no answer, and when an answer breaks off.
+  if (error instanceof TypeError && ['fetch failed', 'terminated'].includes(error.message)) {
+    return unavailable(`The Hub could not be reached for ${name}`, error);
   }
   return error;
 }

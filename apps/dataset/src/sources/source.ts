@@ -1,7 +1,13 @@
-/** A source that has been brought to this machine: a file that does not change any more, and its format. */
-export interface StagedSource {
+/** A file that has been brought to this machine and does not change any more. */
+export interface SourceFile {
   readonly path: string;
-  /** How messages name it: what the user wrote, not where it was put. */
+  /** How messages name it: what the user wrote or the Hub calls it, not where it was put. */
   readonly name: string;
   readonly format: 'jsonl' | 'parquet';
+}
+
+/** A source with all its files, in the order in which they are read. */
+export interface StagedSource {
+  readonly name: string;
+  readonly files: readonly SourceFile[];
 }

@@ -19,7 +19,7 @@ export class BaseModels {
     return locateBaseModel(model, {
       resolveFile: (reference) => resolveFileReference(reference, { roots, field: 'model.base', missing: 'MODEL_NOT_FOUND' }),
       hub: { endpoint: HF_ENDPOINT, token: HF_TOKEN },
-      python,
+      engine: { python },
       workDir,
       store: this.store,
       cache: this.cache,

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { appendFile, copyFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
@@ -84,17 +86,18 @@ export class LaunchTraining {
     await rename(folder.process, `${folder.process}-before-${job.attempt}-${job.token}`).catch(() => undefined);
     await appendFile(folder.events, startMarkLine(job.attempt));
     const gpus = plan.device === 'gpu' ? Array.from({ length: plan.processes }, (_, index) => index) : [];
-    const { command, args } = trainCommand({ python: this.config.ENGINE_PYTHON, config: folder.config, gpus: gpus.length });
+    const engine = { python: this.config.ENGINE_PYTHON };
+    const port = gpus.length > 1 ? { port: await freePort() } : {};
+    const { command, args } = trainCommand(engine, { config: folder.config, gpus: gpus.length, ...port });
     return startProcess({
       directory: folder.process,
       identity: { job: job.id, attempt: job.attempt, token: job.token },
       command,
       args,
-      env: engineProcessEnv({
-        python: this.config.ENGINE_PYTHON,
+      env: engineProcessEnv(engine, {
         home: folder.home,
-        threads: this.config.THREADS,
         gpus,
+        threads: this.config.THREADS,
         events: folder.events,
         stopFile: folder.stop,
       }),
@@ -103,4 +106,14 @@ export class LaunchTraining {
       slot: slotFile(this.config.WORK_DIR, gpus[0] ?? 'cpu'),
     });
   }
+}
+
+/** A port for the processes of one training to find each other. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -66,7 +66,7 @@ export class TrainingLog {
     this.step = event.step;
     this.learningRate = event.learningRate;
     this.tokensPerSecond = event.tokensPerSecondPerGpu;
-    if (typeof event.loss !== 'number') return;
+    if (event.loss === undefined || !Number.isFinite(event.loss)) return;
     this.firstLoss ??= event.loss;
     this.lastLoss = event.loss;
   }

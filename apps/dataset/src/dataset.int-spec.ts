@@ -1,0 +1,231 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ArtifactCache, connectStore } from '@anneal/artifacts';
+import { DatasetPrepared, RunCancelled, StageFailed, type RunSpecInput } from '@anneal/contracts';
+import {
+  connectNats,
+  encodeEvent,
+  followEvents,
+  jetstream,
+  publishEvent,
+  publishTrainRequest,
+  type DecodedEvent,
+  type NatsConnection,
+} from '@anneal/messaging';
+import { createLogger, startService, type RunningService } from '@anneal/service';
+import { startHub, startTestServers, type SmallHub, type TestServers } from '@anneal/testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { datasetService } from './service.js';
+
+const heard: Extract<DecodedEvent, { ok: true }>[] = [];
+let servers: TestServers;
+let nats: NatsConnection;
+let hub: SmallHub;
+let data: string;
+let service: RunningService | undefined;
+
+beforeAll(async () => {
+  servers = await startTestServers();
+  hub = await startHub();
+  nats = await connectNats({ url: servers.servers.nats.url, name: 'test' });
+  await followEvents(nats, {}, (decoded) => {
+    if (decoded.ok) heard.push(decoded);
+  });
+  data = join(servers.folder, 'data-of-the-user');
+  await mkdir(data);
+  await start();
+}, 120_000);
+afterAll(async () => {
+  await service?.stop();
+  await nats?.close();
+  await hub?.stop();
+  await servers?.stop();
+});
+
+async function start(): Promise<void> {
+  service = await startService(
+    datasetService,
+    { ...servers.environment('dataset'), FILE_ROOTS: data, HF_ENDPOINT: hub.url },
+    { logger: createLogger('dataset', process.env.TEST_LOG_LEVEL ?? 'silent') },
+  );
+}
+
+async function stop(): Promise<void> {
+  await service?.stop();
+  service = undefined;
+}
+
+async function file(name: string, lines: string[]): Promise<string> {
+  await writeFile(join(data, name), lines.map((line) => `${line}\n`).join(''));
+  return `file:${join(data, name)}`;
+}
+
+const row = (number: number): string => JSON.stringify({ problem: `What is ${number} + 1?`, answer: `${number + 1}` });
+const rows = (count: number): string[] => Array.from({ length: count }, (_, index) => row(index));
+
+function request(source: string, more: Partial<RunSpecInput['dataset']> = {}): RunSpecInput & { id: string } {
+  return {
+    id: `run-${randomUUID().slice(0, 8)}`,
+    model: { base: 'acme/model' },
+    dataset: { source, ...more },
+    training: { method: 'lora' },
+  };
+}
+
+const said = (runId: string) => heard.filter(({ event }) => event.runId === runId && event.source.includes('dataset'));
+
+/** Everything that the service says about a run, once it has said something and had time to say more. */
+async function allSaid(runId: string): Promise<ReturnType<typeof said>> {
+  await vi.waitFor(() => expect(said(runId)).not.toEqual([]), { timeout: 15_000, interval: 50 });
+  await pause(300);
+  return said(runId);
+}
+
+async function prepared(runId: string) {
+  const [event, ...more] = await allSaid(runId);
+  expect(more).toEqual([]);
+  return DatasetPrepared.data.parse(event?.event.data).dataset;
+}
+
+async function failed(runId: string) {
+  const [event, ...more] = await allSaid(runId);
+  expect(more).toEqual([]);
+  return StageFailed.data.parse(event?.event.data);
+}
+
+describe('a request', () => {
+  it('becomes one prepared set that can be fetched by its digest', async () => {
+    const source = await file('sums.jsonl', [...rows(100), row(7)]);
+    const spec = request(source);
+    const { eventId } = await publishTrainRequest(nats, spec);
+    const dataset = await prepared(spec.id);
+    expect(dataset).toMatchObject({ source, rows: { read: 101, duplicates: 1, dropped: 0 } });
+    expect(dataset.rows.train + dataset.rows.heldOut).toBe(100);
+    expect(dataset.sourceDigest).toBe(
+      createHash('sha256')
+        .update(await readFile(join(data, 'sums.jsonl')))
+        .digest('hex'),
+    );
+    expect(said(spec.id)[0]?.event).toMatchObject({ causationId: eventId, data: { spec: { id: spec.id } } });
+
+    const cache = new ArtifactCache(connectStore(servers.servers.s3), join(servers.folder, 'cache'));
+    const folder = await cache.materialise(dataset.artifact);
+    expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'train.jsonl']);
+    const train = (await readFile(join(folder, 'train.jsonl'), 'utf8')).trim().split('\n');
+    expect(train).toHaveLength(dataset.rows.train);
+    expect(JSON.parse(train[0] ?? '')).toEqual({
+      messages: [
+        { role: 'user', content: expect.stringMatching(/^What is/) as string },
+        { role: 'assistant', content: expect.stringMatching(/^\d+$/) as string },
+      ],
+    });
+    expect(existsSync(join(servers.folder, 'work', 'dataset', spec.id, '1'))).toBe(false);
+  });
+
+  it('without an id or a header is taken, too', async () => {
+    const { id, ...spec } = request(await file('bare.jsonl', rows(30)));
+    await publishTrainRequest(nats, spec, { id: `event-of-${id}` });
+    expect((await prepared(`event-of-${id}`)).rows.read).toBe(30);
+  });
+
+  it('gives the same artifact for the same input', async () => {
+    const [one, two] = [request(await file('same.jsonl', rows(50))), request(await file('copy.jsonl', rows(50)))];
+    await Promise.all([publishTrainRequest(nats, one), publishTrainRequest(nats, two)]);
+    expect((await prepared(one.id)).artifact).toEqual((await prepared(two.id)).artifact);
+  });
+
+  it('that comes often is done once', async () => {
+    const spec = request(await file('often.jsonl', rows(20)));
+    // The same event again, and other events with the same run id.
+    for (const id of ['often-1', 'often-1', 'often-2', 'often-3']) await publishTrainRequest(nats, spec, { id });
+    await prepared(spec.id);
+  });
+
+  it('that cannot be read is left to the gateway', async () => {
+    const spec = request(await file('later.jsonl', rows(20)));
+    await publishTrainRequest(nats, { ...spec, dataset: {} }, { id: 'unreadable' });
+    await publishTrainRequest(nats, spec);
+    await prepared(spec.id);
+    expect(said('unreadable')).toEqual([]);
+  });
+
+  it('for several files of the Hub names the digest of all of them', async () => {
+    const parts = [rows(30).slice(0, 10), rows(30).slice(10)].map((part) => part.map((line) => `${line}\n`).join(''));
+    const put = { 'train-00000-of-00002.jsonl': parts[0] ?? '', 'train-00001-of-00002.jsonl': parts[1] ?? '' };
+    hub.create('acme/sums', { type: 'dataset' }).commit('add', { put });
+    const spec = request('acme/sums');
+    await publishTrainRequest(nats, spec);
+    const dataset = await prepared(spec.id);
+    expect(dataset.rows.read).toBe(30);
+    expect(dataset.sourceDigest).toBe(createHash('sha256').update(parts.join('')).digest('hex'));
+  });
+
+  it('survives a Hub that is away for a moment', async () => {
+    hub.create('acme/shy', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(30).join('\n')}\n` } });
+    hub.faults.add('info', { kind: 'status', status: 503 });
+    const spec = request('acme/shy');
+    await publishTrainRequest(nats, spec);
+    expect((await prepared(spec.id)).rows.read).toBe(30);
+  });
+});
+
+describe('a source that is wrong', () => {
+  it.each([
+    ['a line that is no JSON', [...rows(2), '{"problem":'], { code: 'DATASET_ROW_INVALID', row: 3 }],
+    ['a row without an answer', [...rows(4), '{"problem":"p"}'], { code: 'DATASET_ROW_INVALID', row: 5 }],
+    ['columns nobody knows', ['{"text":"t"}'], { code: 'DATASET_COLUMN_MISSING', field: 'dataset.columns' }],
+    ['no row', ['', ''], { code: 'DATASET_EMPTY' }],
+    ['too few rows to hold one out', [row(3)], { code: 'DATASET_EMPTY', field: 'dataset.heldOut' }],
+  ])('%s fails the run at once, by file and row', async (what, lines, failure) => {
+    const name = `${what.replaceAll(' ', '-')}.jsonl`;
+    const spec = request(await file(name, lines));
+    await publishTrainRequest(nats, spec);
+    expect(await failed(spec.id)).toMatchObject({ stage: 'dataset', attempts: 1, failure: { ...failure, file: name } });
+  });
+
+  it('lies outside the folders of the service', async () => {
+    const spec = request('file:/etc/hostname');
+    await publishTrainRequest(nats, spec);
+    expect(await failed(spec.id)).toMatchObject({ failure: { code: 'DATASET_NOT_FOUND', field: 'dataset.source' } });
+  });
+});
+
+describe('a cancelled run', () => {
+  const cancelled = async (runId: string): Promise<void> => {
+    const what = { id: randomUUID(), source: 'test', runId };
+    const words = { runId, name: 'n', seconds: 1, by: 'somebody' };
+    await publishEvent(jetstream(nats), encodeEvent(RunCancelled, words, what));
+  };
+
+  it('is not begun', async () => {
+    await stop();
+    const spec = request(await file('cancelled.jsonl', rows(20)));
+    const next = request(await file('next.jsonl', rows(20)));
+    await publishTrainRequest(nats, spec);
+    await cancelled(spec.id);
+    await publishTrainRequest(nats, next);
+    await start();
+    await prepared(next.id);
+    expect(said(spec.id)).toEqual([]);
+  });
+
+  it('is dropped in the middle of a download', async () => {
+    hub.create('acme/slow', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(30).join('\n')}\n` } });
+    const spec = request('acme/slow');
+    hub.faults.add('download', {
+      kind: 'meanwhile',
+      act: async () => {
+        await cancelled(spec.id);
+        await pause(1_000);
+      },
+    });
+    await publishTrainRequest(nats, spec);
+    await vi.waitFor(() => expect(hub.requests.some(({ path }) => path.includes('acme/slow/resolve'))).toBe(true));
+    await pause(2_000);
+    expect(said(spec.id)).toEqual([]);
+    expect(hub.requests.filter(({ path }) => path.includes('acme/slow/resolve'))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectStore, type ArtifactStore } from '@anneal/artifacts';
+import {
+  acceptRunSpec,
+  DatasetPrepared,
+  parseRunSpec,
+  progress,
+  type EventDefinition,
+  type EventData,
+  type Progress,
+  type RunSpecInput,
+} from '@anneal/contracts';
+import { connectNats, encodeEvent, followEvents, jetstream, publishEvent, type DecodedEvent, type NatsConnection } from '@anneal/messaging';
+import { startService, type RunningService } from '@anneal/service';
+import { makeStandInEngine, startTestServers, type StandInEngine, type TestServers } from '@anneal/testing';
+import { trainerService } from './service.js';
+
+type Heard = Extract<DecodedEvent, { ok: true }>;
+
+/** The trainer with real servers around it and a stand-in for the engine. */
+export class TestTrainer {
+  readonly heard: Heard[] = [];
+  readonly progress: Progress[] = [];
+  private service: RunningService | undefined;
+
+  private constructor(
+    private readonly servers: TestServers,
+    private readonly broker: NatsConnection,
+    readonly store: ArtifactStore,
+    readonly engine: StandInEngine,
+  ) {}
+
+  static async start(): Promise<TestTrainer> {
+    const servers = await startTestServers();
+    const engine = await makeStandInEngine(join(servers.folder, 'engine'));
+    const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
+    const { S3_ENDPOINT = '', S3_ACCESS_KEY = '', S3_SECRET_KEY = '', S3_BUCKET = '', S3_REGION = '' } = servers.environment('trainer');
+    const store = connectStore({ endpoint: S3_ENDPOINT, accessKey: S3_ACCESS_KEY, secretKey: S3_SECRET_KEY, bucket: S3_BUCKET, region: S3_REGION });
+    await store.ensureReady();
+    const trainer = new TestTrainer(servers, broker, store, engine);
+    await followEvents(broker, {}, (decoded) => {
+      if (decoded.ok) trainer.heard.push(decoded);
+    });
+    broker.subscribe('anneal.progress.>', {
+      callback: (_error, message) => void trainer.progress.push(progress.parse(message.json())),
+    });
+    await trainer.startService();
+    return trainer;
+  }
+
+  async startService(environment: Record<string, string> = {}): Promise<void> {
+    this.service = await startService(trainerService, {
+      ...this.servers.environment('trainer'),
+      ENGINE_PYTHON: this.engine.python,
+      DEVICE: 'cpu',
+      LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
+      STOP_GRACE_SECONDS: '0',
+      ...environment,
+    });
+  }
+
+  async stopService(): Promise<void> {
+    await this.service?.stop();
+    this.service = undefined;
+  }
+
+  /** Says that a dataset is prepared, which makes the trainer train. */
+  async prepare(id: string, training: Partial<RunSpecInput['training']> = {}, rows = 8): Promise<void> {
+    const parsed = parseRunSpec({
+      model: { base: `file:${this.engine.model}` },
+      dataset: { source: 'acme/rows' },
+      training: { method: 'lora', microBatch: 1, gradientAccumulation: 1, ...training },
+    } satisfies RunSpecInput);
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    const row = (index: number) => ({ messages: [{ role: 'user', content: `${index}?` }, { role: 'assistant', content: `${index}` }] });
+    const lines = Array.from({ length: rows }, (_, index) => `${JSON.stringify(row(index))}\n`).join('');
+    const artifact = await this.store.putFiles('dataset', [{ path: 'train.jsonl', source: Buffer.from(lines) }]);
+    await this.say(DatasetPrepared, {
+      runId: id,
+      spec: acceptRunSpec(parsed.spec, id),
+      dataset: {
+        artifact,
+        source: 'acme/rows',
+        sourceDigest: artifact.digest,
+        rows: { read: rows, train: rows, heldOut: 0, duplicates: 0, dropped: 0 },
+        characters: { total: 4 * rows, longest: 4 },
+      },
+    });
+  }
+
+  async say<Definition extends EventDefinition>(definition: Definition, data: EventData<Definition> & { runId: string }): Promise<void> {
+    const id = `${definition.name}-${data.runId}`;
+    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId }));
+  }
+
+  /** What the trainer said about a run, by name. */
+  names(runId: string): string[] {
+    return this.heard.filter(({ event }) => event.runId === runId).map(({ definition }) => definition.name);
+  }
+
+  async word<Definition extends EventDefinition>(definition: Definition, runId: string): Promise<EventData<Definition>> {
+    const heard = await until(`${definition.name} of ${runId}`, () =>
+      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
+    );
+    return definition.data.parse(heard.event.data) as EventData<Definition>;
+  }
+
+  folder(runId: string, name = ''): string {
+    return join(this.servers.folder, 'work', 'trainer', runId, name);
+  }
+
+  /** Waits until the training has done so many steps. */
+  async step(runId: string, step: number): Promise<void> {
+    await until(`step ${step} of ${runId}`, () => this.steps(runId).some((done) => done >= step));
+  }
+
+  /** The steps that the engine reported, over all starts. */
+  steps(runId: string): number[] {
+    return this.events(runId).flatMap((event) => (event.event === 'log' ? [event.step ?? 0] : []));
+  }
+
+  events(runId: string): { event: string; step?: number; pid?: number }[] {
+    try {
+      const text = readFileSync(this.folder(runId, 'events.jsonl'), 'utf8');
+      return text
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as { event: string; step?: number; pid?: number });
+    } catch {
+      return [];
+    }
+  }
+
+  /** The processes that trained, in order. */
+  starts(runId: string): number[] {
+    return this.events(runId).flatMap((event) => (event.event === 'hello' ? [event.pid ?? 0] : []));
+  }
+
+  async stop(): Promise<void> {
+    await this.stopService();
+    await this.broker.close();
+    await this.servers.stop();
+  }
+}
+
+/** Waits for what is to come true within 20 s. */
+export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+  const giveUpAt = Date.now() + 20_000;
+  for (;;) {
+    const seen = look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (Date.now() > giveUpAt) throw new Error(`${what} did not happen`);
+    await pause(20);
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    // A zombie is dead, though a signal would still reach it.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

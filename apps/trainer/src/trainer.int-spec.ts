@@ -1,0 +1,178 @@
+import { existsSync, readFileSync, truncateSync } from 'node:fs';
+import { RunCancelled, StageFailed, TrainingCompleted, TrainingStarted } from '@anneal/contracts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { isAlive, TestTrainer, until } from './trainer.fixture.js';
+
+let trainer: TestTrainer;
+beforeAll(async () => {
+  trainer = await TestTrainer.start();
+}, 120_000);
+afterAll(() => trainer.stop());
+afterEach(() => trainer.engine.setFaults({}));
+
+const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors', 'chat_template.jinja', 'tokenizer.json', 'tokenizer_config.json'];
+const filesOf = async (artifact: { digest: string }): Promise<string[]> =>
+  (await trainer.store.readManifest(artifact.digest)).files.map(({ path }) => path);
+
+describe('a training', () => {
+  it('says that it started, trains by the plan, and stores the adapter and nothing else', async () => {
+    await trainer.prepare('plain', { epochs: 2, checkpointEvery: 5 });
+    const { training } = await trainer.word(TrainingCompleted, 'plain');
+    const started = await trainer.word(TrainingStarted, 'plain');
+    expect(started.plan).toMatchObject({ steps: 16, device: 'cpu', checkpointEvery: 5 });
+    expect(training).toMatchObject({ plan: started.plan, base: started.base, steps: 16, resumed: 0, engine: { axolotl: 'stand-in' } });
+    expect(training.base).toMatchObject({ parameters: 8, reference: `file:${trainer.engine.model}` });
+    expect(training.loss.last).toBeLessThan(training.loss.first);
+    expect(training.artifact.kind).toBe('adapter');
+    expect(await filesOf(training.artifact)).toEqual(adapterFiles);
+    const adapter = JSON.parse(String(await trainer.store.getFile(training.artifact, 'adapter_config.json'))) as object;
+    expect(adapter).toMatchObject({ base_model_name_or_path: `file:${trainer.engine.model}` });
+    expect(trainer.names('plain')).toEqual(['DatasetPrepared', 'TrainingStarted', 'TrainingCompleted']);
+  });
+
+  it('runs with the very configuration that it stored', async () => {
+    const { planArtifact } = await trainer.word(TrainingStarted, 'plain');
+    expect(await filesOf(planArtifact)).toEqual(['axolotl.yaml', 'plan.json']);
+    const stored = String(await trainer.store.getFile(planArtifact, 'axolotl.yaml'));
+    expect(readFileSync(trainer.folder('plain', 'config.yaml'), 'utf8')).toBe(stored);
+    expect(stored).not.toContain('/');
+  });
+
+  it('tells how far it is', async () => {
+    await trainer.engine.setFaults({ stepMs: 150 });
+    await trainer.prepare('told');
+    await trainer.word(TrainingCompleted, 'told');
+    const told = trainer.progress.filter(({ runId }) => runId === 'told');
+    expect(told.some(({ done = 0, total, loss, secondsLeft }) => done > 1 && total === 8 && loss && secondsLeft !== undefined)).toBe(true);
+  });
+
+  it('stores complete weights of a full fine-tune', async () => {
+    await trainer.prepare('full', { method: 'full' });
+    const { training } = await trainer.word(TrainingCompleted, 'full');
+    expect(training.artifact.kind).toBe('weights');
+    expect(await filesOf(training.artifact)).toEqual([
+      'chat_template.jinja',
+      'config.json',
+      'generation_config.json',
+      'model.safetensors',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+  });
+});
+
+describe('a training that is disturbed', () => {
+  it('goes on without its service and is adopted by the next one', async () => {
+    await trainer.engine.setFaults({ stepMs: 200 });
+    await trainer.prepare('adopted', {}, 12);
+    await trainer.step('adopted', 2);
+    await trainer.stopService();
+    const before = trainer.steps('adopted').length;
+    await trainer.step('adopted', before + 1);
+    await trainer.startService();
+    const { training } = await trainer.word(TrainingCompleted, 'adopted');
+    expect(training).toMatchObject({ resumed: 0, steps: 12 });
+    expect(trainer.starts('adopted')).toHaveLength(1);
+    expect(trainer.names('adopted').filter((name) => name === 'TrainingStarted')).toHaveLength(1);
+  });
+
+  it('is completed from its records when it ended while no service was there', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('unseen', {}, 8);
+    await trainer.step('unseen', 2);
+    await trainer.stopService();
+    await until('the end', () => trainer.events('unseen').some(({ event }) => event === 'done'));
+    await trainer.startService();
+    const { training } = await trainer.word(TrainingCompleted, 'unseen');
+    expect(training).toMatchObject({ resumed: 0, steps: 8 });
+    expect(trainer.starts('unseen')).toHaveLength(1);
+  });
+
+  it('goes on from its last checkpoint after it was killed, and comes to the same result', async () => {
+    await trainer.prepare('whole', { checkpointEvery: 3 });
+    const whole = await trainer.word(TrainingCompleted, 'whole');
+    await trainer.engine.setFaults({ dieAtStep: 7 });
+    await trainer.prepare('killed', { checkpointEvery: 3 });
+    const { training } = await trainer.word(TrainingCompleted, 'killed');
+    expect(training.resumed).toBe(1);
+    expect(trainer.steps('killed')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(training.artifact).toEqual(whole.training.artifact);
+    expect(training.loss).toEqual(whole.training.loss);
+  });
+
+  it('writes a checkpoint when its service stops, if told so, and goes on from there', async () => {
+    await trainer.stopService();
+    await trainer.startService({ ON_STOP: 'checkpoint' });
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('paused', { checkpointEvery: 100 }, 20);
+    await trainer.step('paused', 3);
+    await trainer.stopService();
+    const stopped = Math.max(...trainer.steps('paused'));
+    expect(isAlive(trainer.starts('paused')[0] ?? 0)).toBe(false);
+    expect(trainer.names('paused')).not.toContain('TrainingCompleted');
+    expect(existsSync(trainer.folder('paused', `output/checkpoint-${stopped}/anneal_complete.json`))).toBe(true);
+    await trainer.startService();
+    const { training } = await trainer.word(TrainingCompleted, 'paused');
+    expect(training).toMatchObject({ resumed: 1, steps: 20 });
+    expect(trainer.steps('paused')).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
+  });
+
+  it('passes over a torn checkpoint and takes the one before it', async () => {
+    await trainer.stopService();
+    await trainer.startService({ ON_STOP: 'checkpoint' });
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('torn', { checkpointEvery: 2 }, 12);
+    await trainer.step('torn', 5);
+    await trainer.stopService();
+    const newest = Math.max(...trainer.steps('torn'));
+    truncateSync(trainer.folder('torn', `output/checkpoint-${newest}/optimizer.pt`), 10);
+    await trainer.startService();
+    const { training } = await trainer.word(TrainingCompleted, 'torn');
+    expect(training).toMatchObject({ resumed: 1, steps: 12 });
+    const from = trainer.events('torn').filter(({ event }) => event === 'trainBegin').at(-1)?.step;
+    expect(from).toBeLessThan(newest);
+    expect(from).toBeGreaterThan(0);
+  });
+});
+
+describe('a training that does not come to its end', () => {
+  it('is killed and removed when its run is cancelled', async () => {
+    await trainer.engine.setFaults({ stepMs: 500 });
+    await trainer.prepare('cancelled', {}, 100);
+    await trainer.step('cancelled', 1);
+    const pid = trainer.starts('cancelled')[0] ?? 0;
+    await trainer.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test' });
+    await until('its end', () => !isAlive(pid) && !existsSync(trainer.folder('cancelled')));
+    expect(trainer.names('cancelled')).not.toContain('StageFailed');
+  });
+
+  it('is killed too when the run was cancelled while no service was there', async () => {
+    await trainer.engine.setFaults({ stepMs: 500 });
+    await trainer.prepare('orphan', {}, 100);
+    await trainer.step('orphan', 1);
+    const pid = trainer.starts('orphan')[0] ?? 0;
+    await trainer.stopService();
+    await trainer.say(RunCancelled, { runId: 'orphan', name: 'x', seconds: 1, by: 'test' });
+    expect(isAlive(pid)).toBe(true);
+    await trainer.startService();
+    await until('its end', () => !isAlive(pid) && !existsSync(trainer.folder('orphan')));
+  });
+
+  it.each([
+    [{ notFiniteAtStep: 2 }, 'LOSS_NOT_FINITE', 'training.learningRate'],
+    [{ outOfMemoryAtStep: 1 }, 'GPU_OUT_OF_MEMORY', 'training.sequenceLength'],
+  ] as const)('fails for good after %j', async (faults, code, field) => {
+    await trainer.engine.setFaults(faults);
+    const id = `fails-${code.toLowerCase().replaceAll('_', '-')}`;
+    await trainer.prepare(id);
+    const { failure, attempts, stage } = await trainer.word(StageFailed, id);
+    expect({ failure, attempts, stage }).toMatchObject({ failure: { code, field }, attempts: 1, stage: 'trainer' });
+  });
+
+  it('is refused before anything starts when its spec asks for what is not there', async () => {
+    await trainer.prepare('unsupported', { method: 'qlora' });
+    const { failure } = await trainer.word(StageFailed, 'unsupported');
+    expect(failure).toMatchObject({ code: 'SPEC_UNSUPPORTED', field: 'training.method' });
+    expect(trainer.names('unsupported')).not.toContain('TrainingStarted');
+  });
+});

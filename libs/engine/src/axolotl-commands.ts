@@ -1,0 +1,76 @@
+import { dirname, join } from 'node:path';
+import type { EngineLocation } from './engine-environment.js';
+
+export interface EngineCommand {
+  readonly command: string;
+  readonly args: string[];
+}
+
+const script = (engine: EngineLocation, name: string, args: string[]): EngineCommand => ({
+  command: engine.python,
+  args: ['-m', `anneal_engine.${name}`, ...args],
+});
+const program = (engine: EngineLocation, name: string): string => join(dirname(engine.python), name);
+
+/**
+ * A training by Axolotl under Accelerate, as `axolotl train` would start it, with one import of torch less. Every value
+ * that Accelerate would otherwise guess is given.
+ *
+ * @param gpus number of GPUs; 0 is the CPU
+ * @param port of the rendezvous of several processes; its own per training, since the default one collides
+ */
+export function trainCommand(engine: EngineLocation, { config, gpus, port }: { config: string; gpus: number; port?: number }): EngineCommand {
+  const launcher = [
+    'launch',
+    `--num_processes=${Math.max(1, gpus)}`,
+    '--num_machines=1',
+    '--dynamo_backend=no',
+    ...(gpus === 0 ? ['--cpu', '--mixed_precision=no'] : []),
+    ...(gpus > 1 ? ['--multi_gpu', `--main_process_port=${port ?? 0}`] : []),
+  ];
+  return { command: program(engine, 'accelerate'), args: [...launcher, '-m', 'axolotl.cli.train', config] };
+}
+
+/** Folds an adapter into its base model; the result lies in `<output>/merged`. The configuration names no plugins. */
+export function mergeCommand(engine: EngineLocation, { config, adapter, output }: { config: string; adapter: string; output: string }): EngineCommand {
+  return { command: program(engine, 'axolotl'), args: ['merge-lora', config, `--lora-model-dir=${adapter}`, `--output-dir=${output}`] };
+}
+
+export interface GenerateOptions {
+  readonly model: string;
+  /** JSON lines {id, prompt} or {id, messages}. */
+  readonly input: string;
+  /** JSON lines {id, text, finish, promptTokens, tokens, seconds}, appended to; ids that are there are not asked again. */
+  readonly output: string;
+  readonly batch: number;
+  readonly answerTokens: number;
+  /** Texts that end an answer. */
+  readonly stop?: readonly string[];
+  readonly device: 'cpu' | 'gpu';
+}
+
+/** Greedy batch generation with Transformers. */
+export function generateCommand(engine: EngineLocation, options: GenerateOptions): EngineCommand {
+  return script(engine, 'generate', [
+    `--model=${options.model}`,
+    `--input=${options.input}`,
+    `--output=${options.output}`,
+    `--batch-size=${options.batch}`,
+    `--max-new-tokens=${options.answerTokens}`,
+    `--device=${options.device === 'gpu' ? 'cuda' : 'cpu'}`,
+    ...(options.stop ?? []).map((text) => `--stop=${text}`),
+  ]);
+}
+
+/** Compares a merged model with base and adapter, tensor by tensor and on real prompts; prints one JSON object. */
+export function parityCommand(
+  engine: EngineLocation,
+  { base, adapter, merged, prompts }: { base: string; adapter: string; merged: string; prompts: string },
+): EngineCommand {
+  return script(engine, 'merge_parity', [`--base=${base}`, `--adapter=${adapter}`, `--merged=${merged}`, `--prompts=${prompts}`]);
+}
+
+/** Fetches a model of the Hub at a revision into a folder; prints {directory, revision} with the commit. */
+export function fetchCommand(engine: EngineLocation, { id, revision, directory }: { id: string; revision: string; directory: string }): EngineCommand {
+  return script(engine, 'fetch_model', [`--id=${id}`, `--revision=${revision}`, `--directory=${directory}`]);
+}

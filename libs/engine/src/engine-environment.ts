@@ -1,0 +1,65 @@
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** Where the Python environment of the engine is. */
+export interface EngineLocation {
+  /** Path of its `python`; the other programs lie beside it. */
+  readonly python: string;
+}
+
+export interface EngineProcess {
+  /** A folder of this process alone: caches, and no foreign Accelerate configuration. */
+  readonly home: string;
+  /** Indices of the GPUs it may see; none is the CPU. */
+  readonly gpus?: readonly number[];
+  /** CPU threads; all cores when left out or 0. */
+  readonly threads?: number;
+  /** File to which the reporting plugin appends its events. */
+  readonly events?: string;
+  /** A training that finds this file writes a checkpoint and ends. */
+  readonly stopFile?: string;
+}
+
+const pythonFolder = join(import.meta.dirname, '..', 'python');
+
+/**
+ * The complete environment of an engine process. Nothing of the service's own environment goes along but PATH, LANG and
+ * TZ: no token, no proxy, no setting of the user's. Telemetry off is a must: with it, and without a network, Axolotl does
+ * not end after the model is saved.
+ */
+export function engineProcessEnv({ python }: EngineLocation, options: EngineProcess): Record<string, string> {
+  const { home, gpus = [], threads, events, stopFile } = options;
+  const { PATH = '/usr/bin:/bin', LANG, TZ } = process.env;
+  return {
+    PATH: `${dirname(python)}:${PATH}`,
+    ...(LANG === undefined ? {} : { LANG }),
+    ...(TZ === undefined ? {} : { TZ }),
+    HOME: home,
+    HF_HOME: join(home, 'huggingface'),
+    TRITON_CACHE_DIR: join(home, 'triton'),
+    PYTHONPATH: pythonFolder,
+    PYTHONUNBUFFERED: '1',
+    PYTHONDONTWRITEBYTECODE: '1',
+    AXOLOTL_DO_NOT_TRACK: '1',
+    DO_NOT_TRACK: '1',
+    HF_HUB_OFFLINE: '1',
+    HF_DATASETS_OFFLINE: '1',
+    TRANSFORMERS_OFFLINE: '1',
+    HF_HUB_DISABLE_TELEMETRY: '1',
+    WANDB_MODE: 'disabled',
+    TOKENIZERS_PARALLELISM: 'false',
+    CUDA_VISIBLE_DEVICES: gpus.join(','),
+    OMP_NUM_THREADS: String(threads || availableParallelism()),
+    ...(events === undefined ? {} : { ANNEAL_EVENTS: events }),
+    ...(stopFile === undefined ? {} : { ANNEAL_STOP_FILE: stopFile }),
+  };
+}
+
+/** The environment of the one step that may use the network: fetching a model from a Hub. */
+export function fetchProcessEnv(
+  engine: EngineLocation,
+  options: { home: string; endpoint: string; token: string | undefined },
+): Record<string, string> {
+  const { HF_HUB_OFFLINE: _offline, TRANSFORMERS_OFFLINE: _too, ...environment } = engineProcessEnv(engine, options);
+  return { ...environment, HF_ENDPOINT: options.endpoint, ...(options.token === undefined ? {} : { HF_TOKEN: options.token }) };
+}

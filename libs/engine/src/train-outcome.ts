@@ -1,0 +1,71 @@
+import type { FailureCode } from '@anneal/contracts';
+import type { EngineEvent } from './engine-events.js';
+
+export interface EndedTraining {
+  readonly exit: { code: number | null; signal: string | null };
+  /** Events of this start only. */
+  readonly events: readonly EngineEvent[];
+  /** The last lines of its output. */
+  readonly log: string;
+}
+
+export type TrainOutcome =
+  | { kind: 'completed' }
+  | { kind: 'stopped'; step: number }
+  | { kind: 'failed'; code: TrainFailureCode; detail: string };
+
+export type TrainFailureCode = Extract<
+  FailureCode,
+  | 'GPU_OUT_OF_MEMORY'
+  | 'HOST_OUT_OF_MEMORY'
+  | 'LOSS_NOT_FINITE'
+  | 'BAD_CONFIG'
+  | 'BAD_DATA'
+  | 'MODEL_NOT_FOUND'
+  | 'DISK_FULL'
+  | 'KILLED'
+  | 'ENGINE_BUG'
+>;
+
+/**
+ * What an ended training was. Exit status 0 proves nothing: a stopped, an interrupted and a watched-dog run have it too.
+ * Complete means that every step was done, that the model was saved, and that the plugin said so last.
+ */
+export function trainOutcome({ exit, events, log }: EndedTraining): TrainOutcome {
+  const end = events.findLast((event) => event.event === 'trainEnd');
+  const done = events.findLast((event) => event.event === 'done');
+  const saved = events.some((event) => event.event === 'saved');
+  if (exit.code === 0 && end && done && saved) {
+    if (end.stopped || done.stopped) return { kind: 'stopped', step: end.step };
+    if (end.step === end.maxSteps) return { kind: 'completed' };
+  }
+  const failed = events.findLast((event) => event.event === 'failed');
+  const detail = failed ? `${failed.error}: ${failed.message}` : lastError(log);
+  return { kind: 'failed', code: failureCode(exit, events, `${detail}\n${log}`), detail };
+}
+
+// The first that matches decides, so the special ones come before the general ones.
+const signs: readonly { code: TrainFailureCode; pattern: RegExp }[] = [
+  { code: 'LOSS_NOT_FINITE', pattern: /LossNotFinite|loss watchdog/i },
+  { code: 'GPU_OUT_OF_MEMORY', pattern: /CUDA out of memory|OutOfMemoryError/ },
+  { code: 'DISK_FULL', pattern: /No space left on device|ENOSPC|Disk quota exceeded/i },
+  { code: 'HOST_OUT_OF_MEMORY', pattern: /MemoryError|Cannot allocate memory|DefaultCPUAllocator: can't allocate/ },
+  { code: 'MODEL_NOT_FOUND', pattern: /OSError: .*(config\.json|no file named|not a valid model)|HFValidationError|Unrecognized model/ },
+  { code: 'BAD_CONFIG', pattern: /pydantic.*ValidationError|validation errors? for Axolotl|unrecognized arguments|Could not load required plugin/ },
+  { code: 'BAD_DATA', pattern: /DatasetGenerationError|chat_template|SequenceLengthExceeded|exceeds? (the )?sequence_len|Found sequence longer|KeyError: '(messages|question|answer)'/i },
+];
+
+function failureCode(exit: EndedTraining['exit'], events: readonly EngineEvent[], text: string): TrainFailureCode {
+  const sign = signs.find(({ pattern }) => pattern.test(text));
+  if (sign) return sign.code;
+  // The kernel's answer to a full memory; under a launcher its signal is only in the text.
+  const killed = exit.signal === 'SIGKILL' || /exitcode\s*: -9|died with .*SIGKILL/.test(text);
+  if (killed || exit.signal !== null || exit.code === null) return 'KILLED';
+  return exit.code === 2 && events.length === 0 ? 'BAD_CONFIG' : 'ENGINE_BUG';
+}
+
+function lastError(log: string): string {
+  const lines = log.split('\n').map((line) => line.trim()).filter(Boolean);
+  const error = lines.findLast((line) => /^[\w.]*(Error|Exception|Interrupt)\b/.test(line));
+  return (error ?? lines.at(-1) ?? 'it said nothing').slice(0, 500);
+}
