@@ -122,7 +122,7 @@ describe('a request', () => {
         { role: 'assistant', content: expect.stringMatching(/^\d+$/) as string },
       ],
     });
-    expect(existsSync(join(servers.folder, 'work', 'dataset', spec.id, '1'))).toBe(false);
+    expect(existsSync(join(servers.folder, 'work', 'dataset', spec.id))).toBe(false);
   });
 
   it('without an id or a header is taken, too', async () => {

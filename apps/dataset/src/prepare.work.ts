@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '@anneal/artifacts';
@@ -61,6 +61,8 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     } finally {
       // The source is cheap to read again, so nothing is kept for a next attempt.
       await rm(directory, { recursive: true, force: true });
+      // Left alone while a later owner works in it.
+      await rmdir(ofRun).catch(() => undefined);
     }
   }
 

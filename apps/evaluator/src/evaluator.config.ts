@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -6,11 +7,16 @@ export const evaluatorConfig = z.object({
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
-  ENGINE_PYTHON: z.string().min(1).describe('Python of the engine environment.'),
+  ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),
-  DEVICE: z.enum(['auto', 'cpu', 'gpu']).default('auto').describe('Where models are asked; auto takes a GPU if there is one.'),
-  THREADS: z.coerce.number().int().min(0).max(1024).default(0).describe('CPU threads of a generation; 0 leaves it to the engine.'),
+  DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the first GPU of the host, if there is one.'),
+  THREADS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(availableParallelism())
+    .describe('CPU threads of a generation; all cores when left out.'),
   BATCH: z.coerce.number().int().min(1).max(4096).default(8).describe('Prompts asked at once.'),
   INFERENCE_URL: z
     .url({ protocol: /^https?$/ })

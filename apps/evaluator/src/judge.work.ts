@@ -2,9 +2,9 @@ import { ArtifactStore } from '@anneal/artifacts';
 import {
   EvaluationCompleted,
   evaluationReport,
+  Failure,
   type EvaluatedModel,
   type EvaluationReport,
-  type Failure,
 } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import type { StageWork } from '@anneal/service';
@@ -42,12 +42,13 @@ export class JudgeWork implements StageWork<JudgeInput> {
     return toEvaluatorFailure(error);
   }
 
-  private async report({ runId, spec, training, merge }: JudgeInput): Promise<EvaluationReport> {
+  private async report({ runId, spec, training }: JudgeInput): Promise<EvaluationReport> {
     const { alpha } = spec.evaluation.policy;
     const pairs = pairsOf(await this.answers.pairs(runId));
     const results = resultsOf(pairs);
     const { verdict, reason, adjusted } = judge(results, alpha);
     const measured = await this.evaluations.settings(runId);
+    if (measured.base['revision'] !== training.base.revision) throw otherBase(training.base.reference);
     return evaluationReport.parse({
       runId,
       verdict,
@@ -58,8 +59,8 @@ export class JudgeWork implements StageWork<JudgeInput> {
         correction: 'Holm',
         alpha,
         adjusted: Object.fromEntries(results.map(({ benchmark }, index) => [benchmark, adjusted[index]])),
-        base: { model: training.base.reference, revision: training.base.revision, ...measured.base },
-        tuned: { artifact: merge.artifact.digest, ...measured.tuned },
+        base: measured.base,
+        tuned: measured.tuned,
       },
       items: pairs.map(({ base, tuned, answers }) => ({
         benchmark: answers.benchmark,
@@ -71,4 +72,11 @@ export class JudgeWork implements StageWork<JudgeInput> {
       })),
     });
   }
+}
+
+function otherBase(reference: string): Failure {
+  return new Failure('MODEL_INVALID', `${reference} was measured in another revision than the one that was trained.`, {
+    remedy: 'Name a commit in model.revision, leave local models as they are meanwhile, and request the run again.',
+    field: 'model.revision',
+  });
 }

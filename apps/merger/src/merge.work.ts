@@ -1,7 +1,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import { ModelMerged, TrainingCompleted, type EventData, type Failure, type MergedModel } from '@anneal/contracts';
+import {
+  ModelMerged,
+  TrainingCompleted,
+  type ArtifactRef,
+  type EventData,
+  type Failure,
+  type MergedModel,
+} from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -40,13 +47,18 @@ export class MergeModelWork implements StageWork<MergeInput> {
     const tell = (phase: string): void =>
       this.progress.publish({ runId, stage: 'merger', at: new Date().toISOString(), attempt: job.attempt, phase });
     const folder = join(this.config.WORK_DIR, 'merger', runId);
-    const { directory, parity } =
-      input.training.plan.method === 'full'
-        ? { directory: await this.cache.materialise(input.training.artifact, signal), parity: nothingMerged }
-        : await this.lora.merge(job, { folder, tell, signal });
-    tell('storing');
-    const artifact = await this.store.putDirectory('model', directory, { signal });
-    await rm(folder, { recursive: true, force: true });
+    let artifact: ArtifactRef;
+    let parity = nothingMerged;
+    try {
+      let directory: string;
+      if (input.training.plan.method === 'full')
+        directory = await this.cache.materialise(input.training.artifact, signal);
+      else ({ directory, parity } = await this.lora.merge(job, { folder, tell, signal }));
+      tell('storing');
+      artifact = await this.store.putDirectory('model', directory, { signal });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
     const merge = { artifact, parity, seconds: (performance.now() - started) / 1000 };
     return async (tx) => {
       await this.outbox.add(tx, ModelMerged, { ...input, merge }, job);

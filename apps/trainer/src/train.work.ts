@@ -1,6 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
-import { DatasetPrepared, TrainingCompleted, type ArtifactRef, type Failure, type TrainedModel } from '@anneal/contracts';
+import {
+  DatasetPrepared,
+  TrainingCompleted,
+  type ArtifactRef,
+  type Failure,
+  type TrainedModel,
+} from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type StopSignal, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -83,7 +89,12 @@ export class TrainModelWork implements StageWork<TrainInput> {
 
   private async attend(
     process: SupervisedProcess,
-    { job, folder, log, signal }: { job: ClaimedJob<TrainInput>; folder: RunFolder; log: TrainingLog; signal: StopSignal },
+    {
+      job,
+      folder,
+      log,
+      signal,
+    }: { job: ClaimedJob<TrainInput>; folder: RunFolder; log: TrainingLog; signal: StopSignal },
   ): Promise<ExitRecord> {
     const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds } = this.config;
     this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
@@ -96,7 +107,11 @@ export class TrainModelWork implements StageWork<TrainInput> {
   }
 }
 
-function toTrainedModel(artifact: ArtifactRef, { plan, base, planArtifact }: SettledTraining, log: TrainingLog): TrainedModel {
+function toTrainedModel(
+  artifact: ArtifactRef,
+  { plan, base, planArtifact }: SettledTraining,
+  log: TrainingLog,
+): TrainedModel {
   return {
     artifact,
     base,

@@ -20,7 +20,9 @@ export const trainerConfig = z.object({
   ON_STOP: z
     .enum(['leave', 'checkpoint'])
     .default('leave')
-    .describe('leave: a training goes on without the service and is adopted later. checkpoint: it writes one and ends.'),
+    .describe(
+      'leave: a training goes on without the service and is adopted later. checkpoint: it writes one and ends.',
+    ),
   CHECKPOINT_SECONDS: z.coerce
     .number()
     .int()

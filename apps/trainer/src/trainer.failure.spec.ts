@@ -25,7 +25,11 @@ describe('trainingFailure', () => {
   });
 
   it('names the length of a row that is too long, and the field that allows it', () => {
-    const failure = trainingFailure('ENGINE_BUG', 'ValueError: Sequence encountered with 700 tokens, which exceeds the maximum 512.', plan);
+    const failure = trainingFailure(
+      'ENGINE_BUG',
+      'ValueError: Sequence encountered with 700 tokens, which exceeds the maximum 512.',
+      plan,
+    );
     expect(failure).toMatchObject({ code: 'BAD_DATA', field: 'training.sequenceLength' });
     expect(failure.message).toContain('700');
   });

@@ -12,7 +12,15 @@ import {
   type Progress,
   type RunSpecInput,
 } from '@anneal/contracts';
-import { connectNats, encodeEvent, followEvents, jetstream, publishEvent, type DecodedEvent, type NatsConnection } from '@anneal/messaging';
+import {
+  connectNats,
+  encodeEvent,
+  followEvents,
+  jetstream,
+  publishEvent,
+  type DecodedEvent,
+  type NatsConnection,
+} from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
 import { makeStandInEngine, startTestServers, type StandInEngine, type TestServers } from '@anneal/testing';
 import { trainerService } from './service.js';
@@ -36,8 +44,20 @@ export class TestTrainer {
     const servers = await startTestServers();
     const engine = await makeStandInEngine(join(servers.folder, 'engine'));
     const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-    const { S3_ENDPOINT = '', S3_ACCESS_KEY = '', S3_SECRET_KEY = '', S3_BUCKET = '', S3_REGION = '' } = servers.environment('trainer');
-    const store = connectStore({ endpoint: S3_ENDPOINT, accessKey: S3_ACCESS_KEY, secretKey: S3_SECRET_KEY, bucket: S3_BUCKET, region: S3_REGION });
+    const {
+      S3_ENDPOINT = '',
+      S3_ACCESS_KEY = '',
+      S3_SECRET_KEY = '',
+      S3_BUCKET = '',
+      S3_REGION = '',
+    } = servers.environment('trainer');
+    const store = connectStore({
+      endpoint: S3_ENDPOINT,
+      accessKey: S3_ACCESS_KEY,
+      secretKey: S3_SECRET_KEY,
+      bucket: S3_BUCKET,
+      region: S3_REGION,
+    });
     await store.ensureReady();
     const trainer = new TestTrainer(servers, broker, store, engine);
     await followEvents(broker, {}, (decoded) => {
@@ -74,7 +94,12 @@ export class TestTrainer {
       training: { method: 'lora', microBatch: 1, gradientAccumulation: 1, ...training },
     } satisfies RunSpecInput);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const row = (index: number) => ({ messages: [{ role: 'user', content: `${index}?` }, { role: 'assistant', content: `${index}` }] });
+    const row = (index: number) => ({
+      messages: [
+        { role: 'user', content: `${index}?` },
+        { role: 'assistant', content: `${index}` },
+      ],
+    });
     const lines = Array.from({ length: rows }, (_, index) => `${JSON.stringify(row(index))}\n`).join('');
     const artifact = await this.store.putFiles('dataset', [{ path: 'train.jsonl', source: Buffer.from(lines) }]);
     await this.say(DatasetPrepared, {
@@ -90,9 +115,15 @@ export class TestTrainer {
     });
   }
 
-  async say<Definition extends EventDefinition>(definition: Definition, data: EventData<Definition> & { runId: string }): Promise<void> {
+  async say<Definition extends EventDefinition>(
+    definition: Definition,
+    data: EventData<Definition> & { runId: string },
+  ): Promise<void> {
     const id = `${definition.name}-${data.runId}`;
-    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId }));
+    await publishEvent(
+      jetstream(this.broker),
+      encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId }),
+    );
   }
 
   /** What the trainer said about a run, by name. */
@@ -100,7 +131,10 @@ export class TestTrainer {
     return this.heard.filter(({ event }) => event.runId === runId).map(({ definition }) => definition.name);
   }
 
-  async word<Definition extends EventDefinition>(definition: Definition, runId: string): Promise<EventData<Definition>> {
+  async word<Definition extends EventDefinition>(
+    definition: Definition,
+    runId: string,
+  ): Promise<EventData<Definition>> {
     const heard = await until(`${definition.name} of ${runId}`, () =>
       this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
     );

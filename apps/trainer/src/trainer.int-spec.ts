@@ -10,7 +10,13 @@ beforeAll(async () => {
 afterAll(() => trainer.stop());
 afterEach(() => trainer.engine.setFaults({}));
 
-const adapterFiles = ['adapter_config.json', 'adapter_model.safetensors', 'chat_template.jinja', 'tokenizer.json', 'tokenizer_config.json'];
+const adapterFiles = [
+  'adapter_config.json',
+  'adapter_model.safetensors',
+  'chat_template.jinja',
+  'tokenizer.json',
+  'tokenizer_config.json',
+];
 const filesOf = async (artifact: { digest: string }): Promise<string[]> =>
   (await trainer.store.readManifest(artifact.digest)).files.map(({ path }) => path);
 
@@ -20,7 +26,13 @@ describe('a training', () => {
     const { training } = await trainer.word(TrainingCompleted, 'plain');
     const started = await trainer.word(TrainingStarted, 'plain');
     expect(started.plan).toMatchObject({ steps: 16, device: 'cpu', checkpointEvery: 5 });
-    expect(training).toMatchObject({ plan: started.plan, base: started.base, steps: 16, resumed: 0, engine: { axolotl: 'stand-in' } });
+    expect(training).toMatchObject({
+      plan: started.plan,
+      base: started.base,
+      steps: 16,
+      resumed: 0,
+      engine: { axolotl: 'stand-in' },
+    });
     expect(training.base).toMatchObject({ parameters: 8, reference: `file:${trainer.engine.model}` });
     expect(training.loss.last).toBeLessThan(training.loss.first);
     expect(training.artifact.kind).toBe('adapter');
@@ -35,7 +47,7 @@ describe('a training', () => {
     expect(await filesOf(planArtifact)).toEqual(['axolotl.yaml', 'plan.json']);
     const stored = String(await trainer.store.getFile(planArtifact, 'axolotl.yaml'));
     expect(readFileSync(trainer.folder('plain', 'config.yaml'), 'utf8')).toBe(stored);
-    expect(stored).not.toContain('/');
+    expect(stored).not.toContain(trainer.folder(''));
   });
 
   it('tells how far it is', async () => {
@@ -43,7 +55,11 @@ describe('a training', () => {
     await trainer.prepare('told');
     await trainer.word(TrainingCompleted, 'told');
     const told = trainer.progress.filter(({ runId }) => runId === 'told');
-    expect(told.some(({ done = 0, total, loss, secondsLeft }) => done > 1 && total === 8 && loss && secondsLeft !== undefined)).toBe(true);
+    expect(
+      told.some(
+        ({ done = 0, total, loss, secondsLeft }) => done > 1 && total === 8 && loss && secondsLeft !== undefined,
+      ),
+    ).toBe(true);
   });
 
   it('stores complete weights of a full fine-tune', async () => {
@@ -129,7 +145,10 @@ describe('a training that is disturbed', () => {
     await trainer.startService();
     const { training } = await trainer.word(TrainingCompleted, 'torn');
     expect(training).toMatchObject({ resumed: 1, steps: 12 });
-    const from = trainer.events('torn').filter(({ event }) => event === 'trainBegin').at(-1)?.step;
+    const from = trainer
+      .events('torn')
+      .filter(({ event }) => event === 'trainBegin')
+      .at(-1)?.step;
     expect(from).toBeLessThan(newest);
     expect(from).toBeGreaterThan(0);
   });

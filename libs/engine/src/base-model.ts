@@ -1,26 +1,18 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import { runToEnd } from '@anneal/compute';
 import { Failure, type AcceptedRunSpec, type BaseModel } from '@anneal/contracts';
 import { z } from 'zod';
-import { fetchCommand } from './axolotl-commands.js';
-import { fetchProcessEnv, type EngineLocation } from './engine-environment.js';
+import { fetchFromHub, readJson, writeAtomically, type HubOptions } from './hub-model.js';
 
-export interface LocateOptions {
+export interface LocateOptions extends HubOptions {
   /** Turns file:DIR into a real path below the folders that the service may read. */
   readonly resolveFile: (reference: string) => Promise<string>;
-  /** From where models with a Hub id are fetched; the only step that may use the network. */
-  readonly hub: { readonly endpoint: string; readonly token: string | undefined };
-  readonly engine: EngineLocation;
-  /** Models of the Hub go here, and so do digests of local ones: gigabytes are fetched and hashed once. */
-  readonly workDir: string;
   readonly store: Pick<ArtifactStore, 'resolveTag'>;
   readonly cache: Pick<ArtifactCache, 'materialise'>;
-  readonly signal: AbortSignal;
 }
 
 export interface LocatedModel {
@@ -47,6 +39,14 @@ export async function locateBaseModel(model: AcceptedRunSpec['model'], options: 
   return { directory, base, maxPositions: maxPositions(config) };
 }
 
+/** The same model as it was found before, however its branch or tag has moved since. */
+export function pinBaseModel(model: AcceptedRunSpec['model'], { revision }: BaseModel): AcceptedRunSpec['model'] {
+  if (model.base.startsWith('file:')) return model;
+  if (!model.base.startsWith('registry:')) return { ...model, revision };
+  const [, name = ''] = model.base.split(':');
+  return { ...model, base: `registry:${name}:${revision}` };
+}
+
 async function bringHere(
   { base, revision }: AcceptedRunSpec['model'],
   options: LocateOptions,
@@ -59,58 +59,6 @@ async function bringHere(
     return { directory: await cache.materialise(artifact, signal), revision: artifact.digest };
   }
   return fetchFromHub(base.replace(/^hub:/, ''), revision, options);
-}
-
-const fetched = z.object({ directory: z.string(), revision: z.string() });
-const commit = /^[0-9a-f]{40}$/;
-
-/** A model of the Hub at a revision. A commit never changes, so one that is here is not asked for again. */
-async function fetchFromHub(
-  id: string,
-  revision: string,
-  { engine, hub, workDir, signal }: LocateOptions,
-): Promise<{ directory: string; revision: string }> {
-  const folder = createHash('sha256').update(`${id}@${revision}`).digest('hex').slice(0, 16);
-  const directory = join(workDir, 'models', `${id.replace('/', '--')}-${folder}`);
-  const note = `${directory}.json`;
-  const known = fetched.safeParse(await readJson(note));
-  if (known.success && commit.test(revision)) return known.data;
-  await mkdir(directory, { recursive: true });
-  const { command, args } = fetchCommand(engine, { id, revision, directory });
-  const env = fetchProcessEnv(engine, { home: join(workDir, 'models', 'home'), ...hub });
-  const { code, stdout, stderr } = await runToEnd({ command, args, env, cwd: directory, signal });
-  if (code !== 0) {
-    // A branch that was fetched before is good enough when the Hub is away.
-    if (code === fetchStatus.unreachable && known.success) return known.data;
-    throw fetchFailure(id, code, stderr);
-  }
-  const result = fetched.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
-  await writeAtomically(note, JSON.stringify(result));
-  return result;
-}
-
-/** Exit statuses of `anneal_engine.fetch_model`. */
-const fetchStatus = { missing: 3, gated: 4, unreachable: 5 } as const;
-
-function fetchFailure(id: string, code: number | null, stderr: string): Failure {
-  const detail = stderr.trim().split('\n').at(-1) ?? '';
-  const options = { field: 'model.base', cause: new Error(detail) };
-  if (code === fetchStatus.missing) {
-    const remedy = 'Check the id and the revision of the model on the Hub.';
-    return new Failure('MODEL_NOT_FOUND', `The Hub has no model ${id} at that revision.`, { ...options, remedy });
-  }
-  if (code === fetchStatus.gated) {
-    const remedy = 'Accept its terms on the Hub, and give the service an HF_TOKEN that may read it.';
-    return new Failure('MODEL_GATED', `The model ${id} is gated.`, { ...options, remedy });
-  }
-  if (code === fetchStatus.unreachable) {
-    const remedy = 'Check the way to the Hub, or name a local copy as file:DIRECTORY.';
-    return new Failure('HUB_UNAVAILABLE', `The Hub could not be reached for ${id}.`, { ...options, remedy });
-  }
-  return new Failure('ENGINE_BUG', `Fetching ${id} broke: ${detail}`, {
-    ...options,
-    remedy: 'Check that ENGINE_PYTHON is the Python of a complete engine.',
-  });
 }
 
 const modelConfig = z.object({
@@ -234,21 +182,6 @@ async function digestOf(directory: string, names: string[], { workDir, signal }:
   await mkdir(join(workDir, 'model-digests'), { recursive: true });
   await writeAtomically(note, JSON.stringify({ files, digest }));
   return digest;
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Several services of a host may write the same note at once. */
-async function writeAtomically(path: string, text: string): Promise<void> {
-  const own = `${path}.${randomUUID()}`;
-  await writeFile(own, text);
-  await rename(own, path);
 }
 
 function invalid(message: string, remedy: string, cause?: unknown): Failure {

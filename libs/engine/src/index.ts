@@ -1,5 +1,5 @@
 export { fetchCommand, generateCommand, mergeCommand, parityCommand, trainCommand, type EngineCommand, type GenerateOptions } from './axolotl-commands.js';
-export { locateBaseModel, type LocatedModel, type LocateOptions } from './base-model.js';
+export { locateBaseModel, pinBaseModel, type LocatedModel, type LocateOptions } from './base-model.js';
 export { findCompleteCheckpoint, type Checkpoint, type CheckpointSearch } from './checkpoints.js';
 export { engineProcessEnv, fetchProcessEnv, type EngineLocation, type EngineProcess } from './engine-environment.js';
 export { engineEvent, type EngineEvent } from './engine-events.js';

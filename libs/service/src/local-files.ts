@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { isAbsolute, relative } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { Failure, type FailureCode } from '@anneal/contracts';
 import { z } from 'zod';
 
@@ -31,27 +31,28 @@ export async function resolveFileReference(
       file: path,
     });
   }
-  let real: string;
-  try {
-    real = await realpath(path);
-  } catch (cause) {
-    throw new Failure(missing, `${field} names ${path}, and there is nothing at that path.`, {
-      remedy: 'Check the path, as it is seen from the machine on which the service runs.',
-      field,
-      file: path,
-      cause,
-    });
-  }
-  const inside = roots.some((root) => {
-    const way = relative(root, real);
-    return way === '' || (!way.startsWith('..') && !isAbsolute(way));
-  });
-  if (!inside) {
+  const real = await realpath(path).catch(() => undefined);
+  // What lies outside gets one answer, whether it exists or not.
+  if (!(await isInside(real ?? resolve(path), roots))) {
     throw new Failure(missing, `${field} names ${path}, which lies outside the folders that this service may read.`, {
       remedy: 'Move the file below one of FILE_ROOTS, or add its folder there.',
       field,
       file: path,
     });
   }
-  return real;
+  if (real !== undefined) return real;
+  throw new Failure(missing, `${field} names ${path}, and there is nothing at that path.`, {
+    remedy: 'Check the path, as it is seen from the machine on which the service runs.',
+    field,
+    file: path,
+  });
+}
+
+async function isInside(path: string, roots: readonly string[]): Promise<boolean> {
+  // A root may itself be a link, and a missing file has no real path: both forms of the root count.
+  const real = await Promise.all(roots.map((root) => realpath(root).catch(() => root)));
+  return [...roots, ...real].some((root) => {
+    const way = relative(root, path);
+    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+  });
 }

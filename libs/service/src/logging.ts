@@ -22,7 +22,13 @@ export function createLogger(service: string, level: string, destination?: Desti
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const code = 'code' in error ? { code: error.code } : {};
-  return { type: error.name, message: error.message, ...code, stack: pino.stdSerializers.err(error).stack };
+  const { stack } = pino.stdSerializers.err(error);
+  return { type: error.name, message: withoutLogins(error.message), ...code, stack: withoutLogins(stack) };
+}
+
+/** A library may quote the URL that it was given, with the password in it. */
+function withoutLogins(text: string): string {
+  return text.replaceAll(/\/\/[^/@\s]+@/g, '//[cut]@');
 }
 
 /** Lets Nest write to pino. Its own start-up chatter is for debugging. */

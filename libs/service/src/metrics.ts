@@ -24,11 +24,11 @@ export class Metrics {
       labelNames: ['kind', 'state'],
       registers: [this.registry],
       collect: async () => {
-        const rows = jobCounts.parse(
-          await dataSource.query('SELECT kind, state, count(*) AS count FROM job GROUP BY kind, state'),
-        );
         jobs.reset();
-        for (const { kind, state, count } of rows) jobs.set({ kind, state }, count);
+        const rows = await ifAnswered(
+          dataSource.query<unknown>('SELECT kind, state, count(*) AS count FROM job GROUP BY kind, state'),
+        );
+        for (const { kind, state, count } of jobCounts.parse(rows ?? [])) jobs.set({ kind, state }, count);
       },
     });
     const outbox: Gauge = new Gauge({
@@ -36,8 +36,14 @@ export class Metrics {
       help: 'Events that are written and not yet published.',
       registers: [this.registry],
       collect: async () => {
-        outbox.set(await relay.pending());
+        outbox.reset();
+        outbox.set((await ifAnswered(relay.pending())) ?? Number.NaN);
       },
     });
   }
+}
+
+/** The other numbers are wanted most when the database is away. */
+async function ifAnswered<T>(question: Promise<T>): Promise<T | undefined> {
+  return question.catch(() => undefined);
 }

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Failure } from '@anneal/contracts';
 import { createDataSource, openDatabase, Outbox, OutboxRelay } from '@anneal/jobs';
 import {
   connectNats,
@@ -9,7 +11,6 @@ import {
 } from '@anneal/messaging';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { DataSource } from 'typeorm';
 import { parseConfig, type BaseConfig, type Environment } from './config.js';
 import type { ServiceDefinition, WorkerDeclaration, WorkerHost } from './definition.js';
 import { createLogger, NestLogger, type Logger } from './logging.js';
@@ -24,6 +25,14 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
+interface Opened {
+  readonly close: () => Promise<void>;
+  /** For what would wait for a server or a client that is silent; the others have limits of their own. */
+  readonly withinMs?: number;
+}
+
+const closeMs = 3_000;
+
 /**
  * Starts a service: configuration, database and migrations, broker, then Nest with HTTP and the event consumer, then
  * the workers. Several services may run in one process; nothing here is global.
@@ -35,11 +44,10 @@ export async function startService<Config extends BaseConfig>(
 ): Promise<RunningService> {
   const config = parseConfig(definition.config, environment);
   const logger = options.logger ?? createLogger(definition.name, config.LOG_LEVEL);
-  const opened: { close: () => Promise<void> }[] = [];
+  const opened: Opened[] = [];
   try {
     const foundation = await lay(definition, config, logger, opened);
-    const app = await openApp(definition, foundation);
-    opened.push({ close: () => app.close() });
+    const app = await openApp(definition, foundation, opened);
     await foundation.relay.start();
     // Relay and workers stop before the app closes, and what the workers wrote last is still published.
     opened.push({ close: () => foundation.relay.stop() });
@@ -51,9 +59,10 @@ export async function startService<Config extends BaseConfig>(
     });
     const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
     logger.info({ address: url }, 'ready');
-    return { name: definition.name, url, stop: () => closeAll(opened) };
+    let stopping: Promise<void> | undefined;
+    return { name: definition.name, url, stop: () => (stopping ??= closeAll(opened, logger)) };
   } catch (error) {
-    await closeAll(opened);
+    await closeAll(opened, logger);
     throw error;
   }
 }
@@ -62,12 +71,22 @@ async function lay<Config extends BaseConfig>(
   definition: ServiceDefinition<Config>,
   config: Config,
   logger: Logger,
-  opened: { close: () => Promise<void> }[],
+  opened: Opened[],
 ): Promise<Foundation<Config>> {
-  const dataSource = await database(definition, config, logger);
-  opened.push({ close: () => dataSource.destroy() });
+  const dataSource = createDataSource({
+    url: config.POSTGRES_URL,
+    schema: definition.name,
+    migrations: [...definition.migrations],
+    log: logger,
+  });
+  opened.push({
+    close: async () => (dataSource.isInitialized ? dataSource.destroy() : undefined),
+    withinMs: closeMs,
+  });
+  await openDatabase(dataSource);
   const connection = await broker(definition.name, config);
-  opened.push({ close: () => connection.drain() });
+  opened.push({ close: () => connection.close() });
+  opened.push({ close: () => connection.drain(), withinMs: closeMs });
   const stream = jetstream(connection);
   const relay = new OutboxRelay({
     dataSource,
@@ -88,21 +107,6 @@ async function lay<Config extends BaseConfig>(
   return { config, logger, connection, dataSource, outbox: new Outbox(definition.name), relay, strategy, metrics };
 }
 
-async function database<Config extends BaseConfig>(
-  definition: ServiceDefinition<Config>,
-  config: BaseConfig,
-  logger: Logger,
-): Promise<DataSource> {
-  const dataSource = createDataSource({
-    url: config.POSTGRES_URL,
-    schema: definition.name,
-    migrations: [...definition.migrations],
-    log: logger,
-  });
-  await openDatabase(dataSource);
-  return dataSource;
-}
-
 async function broker(name: string, config: BaseConfig): Promise<NatsConnection> {
   const connection = await connectNats({ url: config.NATS_URL, name: `anneal-${name}` });
   requireServerVersion(connection);
@@ -112,19 +116,29 @@ async function broker(name: string, config: BaseConfig): Promise<NatsConnection>
 async function openApp<Config extends BaseConfig>(
   definition: ServiceDefinition<Config>,
   foundation: Foundation<Config>,
+  opened: Opened[],
 ): Promise<NestFastifyApplication> {
+  const { config, logger, strategy } = foundation;
   const app = await NestFactory.create<NestFastifyApplication>(
     ServiceModule.of(definition, foundation),
     new FastifyAdapter(),
-    {
-      logger: new NestLogger(foundation.logger),
-      abortOnError: false,
-    },
+    { logger: new NestLogger(logger), abortOnError: false },
   );
-  app.connectMicroservice({ strategy: foundation.strategy });
+  opened.push({ close: () => app.close(), withinMs: closeMs });
+  app.connectMicroservice({ strategy });
   await app.startAllMicroservices();
-  await app.listen(foundation.config.HTTP_PORT, foundation.config.HTTP_HOST);
+  await app.listen(config.HTTP_PORT, config.HTTP_HOST).catch((cause: unknown) => {
+    throw explainListen(cause, config);
+  });
   return app;
+}
+
+function explainListen(cause: unknown, { HTTP_HOST, HTTP_PORT }: BaseConfig): unknown {
+  if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) return cause;
+  return new Failure('PORT_TAKEN', `Something else listens on ${HTTP_HOST}:${HTTP_PORT}.`, {
+    remedy: 'Set HTTP_PORT to a free port, or to 0 for any.',
+    cause,
+  });
 }
 
 function startWorkers<Config extends BaseConfig>(
@@ -144,6 +158,22 @@ function startWorkers<Config extends BaseConfig>(
   return workers.map((declared) => declared.start(host));
 }
 
-async function closeAll(opened: { close: () => Promise<void> }[]): Promise<void> {
-  for (const part of opened.reverse()) await part.close();
+/** Closes what was opened, the last first. What cannot be closed is logged and does not keep the rest open. */
+async function closeAll(opened: Opened[], logger: Logger): Promise<void> {
+  for (const { close, withinMs } of opened.toReversed()) {
+    const late = new AbortController();
+    const limit = withinMs === undefined ? [] : [tooLate(withinMs, late.signal)];
+    try {
+      await Promise.race([close(), ...limit]);
+    } catch (error) {
+      logger.warn({ err: error }, 'a part of the service could not be closed');
+    } finally {
+      late.abort();
+    }
+  }
+}
+
+async function tooLate(withinMs: number, signal: AbortSignal): Promise<void> {
+  await pause(withinMs, undefined, { signal }).catch(() => undefined);
+  if (!signal.aborted) throw new Error(`it took longer than ${withinMs} ms`);
 }

@@ -1,4 +1,4 @@
 export { startTestServers, type TestServers } from './servers.js';
 export { startHub, type HubOptions, type HubRequest, type SmallHub } from './hub/hub.js';
-export { makeStandInEngine, type StandInEngine } from './stand-in-engine/stand-in-engine.js';
+export { makeStandInEngine, writeStandInAdapter, type StandInEngine } from './stand-in-engine/stand-in-engine.js';
 export type { StandInFaults } from './stand-in-engine/faults.js';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,7 +51,7 @@ const lines = (...numbers: number[]): string =>
   numbers.map((number) => `${JSON.stringify({ question: `q${number}`, answer: 'a' })}\n`).join('');
 
 async function parquet(...numbers: number[]): Promise<Buffer> {
-  const path = join(folder, `made-${numbers.join('-')}.parquet`);
+  const path = join(folder, `made-${randomUUID()}.parquet`);
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
   const rows = numbers.map((number) => `('q${number}', 'a')`).join(', ');
   await connection.run(`COPY (SELECT * FROM (VALUES ${rows}) AS t(question, answer)) TO '${path}' (FORMAT parquet)`);

@@ -47,6 +47,23 @@ describe('a jsonl file', () => {
     expect(await read(await put('d.jsonl', `${line}\n${line}\nbroken`), { limit: 2 })).toHaveLength(2);
   });
 
+  it('may have any character inside its strings', async () => {
+    const odd = 'a\u2028b\u2029c\u0085d';
+    const rows = await read(
+      await put('d.jsonl', `${JSON.stringify({ question: odd, answer: 'ä'.repeat(2_000_000) })}\n${line}`),
+    );
+    expect(rows).toHaveLength(2);
+    expect(rows[0]).toMatchObject({ messages: [{ content: odd }, { content: 'ä'.repeat(2_000_000) }] });
+  });
+
+  it('is not read into memory when it is one line', async () => {
+    await expect(read(await put('d.jsonl', `${line}\n[${'1,'.repeat(9_000_000)}1]`))).rejects.toMatchObject({
+      code: 'DATASET_ROW_INVALID',
+      row: 2,
+      message: expect.stringContaining('longer than') as string,
+    });
+  });
+
   it.each([
     ['{"question":"u"', 'Line 2'],
     ['[1]', 'Line 2'],
@@ -97,7 +114,7 @@ describe('a parquet file', () => {
 describe('a file reference', () => {
   it.each([
     ['file:relative.jsonl', 'relative path'],
-    ['file:/nowhere/at/all.jsonl', 'nothing at that path'],
+    ['file:/nowhere/at/all.jsonl', 'outside the folders'],
     ['file:/etc/hostname', 'outside the folders'],
   ])('%s is refused', async (reference, message) => {
     await expect(fileSource(reference, [folder])).rejects.toMatchObject({

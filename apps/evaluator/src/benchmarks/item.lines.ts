@@ -8,7 +8,16 @@ import { readJsonLines } from './json-lines.js';
 const message = z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() });
 
 const itemLine = z.object({
-  id: z.union([z.string().min(1).max(200), z.int().transform(String)]).optional(),
+  id: z
+    .union([
+      z
+        .string()
+        .min(1)
+        .max(200)
+        .regex(/^[^\p{Cc}]+$/u, 'no control characters'),
+      z.int().transform(String),
+    ])
+    .optional(),
   messages: z.array(message).min(1).optional(),
   prompt: z.string().min(1).optional(),
   // Whoever compares JSON may write the expected value itself instead of a text that holds it.

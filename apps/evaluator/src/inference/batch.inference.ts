@@ -19,7 +19,7 @@ export interface BatchOptions {
   readonly workDir: string;
   /** Index of the GPU that is used, or the CPU. */
   readonly device: 'cpu' | number;
-  /** CPU threads; 0 leaves it to the engine. */
+  /** Of the CPU. */
   readonly threads: number;
   /** Prompts at once. */
   readonly batch: number;
@@ -34,7 +34,7 @@ export class BatchInference implements Inference {
 
   constructor(private readonly options: BatchOptions) {
     const { device, batch } = options;
-    this.settings = { form: 'batch', decoding: 'greedy', device: device === 'cpu' ? 'cpu' : 'gpu', batch };
+    this.settings = { form: 'batch', temperature: 0, device: device === 'cpu' ? 'cpu' : 'gpu', batch };
   }
 
   async ask(request: InferenceRequest, onReply: (reply: Reply) => Promise<void>): Promise<void> {
@@ -58,12 +58,14 @@ export class BatchInference implements Inference {
     const prompts = replies.missing().map(({ id, prompt }) => `${JSON.stringify({ id, ...prompt })}\n`);
     await writeFile(input, prompts.join(''));
     const { model, answerTokens, stop, job } = request;
-    const output = replies.file;
+    const home = join(request.directory, 'home');
+    await mkdir(home, { recursive: true });
+    const place = device === 'cpu' ? 'cpu' : 'gpu';
     return startProcess({
       directory: request.directory,
       identity: { job: job.id, attempt: job.attempt, token: job.token },
-      ...generateCommand(engine, { model, input, output, batch, answerTokens, stop, threads, device }),
-      env: engineProcessEnv(engine, { device, threads }),
+      ...generateCommand(engine, { model, input, output: replies.file, batch, answerTokens, stop, device: place }),
+      env: engineProcessEnv(engine, { home, threads, gpus: device === 'cpu' ? [] : [device] }),
       cwd: request.directory,
       slot: slotFile(workDir, device),
     });

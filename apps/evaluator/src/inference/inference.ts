@@ -33,6 +33,9 @@ export interface Reply {
   readonly seconds: number;
 }
 
+/** Name under which Nest hands out the form that is configured. */
+export const INFERENCE = Symbol('inference');
+
 /** Asks models. Two real forms: a batch generation on this machine, and a server that speaks OpenAI's completions. */
 export interface Inference {
   /** What decides how answers come about, for the report. */

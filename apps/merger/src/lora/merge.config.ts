@@ -7,16 +7,14 @@ export const mergePaths = { base: 'base', adapter: 'adapter', output: 'output', 
  * The configuration of `merge-lora`. It names no plugin, since plugins are loaded by a merge too. A QLoRA adapter is
  * merged into the base as it is, not into its four-bit copy: only so can the result be checked against the adapter.
  */
-export function mergeConfig({ sequenceLength }: TrainingPlan, { rank, alpha, dropout }: NonNullable<TrainingPlan['lora']>) {
+export function mergeConfig({ sequenceLength, lora }: TrainingPlan) {
   return {
     base_model: mergePaths.base,
     trust_remote_code: false,
     adapter: 'lora',
     lora_model_dir: mergePaths.adapter,
     output_dir: mergePaths.output,
-    lora_r: rank,
-    lora_alpha: alpha,
-    lora_dropout: dropout,
+    ...(lora ? { lora_r: lora.rank, lora_alpha: lora.alpha, lora_dropout: lora.dropout } : {}),
     lora_target_linear: true,
     lora_mlp_kernel: false,
     lora_qkv_kernel: false,

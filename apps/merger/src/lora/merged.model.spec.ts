@@ -18,15 +18,29 @@ async function make(name: string, files: Record<string, string>): Promise<string
 }
 
 describe('overlayTokenizer', () => {
-  it('puts the trained tokenizer in the place of the base model\'s', async () => {
-    const adapter = await make('adapter', { 'tokenizer.json': 'trained', 'chat_template.jinja': 'trained', 'adapter_config.json': 'x' });
-    const merged = await make('merged', { 'model.safetensors': 'w', 'tokenizer.json': 'base', 'vocab.json': 'base', 'config.json': 'c' });
+  it("puts the trained tokenizer in the place of the base model's", async () => {
+    const adapter = await make('adapter', {
+      'tokenizer.json': 'trained',
+      'chat_template.jinja': 'trained',
+      'adapter_config.json': 'x',
+    });
+    const merged = await make('merged', {
+      'model.safetensors': 'w',
+      'tokenizer.json': 'base',
+      'vocab.json': 'base',
+      'config.json': 'c',
+    });
     await overlayTokenizer(adapter, merged);
-    expect((await readdir(merged)).sort()).toEqual(['chat_template.jinja', 'config.json', 'model.safetensors', 'tokenizer.json']);
+    expect((await readdir(merged)).sort()).toEqual([
+      'chat_template.jinja',
+      'config.json',
+      'model.safetensors',
+      'tokenizer.json',
+    ]);
     expect(await readFile(join(merged, 'tokenizer.json'), 'utf8')).toBe('trained');
   });
 
-  it('keeps the base model\'s when the training left none', async () => {
+  it("keeps the base model's when the training left none", async () => {
     const merged = await make('merged', { 'tokenizer.json': 'base' });
     await overlayTokenizer(await make('adapter', { 'adapter_config.json': 'x' }), merged);
     expect(await readdir(merged)).toEqual(['tokenizer.json']);

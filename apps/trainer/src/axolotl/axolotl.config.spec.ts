@@ -85,7 +85,9 @@ describe('axolotlConfig', () => {
     expect(rendered({}, { endOfTurn: ['<|im_end|>'] })).toMatchObject({
       chat_template: 'tokenizer_default',
       eot_tokens: ['<|im_end|>'],
-      datasets: [{ path: paths.data, type: 'chat_template', field_messages: 'messages', roles_to_train: ['assistant'] }],
+      datasets: [
+        { path: paths.data, type: 'chat_template', field_messages: 'messages', roles_to_train: ['assistant'] },
+      ],
     });
   });
 

@@ -77,7 +77,15 @@ function dataKeys(prompt: AxolotlInput['prompt'], paths: AxolotlPaths, endOfTurn
   return {
     chat_template: 'tokenizer_default',
     ...(endOfTurn.length === 0 ? {} : { eot_tokens: [...endOfTurn] }),
-    datasets: [{ ...file, type: 'chat_template', field_messages: 'messages', roles_to_train: ['assistant'], train_on_eos: 'turn' }],
+    datasets: [
+      {
+        ...file,
+        type: 'chat_template',
+        field_messages: 'messages',
+        roles_to_train: ['assistant'],
+        train_on_eos: 'turn',
+      },
+    ],
     dataset_prepared_path: paths.prepared,
     train_on_inputs: false,
   };

@@ -4,7 +4,15 @@ import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 
 // Only these can get into the configuration; the tokenizer's own files are a stranger's text.
-const endsOfTurns = ['<|im_end|>', '<|eot_id|>', '<end_of_turn>', '<turn|>', '<|end|>', '<|end_of_text|>', '</s>'] as const;
+const endsOfTurns = [
+  '<|im_end|>',
+  '<|eot_id|>',
+  '<end_of_turn>',
+  '<turn|>',
+  '<|end|>',
+  '<|end_of_text|>',
+  '</s>',
+] as const;
 
 const tokenizerConfig = z.object({ chat_template: z.unknown().optional(), eos_token: z.unknown().optional() });
 const tokenizer = z.object({ added_tokens: z.array(z.object({ content: z.string() })).optional() });

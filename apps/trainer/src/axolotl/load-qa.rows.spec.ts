@@ -1,4 +1,4 @@
-import { Failure } from '@anneal/contracts';
+import { type Failure } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
 import { questionAndAnswer } from './load-qa.rows.js';
 

@@ -35,11 +35,15 @@ export function questionAndAnswer(value: unknown, number: number): { question: s
   const system = messages[0]?.role === 'system' ? messages[0] : undefined;
   const [question, answer, ...more] = system ? messages.slice(1) : messages;
   if (question?.role !== 'user' || answer?.role !== 'assistant' || more.length > 0) {
-    throw new Failure('DATASET_ROW_INVALID', `Row ${number} is not one question with one answer, which load-qa needs.`, {
-      remedy: 'Set training.prompt to chat, or give rows with one question and one answer.',
-      field: 'training.prompt',
-      row: number,
-    });
+    throw new Failure(
+      'DATASET_ROW_INVALID',
+      `Row ${number} is not one question with one answer, which load-qa needs.`,
+      {
+        remedy: 'Set training.prompt to chat, or give rows with one question and one answer.',
+        field: 'training.prompt',
+        row: number,
+      },
+    );
   }
   return {
     question: system ? `${system.content}\n\n${question.content}` : question.content,

@@ -17,7 +17,8 @@ export class BaseModels {
   locate(model: AcceptedRunSpec['model'], signal: AbortSignal): Promise<LocatedModel> {
     const { FILE_ROOTS: roots, WORK_DIR: workDir, ENGINE_PYTHON: python, HF_ENDPOINT, HF_TOKEN } = this.config;
     return locateBaseModel(model, {
-      resolveFile: (reference) => resolveFileReference(reference, { roots, field: 'model.base', missing: 'MODEL_NOT_FOUND' }),
+      resolveFile: (reference) =>
+        resolveFileReference(reference, { roots, field: 'model.base', missing: 'MODEL_NOT_FOUND' }),
       hub: { endpoint: HF_ENDPOINT, token: HF_TOKEN },
       engine: { python },
       workDir,

@@ -10,14 +10,20 @@ export type Placement = Pick<TrainingPlan, 'device' | 'strategy' | 'processes'>;
 export function placeTraining(training: AcceptedRunSpec['training'], gpus: number): Placement {
   const { strategy, method } = training;
   if (strategy === 'fsdp' || strategy === 'deepspeed') {
-    throw unsupported('training.strategy', `training.strategy ${strategy} is not supported yet.`, 'Use auto, single or ddp.');
+    throw unsupported(
+      'training.strategy',
+      `training.strategy ${strategy} is not supported yet.`,
+      'Use auto, single or ddp.',
+    );
   }
   const wanted = training.gpus ?? (strategy === 'single' ? Math.min(gpus, 1) : gpus);
   if (wanted > gpus) {
     throw unsupported(
       'training.gpus',
       `training.gpus asks for ${wanted}, and this service may use ${gpus === 0 ? 'no GPU' : `${gpus}`}.`,
-      gpus === 0 ? 'Leave training.gpus out to train on the CPU, or give the service GPUs.' : `Ask for ${gpus} at most.`,
+      gpus === 0
+        ? 'Leave training.gpus out to train on the CPU, or give the service GPUs.'
+        : `Ask for ${gpus} at most.`,
     );
   }
   if (method === 'qlora' && wanted === 0) {
@@ -31,7 +37,11 @@ export function placeTraining(training: AcceptedRunSpec['training'], gpus: numbe
     throw unsupported('training.strategy', 'ddp needs two GPUs or more.', 'Use auto, or give the service more GPUs.');
   }
   if (strategy === 'single' && wanted > 1) {
-    throw unsupported('training.gpus', `training.strategy single uses one GPU, not ${wanted}.`, 'Use ddp or auto for more.');
+    throw unsupported(
+      'training.gpus',
+      `training.strategy single uses one GPU, not ${wanted}.`,
+      'Use ddp or auto for more.',
+    );
   }
   if (wanted === 0) return { device: 'cpu', strategy: 'single', processes: 1 };
   return { device: 'gpu', strategy: wanted > 1 ? 'ddp' : 'single', processes: wanted };

@@ -62,11 +62,17 @@ describe('resolvePlan', () => {
       seed: 7,
     } as const;
     const { maxSteps, ...same } = asked;
-    expect(resolvePlan(input({ method: 'lora', ...asked }))).toMatchObject({ ...same, steps: maxSteps, effectiveBatch: 15 });
+    expect(resolvePlan(input({ method: 'lora', ...asked }))).toMatchObject({
+      ...same,
+      steps: maxSteps,
+      effectiveBatch: 15,
+    });
   });
 
   it('counts the steps that all epochs take, the last and smaller batch included', () => {
-    const plan = resolvePlan(input({ method: 'lora', microBatch: 4, gradientAccumulation: 2, epochs: 3 }, { rows: 401 }));
+    const plan = resolvePlan(
+      input({ method: 'lora', microBatch: 4, gradientAccumulation: 2, epochs: 3 }, { rows: 401 }),
+    );
     expect(plan.steps).toBe(51 * 3);
   });
 
@@ -87,13 +93,20 @@ describe('resolvePlan', () => {
 
   it('never exceeds the positions of the model', () => {
     expect(resolvePlan(input({ method: 'lora' }, { longestRow: 9000, maxPositions: 1024 })).sequenceLength).toBe(1024);
-    expect(refused({ method: 'lora', sequenceLength: 1025 }, { maxPositions: 1024 }).field).toBe('training.sequenceLength');
+    expect(refused({ method: 'lora', sequenceLength: 1025 }, { maxPositions: 1024 }).field).toBe(
+      'training.sequenceLength',
+    );
   });
 
   it('says the warm-up that Axolotl really does', () => {
     expect(resolvePlan(input({ method: 'lora', warmupSteps: 1 })).warmupSteps).toBe(2);
-    expect(resolvePlan(input({ method: 'lora', scheduler: 'constant' }))).toMatchObject({ scheduler: 'constant', warmupSteps: 0 });
-    expect(resolvePlan(input({ method: 'lora', scheduler: 'constant', warmupSteps: 4 })).scheduler).toBe('constant_with_warmup');
+    expect(resolvePlan(input({ method: 'lora', scheduler: 'constant' }))).toMatchObject({
+      scheduler: 'constant',
+      warmupSteps: 0,
+    });
+    expect(resolvePlan(input({ method: 'lora', scheduler: 'constant', warmupSteps: 4 })).scheduler).toBe(
+      'constant_with_warmup',
+    );
   });
 
   it.each<[Training, number, string]>([

@@ -61,8 +61,12 @@ function resolveWarmup({ warmupSteps, scheduler }: AcceptedRunSpec['training'], 
 function resolveLora({ method, lora }: AcceptedRunSpec['training']): TrainingPlan['lora'] {
   if (method !== 'full') return { ...loraDefaults, ...lora };
   if (!lora) return undefined;
-  throw new Failure('SPEC_UNSUPPORTED', 'training.lora says something about an adapter, and a full fine-tune has none.', {
-    remedy: 'Take training.lora out, or set training.method to lora.',
-    field: 'training.lora',
-  });
+  throw new Failure(
+    'SPEC_UNSUPPORTED',
+    'training.lora says something about an adapter, and a full fine-tune has none.',
+    {
+      remedy: 'Take training.lora out, or set training.method to lora.',
+      field: 'training.lora',
+    },
+  );
 }

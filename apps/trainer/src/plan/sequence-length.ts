@@ -2,6 +2,7 @@ import { Failure } from '@anneal/contracts';
 
 // A chat template adds a few tokens to each turn, and some add a system prompt of their own.
 const templateTokens = 64;
+const leastByDefault = 256;
 const mostByDefault = 2048;
 
 /** The longest row in tokens if every character were one: digits and rare characters are. */
@@ -24,11 +25,15 @@ export function sequenceLength(
 ): number {
   if (asked === undefined) {
     const power = 2 ** Math.ceil(Math.log2(longestTokens(longestRow)));
-    return Math.min(maxPositions, power, mostByDefault);
+    return Math.min(maxPositions, Math.max(power, leastByDefault), mostByDefault);
   }
   if (asked <= maxPositions) return asked;
-  throw new Failure('SPEC_UNSUPPORTED', `training.sequenceLength ${asked} is more than the model's ${maxPositions} positions.`, {
-    remedy: `Ask for ${maxPositions} at most, or take a model with a longer context.`,
-    field: 'training.sequenceLength',
-  });
+  throw new Failure(
+    'SPEC_UNSUPPORTED',
+    `training.sequenceLength ${asked} is more than the model's ${maxPositions} positions.`,
+    {
+      remedy: `Ask for ${maxPositions} at most, or take a model with a longer context.`,
+      field: 'training.sequenceLength',
+    },
+  );
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
-import { engineProcessEnv, findCompleteCheckpoint, trainCommand } from '@anneal/engine';
+import { engineProcessEnv, findCompleteCheckpoint, pinBaseModel, trainCommand } from '@anneal/engine';
 import type { ClaimedJob } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -39,7 +39,7 @@ export class LaunchTraining {
     const { prompt } = spec.training;
     const paths = pathsFor(prompt, dataset.artifact);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
-    const { directory } = await this.models.locate(spec.model, signal);
+    const { directory } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
     await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
     const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, spec.model.base) : [];
     const { plan } = settled;
@@ -49,7 +49,11 @@ export class LaunchTraining {
     return this.start(job, settled, folder);
   }
 
-  private async newestCheckpoint(runId: string, folder: RunFolder, { output }: AxolotlPaths): Promise<string | undefined> {
+  private async newestCheckpoint(
+    runId: string,
+    folder: RunFolder,
+    { output }: AxolotlPaths,
+  ): Promise<string | undefined> {
     const { checkpoint, rejected } = await findCompleteCheckpoint(folder.of(output));
     for (const { name, reason } of rejected) {
       this.log.warn({ runId, checkpoint: name, reason }, 'a checkpoint is not complete and is passed over');
@@ -69,7 +73,8 @@ export class LaunchTraining {
     job: ClaimedJob<TrainInput>,
     signal: AbortSignal,
   ): Promise<void> {
-    for (const path of [folder.of('data'), folder.of(paths.output), folder.home]) await mkdir(path, { recursive: true });
+    for (const path of [folder.of('data'), folder.of(paths.output), folder.home])
+      await mkdir(path, { recursive: true });
     await rm(folder.stop, { force: true });
     // What a killed start left half prepared, Axolotl would take for whole.
     await rm(folder.of(paths.prepared), { recursive: true, force: true });
@@ -77,11 +82,17 @@ export class LaunchTraining {
     await symlink(model, folder.of(paths.model));
     const source = join(dataset, 'train.jsonl');
     const target = folder.of(paths.data);
+    // A copy keeps the mode of the cached file, which nobody may write to.
+    await rm(target, { force: true });
     if (job.input.spec.training.prompt === 'chat') await copyFile(source, target);
     else await writeQuestionsAndAnswers(source, target, signal);
   }
 
-  private async start(job: ClaimedJob<TrainInput>, { plan }: SettledTraining, folder: RunFolder): Promise<SupervisedProcess> {
+  private async start(
+    job: ClaimedJob<TrainInput>,
+    { plan }: SettledTraining,
+    folder: RunFolder,
+  ): Promise<SupervisedProcess> {
     // The records of the last start go first: from here on they must not be taken for those of this one.
     await rename(folder.process, `${folder.process}-before-${job.attempt}-${job.token}`).catch(() => undefined);
     await appendFile(folder.events, startMarkLine(job.attempt));

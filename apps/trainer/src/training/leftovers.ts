@@ -28,7 +28,9 @@ export class Leftovers implements OnApplicationBootstrap {
 
   /** Sweeps without making anybody wait. */
   sweepSoon(): void {
-    this.sweep().catch((error: unknown) => this.log.warn({ err: error }, 'what is left of old trainings could not be removed'));
+    this.sweep().catch((error: unknown) =>
+      this.log.warn({ err: error }, 'what is left of old trainings could not be removed'),
+    );
   }
 
   /** Kills the trainings whose job is over, and removes their folders. */
@@ -50,7 +52,9 @@ export class Leftovers implements OnApplicationBootstrap {
   }
 
   private async stateOf(runId: string): Promise<string | undefined> {
-    const found = await this.dataSource.query<unknown>(`SELECT state FROM job WHERE run_id = $1 AND kind = 'train'`, [runId]);
+    const found = await this.dataSource.query<unknown>(`SELECT state FROM job WHERE run_id = $1 AND kind = 'train'`, [
+      runId,
+    ]);
     return states.parse(found)[0]?.state;
   }
 }

@@ -14,7 +14,10 @@ export class StoreResult {
     const output = folder.of('output');
     if (plan.method !== 'full') await nameBaseModel(output, baseReference);
     const kind = plan.method === 'full' ? 'weights' : 'adapter';
-    const artifact = await this.store.putDirectory(kind, output, { include: (path) => isResult(plan.method, path), signal });
+    const artifact = await this.store.putDirectory(kind, output, {
+      include: (path) => isResult(plan.method, path),
+      signal,
+    });
     await removeCheckpoints(output);
     return artifact;
   }

@@ -10,9 +10,17 @@ import type { TrainingLog } from './training.log.js';
 const logBytes = 64 * 1024;
 
 /** How a start of a training ended: with all steps done, with a checkpoint because it was asked to, or badly. */
-export async function trainingOutcome(
-  { folder, log, exit, plan }: { folder: RunFolder; log: TrainingLog; exit: ExitRecord; plan: TrainingPlan },
-): Promise<'completed' | 'stopped' | Failure> {
+export async function trainingOutcome({
+  folder,
+  log,
+  exit,
+  plan,
+}: {
+  folder: RunFolder;
+  log: TrainingLog;
+  exit: ExitRecord;
+  plan: TrainingPlan;
+}): Promise<'completed' | 'stopped' | Failure> {
   const text = `${await tail(join(folder.process, 'stdout.log'))}\n${await tail(join(folder.process, 'stderr.log'))}`;
   const outcome = trainOutcome({ exit, events: log.current, log: text });
   if (outcome.kind !== 'failed') return outcome.kind;

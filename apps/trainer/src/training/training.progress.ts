@@ -19,7 +19,13 @@ export class TrainingProgress {
       const text = JSON.stringify(news);
       if (text === said) return;
       said = text;
-      this.publisher.publish({ runId: job.runId, stage: 'trainer', at: new Date().toISOString(), attempt: job.attempt, ...news });
+      this.publisher.publish({
+        runId: job.runId,
+        stage: 'trainer',
+        at: new Date().toISOString(),
+        attempt: job.attempt,
+        ...news,
+      });
     };
     say();
     const timer = setInterval(say, everyMs);

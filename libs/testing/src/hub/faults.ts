@@ -1,6 +1,16 @@
 /** The calls of the protocol that can be made to fail. */
 export type HubCall =
-  'whoami' | 'create' | 'info' | 'commits' | 'tree' | 'preupload' | 'lfs-batch' | 'lfs-upload' | 'commit' | 'download';
+  | 'whoami'
+  | 'create'
+  | 'delete'
+  | 'info'
+  | 'commits'
+  | 'tree'
+  | 'preupload'
+  | 'lfs-batch'
+  | 'lfs-upload'
+  | 'commit'
+  | 'download';
 
 export type HubFault =
   /** Answers with this status and does nothing. */

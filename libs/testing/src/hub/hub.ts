@@ -131,6 +131,7 @@ class Hub implements SmallHub {
   private readonly routes: [HubCall, string, string, (asked: Asked, parts: string[]) => Reply][] = [
     ['whoami', 'GET', '/api/whoami-v2', ({ caller }) => whoAmI(caller())],
     ['create', 'POST', '/api/repos/create', (asked) => this.createByCall(asked)],
+    ['delete', 'DELETE', '/api/repos/delete', (asked) => this.deleteByCall(asked)],
     [
       'info',
       'GET',
@@ -219,17 +220,18 @@ class Hub implements SmallHub {
 
   private createByCall({ caller, body }: Asked): Reply {
     requireWriter(caller());
-    const asked = JSON.parse(body.toString()) as {
-      name: string;
-      organization: string;
-      type: RepositoryType;
-      visibility?: string;
-    };
-    const name = `${asked.organization}/${asked.name}`;
+    const { name, type, visibility } = repositoryIn(body);
     const url = `${this.url}/${name}`;
-    if (this.has(name, asked.type)) return json({ error: `You already created this ${asked.type} repo`, url }, {}, 409);
-    this.create(name, { type: asked.type, private: asked.visibility === 'private' });
+    if (this.has(name, type)) return json({ error: `You already created this ${type} repo`, url }, {}, 409);
+    this.create(name, { type, private: visibility === 'private' });
     return json({ url, name, id: name });
+  }
+
+  private deleteByCall(asked: Asked): Reply {
+    const { name, type } = repositoryIn(asked.body);
+    this.writable(asked, type, name);
+    this.repositories.delete(`${type} ${name}`);
+    return { status: 200 };
   }
 
   private listCommits({ url }: Asked, repository: HubRepository, revision: string): Reply {
@@ -246,6 +248,16 @@ class Hub implements SmallHub {
     const bytes = this.lfs.get(oid) ?? kept.find((file) => file.lfs && digestOf(file.bytes) === oid)?.bytes;
     return bytes ? content(bytes, range, { ETag: `"${oid}"` }) : refusal(404, 'Object not found');
   }
+}
+
+function repositoryIn(body: Buffer): { name: string; type: RepositoryType; visibility?: string } {
+  const asked = JSON.parse(body.toString()) as {
+    name: string;
+    organization: string;
+    type: RepositoryType;
+    visibility?: string;
+  };
+  return { ...asked, name: `${asked.organization}/${asked.name}` };
 }
 
 function answer(act: () => Reply | undefined): Reply {

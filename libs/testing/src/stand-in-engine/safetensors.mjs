@@ -23,9 +23,20 @@ export function readSafetensors(path) {
   const length = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString('utf8'));
   return Object.fromEntries(
-    Object.entries(header).map(([name, { shape, data_offsets: [from, to] }]) => {
-      const part = bytes.subarray(8 + length + from, 8 + length + to);
-      return [name, [shape, [...new Float32Array(part.buffer.slice(part.byteOffset, part.byteOffset + part.length))]]];
-    }),
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => {
+        const part = bytes.subarray(8 + length + from, 8 + length + to);
+        return [
+          name,
+          [shape, [...new Float32Array(part.buffer.slice(part.byteOffset, part.byteOffset + part.length))]],
+        ];
+      },
+    ),
   );
 }

@@ -31,7 +31,9 @@ function readConfig(path) {
 }
 
 function invalid(key, message) {
-  process.stderr.write(`pydantic_core._pydantic_core.ValidationError: 1 validation error for AxolotlInputConfig\n${key}\n  ${message}\n`);
+  process.stderr.write(
+    `pydantic_core._pydantic_core.ValidationError: 1 validation error for AxolotlInputConfig\n${key}\n  ${message}\n`,
+  );
   process.exit(1);
 }
 
@@ -47,10 +49,15 @@ export async function train([configPath], faults) {
   emit('hello', { versions: { axolotl: 'stand-in' }, gpus: [], resumeFrom });
   await delay(faults.loadMs ?? 20);
   emit('modelLoaded', { parameters: 1000, trainable: config.adapter ? 10 : 1000 });
-  const rows = readFileSync(config.datasets[0].path, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  const rows = readFileSync(config.datasets[0].path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
   const longest = Math.max(...rows.map((row) => Math.ceil(JSON.stringify(row).length / 4)));
   if (config.excess_length_strategy === 'raise' && longest > config.sequence_len) {
-    process.stderr.write(`ValueError: Sequence encountered with ${longest} tokens, which exceeds the maximum ${config.sequence_len}.\n`);
+    process.stderr.write(
+      `ValueError: Sequence encountered with ${longest} tokens, which exceeds the maximum ${config.sequence_len}.\n`,
+    );
     process.exit(1);
   }
   emit('dataLoaded', { trainRows: rows.length });
@@ -128,12 +135,22 @@ function saveModel(config, directory, state) {
   const values = [...state.slice(0, 8)].map((digit) => parseInt(digit, 16) / 16);
   if (config.adapter) {
     const prefix = 'base_model.model.model.layers.0.self_attn.q_proj';
-    const halves = { [`${prefix}.lora_A.weight`]: [[2, 2], values.slice(0, 4)], [`${prefix}.lora_B.weight`]: [[2, 2], values.slice(4)] };
+    const halves = {
+      [`${prefix}.lora_A.weight`]: [[2, 2], values.slice(0, 4)],
+      [`${prefix}.lora_B.weight`]: [[2, 2], values.slice(4)],
+    };
     writeSafetensors(join(directory, 'adapter_model.safetensors'), halves);
-    const adapter = { base_model_name_or_path: config.base_model, peft_type: 'LORA', r: config.lora_r, lora_alpha: config.lora_alpha };
+    const adapter = {
+      base_model_name_or_path: config.base_model,
+      peft_type: 'LORA',
+      r: config.lora_r,
+      lora_alpha: config.lora_alpha,
+    };
     writeFileSync(join(directory, 'adapter_config.json'), JSON.stringify(adapter));
   } else {
-    writeSafetensors(join(directory, 'model.safetensors'), { 'model.layers.0.self_attn.q_proj.weight': [[2, 2], values.slice(0, 4)] });
+    writeSafetensors(join(directory, 'model.safetensors'), {
+      'model.layers.0.self_attn.q_proj.weight': [[2, 2], values.slice(0, 4)],
+    });
     writeFileSync(join(directory, 'generation_config.json'), '{}');
   }
   for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) {

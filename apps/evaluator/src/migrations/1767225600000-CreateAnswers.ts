@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** What each model answered, and how far the evaluation of a run is. */
-export class CreateAnswers1764100000000 implements MigrationInterface {
-  readonly name = 'CreateAnswers1764100000000';
+export class CreateAnswers1767225600000 implements MigrationInterface {
+  readonly name = 'CreateAnswers1767225600000';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(

@@ -1,0 +1,165 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactCache } from '@anneal/artifacts';
+import { Failure } from '@anneal/contracts';
+import { JobQueue, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
+import { ProgressPublisher } from '@anneal/messaging';
+import { CONFIG, type StageWork } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { AnswerTable, type Subject } from './answers/answer.table.js';
+import { EvaluationTable, type MeasurementSettings } from './answers/evaluation.table.js';
+import { BaseModels } from './base.model.js';
+import { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
+import type { EvaluatorConfig } from './evaluator.config.js';
+import { toEvaluatorFailure } from './evaluator.failure.js';
+import { INFERENCE, type Inference, type Reply } from './inference/inference.js';
+import type { MeasureInput } from './measure.input.js';
+import { MeasurementProgress } from './measurement/measurement.progress.js';
+import {
+  batchesOf,
+  batchName,
+  questionsOf,
+  readablePrompt,
+  unanswered,
+  type Question,
+} from './measurement/question.js';
+
+/** The model to be asked: its folder, and what tells it from every other one. */
+interface AskedModel {
+  readonly directory: string;
+  readonly identity: { readonly reference: string; readonly revision: string } | { readonly artifact: string };
+}
+
+type Job = ClaimedJob<MeasureInput>;
+
+/** Asks one of the two models every question of a run. Base and tuned go through the same code with the same settings. */
+@Injectable()
+export class MeasureWork implements StageWork<MeasureInput> {
+  constructor(
+    @Inject(CONFIG) private readonly config: EvaluatorConfig,
+    @Inject(INFERENCE) private readonly inference: Inference,
+    private readonly cache: ArtifactCache,
+    private readonly models: BaseModels,
+    private readonly answers: AnswerTable,
+    private readonly evaluations: EvaluationTable,
+    private readonly jobs: JobQueue,
+    private readonly progress: ProgressPublisher,
+  ) {}
+
+  async run(job: Job, context: WorkContext): Promise<Completion> {
+    const { runId, input } = job;
+    const { subject } = input;
+    const benchmarks = await this.load(input, context.signal);
+    const model = await this.modelOf(input, context.signal);
+    const folder = join(this.config.WORK_DIR, 'evaluator', runId, subject);
+    try {
+      await this.ask(job, context, { benchmarks, model, folder });
+    } catch (error) {
+      if (context.signal.reason === 'cancelled') await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+    await this.refuseUnasked(runId, subject, benchmarks);
+    await rm(folder, { recursive: true, force: true });
+    const how: MeasurementSettings = {
+      ...model.identity,
+      inference: this.inference.settings,
+      benchmarks: Object.fromEntries(benchmarks.map(({ label, settings }) => [label, settings])),
+    };
+    const merged = input.subject === 'tuned' ? { data: input.merged, event: job.causationId } : undefined;
+    return async (tx) => {
+      const ready = await this.evaluations.markMeasured(tx, runId, subject, how, merged);
+      if (!ready) return;
+      const causation = ready.causationId === undefined ? {} : { causationId: ready.causationId };
+      await this.jobs.add(tx, { runId, kind: 'judge', input: ready.merged, ...causation });
+    };
+  }
+
+  toFailure(error: unknown): Failure {
+    return toEvaluatorFailure(error);
+  }
+
+  private async load(input: MeasureInput, signal: AbortSignal): Promise<LoadedBenchmark[]> {
+    const { spec, dataset } = input.subject === 'base' ? input : input.merged;
+    const directory = dataset && (await this.cache.materialise(dataset.artifact, signal));
+    return loadBenchmarks(spec, { fileRoots: this.config.FILE_ROOTS, dataset: directory, signal });
+  }
+
+  private async modelOf(input: MeasureInput, signal: AbortSignal): Promise<AskedModel> {
+    if (input.subject === 'base') {
+      const { directory, base } = await this.models.locate(input.spec.model, signal);
+      return { directory, identity: { reference: base.reference, revision: base.revision } };
+    }
+    const { artifact } = input.merged.merge;
+    return { directory: await this.cache.materialise(artifact, signal), identity: { artifact: artifact.digest } };
+  }
+
+  private async ask(
+    job: Job,
+    context: WorkContext,
+    { benchmarks, model, folder }: { benchmarks: LoadedBenchmark[]; model: AskedModel; folder: string },
+  ): Promise<void> {
+    const { subject } = job.input;
+    const questions = questionsOf(benchmarks);
+    const open = unanswered(questions, await this.answers.digests(job.runId), subject);
+    const openKeys = new Set(open.map(({ key }) => key));
+    const progress = new MeasurementProgress(this.progress, job, questions.length, questions.length - open.length);
+    progress.start();
+    for (const batch of batchesOf(questions)) {
+      const prompts = batch.filter(({ key }) => openKeys.has(key)).map(({ key, prompt }) => ({ id: key, prompt }));
+      const [first] = batch;
+      if (prompts.length === 0 || !first) continue;
+      const byKey = new Map(batch.map((question) => [question.key, question]));
+      const { answerTokens, stop } = first.benchmark;
+      const request = {
+        model: model.directory,
+        prompts,
+        answerTokens,
+        stop,
+        // Named by all questions, not by the open ones: the next attempt has to find what this one leaves behind.
+        directory: join(folder, batchName(JSON.stringify(model.identity), batch)),
+        job: { id: job.id, attempt: job.attempt, token: job.token },
+        signal: context.signal,
+      };
+      await this.inference.ask(request, async (reply) => {
+        const question = byKey.get(reply.id);
+        if (!question) return;
+        await this.store(job, context, question, reply);
+        progress.step();
+      });
+    }
+  }
+
+  private async store(job: Job, context: WorkContext, question: Question, reply: Reply): Promise<void> {
+    const { benchmark, expected } = question;
+    const outcome = reply.finish === 'too_long' ? 'unparsed' : benchmark.score(reply.text, expected);
+    await context.commit((tx) =>
+      this.answers.insert(tx, {
+        runId: job.runId,
+        subject: job.input.subject,
+        benchmark: benchmark.label,
+        itemId: question.itemId,
+        position: question.position,
+        promptDigest: question.digest,
+        prompt: readablePrompt(question.prompt),
+        expected,
+        text: reply.text,
+        finish: reply.finish,
+        outcome,
+        tokens: reply.tokens,
+        seconds: reply.seconds,
+      }),
+    );
+  }
+
+  /** A benchmark of which no prompt fits into the model says nothing; its zeros would look like a result. */
+  private async refuseUnasked(runId: string, subject: Subject, benchmarks: readonly LoadedBenchmark[]): Promise<void> {
+    for (const { benchmark, answers, tooLong } of await this.answers.counts(runId, subject)) {
+      if (tooLong < answers) continue;
+      const index = benchmarks.findIndex(({ label }) => label === benchmark);
+      throw new Failure('BENCHMARK_INVALID', `No prompt of ${benchmark} fits into the model beside an answer.`, {
+        remedy: 'Lower answerTokens, shorten the prompts, or take a model with a longer context.',
+        field: `evaluation.benchmarks.${index}.answerTokens`,
+      });
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { AnswerTable } from './answers/answer.table.js';
+import { EvaluationTable } from './answers/evaluation.table.js';
+import { BaseModels } from './base.model.js';
+import { evaluatorConfig } from './evaluator.config.js';
+import { EvaluatorConsumer } from './evaluator.consumer.js';
+import { inferenceProvider } from './inference/inference.provider.js';
+import { judgeInput } from './judge.input.js';
+import { JudgeWork } from './judge.work.js';
+import { measureInput } from './measure.input.js';
+import { MeasureWork } from './measure.work.js';
+import { CreateAnswers1767225600000 } from './migrations/1767225600000-CreateAnswers.js';
+
+export const evaluatorService = defineService({
+  name: 'evaluator',
+  stage: 'evaluator',
+  config: evaluatorConfig,
+  migrations: [CreateAnswers1767225600000],
+  module: (config) => ({
+    controllers: [EvaluatorConsumer],
+    providers: [
+      storeProvider(config),
+      cacheProvider(config),
+      inferenceProvider(config),
+      BaseModels,
+      AnswerTable,
+      EvaluationTable,
+      MeasureWork,
+      JudgeWork,
+    ],
+  }),
+  workers: [
+    worker({ kind: 'measure-base', input: measureInput, work: MeasureWork }),
+    worker({ kind: 'measure-tuned', input: measureInput, work: MeasureWork }),
+    worker({ kind: 'judge', input: judgeInput, work: JudgeWork }),
+  ],
+});

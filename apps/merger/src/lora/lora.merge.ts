@@ -1,0 +1,78 @@
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactCache } from '@anneal/artifacts';
+import { Failure, type MergedModel } from '@anneal/contracts';
+import { mergeCommand, parityCommand, pinBaseModel } from '@anneal/engine';
+import type { ClaimedJob } from '@anneal/jobs';
+import { CONFIG } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { stringify } from 'yaml';
+import { BaseModels } from '../base.model.js';
+import type { MergeInput } from '../merge.work.js';
+import type { MergerConfig } from '../merger.config.js';
+import { endLeftover, runUnderSlot } from './engine.step.js';
+import { mergeConfig, mergePaths } from './merge.config.js';
+import { overlayTokenizer, requireApplied } from './merged.model.js';
+import { judgeParity, mergeParity } from './parity.js';
+
+interface MergeOptions {
+  /** A folder of this merge alone. */
+  readonly folder: string;
+  readonly tell: (phase: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Folds a LoRA adapter into its base model and proves the result. */
+@Injectable()
+export class LoraMerge {
+  constructor(
+    @Inject(CONFIG) private readonly config: MergerConfig,
+    private readonly models: BaseModels,
+    private readonly cache: ArtifactCache,
+  ) {}
+
+  /** @returns the folder of the merged model, below `folder` */
+  async merge(
+    job: ClaimedJob<MergeInput>,
+    { folder, tell, signal }: MergeOptions,
+  ): Promise<{ directory: string; parity: MergedModel['parity'] }> {
+    const { spec, training, dataset } = job.input;
+    // A merge is cheap: what a killed attempt left is not worth looking at.
+    for (const step of ['merge', 'compare']) await endLeftover(join(folder, step));
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    tell('fetching');
+    const base = await this.models.locate(pinBaseModel(spec.model, training.base), signal);
+    if (base.base.revision !== training.base.revision) throw otherBase(spec.model.base);
+    await symlink(base.directory, join(folder, mergePaths.base));
+    await symlink(await this.cache.materialise(training.artifact, signal), join(folder, mergePaths.adapter));
+    const prompts = join(await this.cache.materialise(dataset.artifact, signal), 'train.jsonl');
+    await writeFile(join(folder, 'merge.yaml'), stringify(mergeConfig(training.plan)));
+
+    tell('merging');
+    const engine = { python: this.config.ENGINE_PYTHON };
+    const { adapter, output, merged } = mergePaths;
+    const run = { job, folder, config: this.config, signal };
+    const merging = mergeCommand(engine, { config: join(folder, 'merge.yaml'), adapter, output });
+    requireApplied(await runUnderSlot('merge', merging, run));
+    await overlayTokenizer(join(folder, adapter), join(folder, merged));
+
+    tell('comparing with the adapter');
+    const comparing = parityCommand(engine, { base: mergePaths.base, adapter, merged, prompts });
+    const result = (await runUnderSlot('compare', comparing, run)).trim().split('\n').at(-1) ?? '';
+    const found = mergeParity.parse(JSON.parse(result));
+    judgeParity(found, await readFile(join(base.directory, 'config.json'), 'utf8'));
+    const { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken } = found;
+    return {
+      directory: join(folder, merged),
+      parity: { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken },
+    };
+  }
+}
+
+function otherBase(reference: string): Failure {
+  return new Failure('MERGE_MISMATCH', `${reference} is no longer the model that the adapter was trained on.`, {
+    remedy: 'Put the weights back that were there when the training started, or train again.',
+    field: 'model.base',
+  });
+}

@@ -1,0 +1,227 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Failure, RunCancelled, RunFailed, StageFailed, TrainingCompleted } from '@anneal/contracts';
+import { Inbox, JobQueue, Outbox, type ClaimedJob, type Completion } from '@anneal/jobs';
+import {
+  connectNats,
+  encodeEvent,
+  followEvents,
+  jetstream,
+  OnEvent,
+  publishEvent,
+  type DecodedEvent,
+  type NatsConnection,
+} from '@anneal/messaging';
+import { startTestServers, type TestServers } from '@anneal/testing';
+import { Controller, Injectable } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { baseConfigShape, storeConfigShape, workConfigShape } from './config.js';
+import { defineService, worker } from './definition.js';
+import { Line } from './line.fixture.js';
+import { createLogger } from './logging.js';
+import { startService, type RunningService } from './start.js';
+
+/** Stands in the place of the merger: does nothing but say how it went, 300 ms after a run was cancelled. */
+@Controller()
+class TestConsumer {
+  constructor(
+    private readonly inbox: Inbox,
+    private readonly jobs: JobQueue,
+  ) {}
+
+  @OnEvent(RunCancelled)
+  async cancelled(event: { id: string; data: { runId: string } }): Promise<void> {
+    const { runId } = event.data;
+    const received = { ...event, source: '', type: '', time: '', runId, causationId: undefined };
+    await this.inbox.take(received, async (tx) => {
+      await this.jobs.add(tx, { runId, kind: 'test', input: {}, causationId: event.id });
+    });
+  }
+  @OnEvent(TrainingCompleted)
+  trained(): void {}
+  @OnEvent(RunFailed)
+  failed(): void {}
+}
+
+const started = vi.fn<(runId: string) => void>();
+
+@Injectable()
+class TestWork {
+  constructor(private readonly outbox: Outbox) {}
+
+  async run({ runId, attempt }: ClaimedJob<unknown>): Promise<Completion> {
+    started(runId);
+    await pause(300);
+    const failure = new Failure('KILLED', 'It did its work.', { remedy: 'None.' }).toDetail();
+    return async (tx) => {
+      await this.outbox.add(tx, StageFailed, { runId, stage: 'merger', attempts: attempt, failure }, { runId });
+    };
+  }
+
+  toFailure(error: unknown): Failure {
+    return new Failure('INTERNAL', String(error), { remedy: 'None.' });
+  }
+}
+
+const testService = defineService({
+  name: 'merger',
+  stage: 'merger',
+  config: z.object({ ...baseConfigShape, ...storeConfigShape, ...workConfigShape }),
+  migrations: [],
+  module: () => ({ controllers: [TestConsumer], providers: [TestWork] }),
+  workers: [worker({ kind: 'test', input: z.object({}), work: TestWork })],
+});
+
+const heard: Extract<DecodedEvent, { ok: true }>[] = [];
+let servers: TestServers;
+let nats: NatsConnection;
+let broker: Line;
+let database: Line;
+let environment: Record<string, string>;
+let service: RunningService | undefined;
+
+beforeAll(async () => {
+  servers = await startTestServers();
+  nats = await connectNats({ url: servers.servers.nats.url, name: 'test' });
+  await followEvents(nats, {}, (decoded) => {
+    if (decoded.ok) heard.push(decoded);
+  });
+  environment = servers.environment('merger');
+  broker = new Line(environment.NATS_URL ?? '');
+  database = new Line(environment.POSTGRES_URL ?? '');
+  environment = { ...environment, NATS_URL: await broker.listen(), POSTGRES_URL: await database.listen() };
+}, 120_000);
+afterEach(async () => {
+  broker.mend();
+  database.mend();
+  await service?.stop();
+  service = undefined;
+});
+afterAll(async () => {
+  await nats?.close();
+  await broker?.close();
+  await database?.close();
+  await servers?.stop();
+});
+
+const start = async (more: Record<string, string> = {}): Promise<RunningService> => {
+  const logger = createLogger('merger', process.env.TEST_LOG_LEVEL ?? 'silent');
+  return (service = await startService(testService, { ...environment, ...more }, { logger }));
+};
+const get = (path: string): Promise<Response> => fetch(new URL(path, service?.url));
+const ready = async (): Promise<{ status: number; report: Record<string, string> }> => {
+  const answer = await get('/health/ready');
+  return { status: answer.status, report: (await answer.json()) as Record<string, string> };
+};
+const cancel = async (runId: string): Promise<void> => {
+  const words = { runId, name: 'n', seconds: 1, by: 'somebody' };
+  await publishEvent(jetstream(nats), encodeEvent(RunCancelled, words, { id: `of-${runId}`, source: 'test', runId }));
+};
+const soon = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 50 });
+
+describe('a service', () => {
+  it('is alive, ready, and tells its numbers', async () => {
+    await start();
+    expect(await (await get('/health/live')).json()).toEqual({ status: 'up' });
+    await soon(async () => {
+      expect(await ready()).toEqual({
+        status: 200,
+        report: { status: 'up', database: 'up', broker: 'up', consumer: 'up' },
+      });
+    });
+    await cancel('counted');
+    await soon(async () => {
+      const text = await (await get('/metrics')).text();
+      expect(text).toContain('anneal_jobs{kind="test",state="succeeded",service="merger"} 1');
+      expect(text).toContain('anneal_outbox_pending{service="merger"} 0');
+      expect(text).toMatch(/process_cpu_seconds_total\{service="merger"\} [\d.]+/);
+    });
+  });
+
+  it('without its database is not ready, yet alive and measured, and comes back by itself', async () => {
+    await start();
+    database.cut();
+    await soon(async () => {
+      expect(await ready()).toMatchObject({ status: 503, report: { status: 'down', database: 'down', broker: 'up' } });
+    });
+    expect((await get('/health/live')).status).toBe(200);
+    const metrics = await get('/metrics');
+    expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('process_cpu')]);
+    database.mend();
+    await soon(async () => expect(await ready()).toMatchObject({ status: 200 }));
+    await cancel('after-the-cut');
+    await soon(() => expect(heard.some(({ event }) => event.runId === 'after-the-cut')).toBe(true));
+  });
+
+  it('whose broker is silent is not ready', async () => {
+    await start();
+    broker.silence();
+    await soon(async () => expect(await ready()).toMatchObject({ status: 503, report: { broker: 'down' } }));
+    broker.mend();
+    await soon(async () => expect(await ready()).toMatchObject({ status: 200 }));
+  });
+});
+
+describe('a stop', () => {
+  const saidFailed = (runId: string): boolean =>
+    heard.some(({ definition, event }) => definition === StageFailed && event.runId === runId);
+
+  it('lets running work finish, and what it says is still published', async () => {
+    const running = await start({ STOP_GRACE_SECONDS: '1' });
+    await cancel('in-work');
+    await soon(() => expect(started).toHaveBeenCalledWith('in-work'));
+    await Promise.all([running.stop(), running.stop()]);
+    await soon(() => expect(saidFailed('in-work')).toBe(true));
+    await expect(get('/health/live')).rejects.toThrow();
+  });
+
+  it('does not wait for ever for a broker that is silent', async () => {
+    const running = await start({ STOP_GRACE_SECONDS: '1' });
+    broker.silence();
+    const began = performance.now();
+    await running.stop();
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
+  it('does not wait for ever for a database that is silent', async () => {
+    const running = await start({ STOP_GRACE_SECONDS: '1' });
+    database.silence();
+    const began = performance.now();
+    await running.stop();
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+});
+
+describe('a service that cannot start', () => {
+  it('names all variables that are wrong', async () => {
+    const wrong = startService(testService, { ...environment, NATS_URL: '', POSTGRES_URL: 'x', S3_ACCESS_KEY: '' });
+    await expect(wrong).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/NATS_URL.*POSTGRES_URL.*S3_ACCESS_KEY/) as string,
+    });
+  });
+
+  it('because of its port says so, and takes no events', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const port = String((other.address() as AddressInfo).port);
+    await expect(start({ HTTP_PORT: port })).rejects.toMatchObject({
+      code: 'PORT_TAKEN',
+      message: `Something else listens on 127.0.0.1:${port}.`,
+    });
+    other.close();
+    await cancel('nobody-there');
+    await pause(1_000);
+    expect(started).not.toHaveBeenCalledWith('nobody-there');
+    await start();
+    await soon(() => expect(started).toHaveBeenCalledWith('nobody-there'));
+  });
+
+  it('because the broker is away fails with its code', async () => {
+    const failing = start({ NATS_URL: 'nats://merger:pw@127.0.0.1:9' });
+    await expect(failing).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+  });
+});

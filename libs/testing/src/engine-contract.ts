@@ -1,0 +1,250 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { startProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
+import {
+  engineEvent,
+  engineProcessEnv,
+  findCompleteCheckpoint,
+  mergeCommand,
+  parityCommand,
+  trainCommand,
+  trainOutcome,
+  type EngineCommand,
+  type EngineEvent,
+  type EngineLocation,
+} from '@anneal/engine';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+export interface EngineUnderContract extends EngineLocation {
+  /** A small model with a chat template. */
+  readonly model: string;
+  /** How long one program may take. */
+  readonly timeoutMs: number;
+}
+
+const steps = 4;
+
+/** What services rely on in the engine. The real one and its stand-in are both held to it. */
+export function describeEngineContract(name: string, engine: EngineUnderContract): void {
+  describe(`the contract of ${name}`, () => {
+    const { timeoutMs } = engine;
+    let bench: Workbench;
+    beforeAll(async () => {
+      bench = await Workbench.make(engine);
+    });
+    afterAll(() => bench.remove());
+
+    it('writes a complete checkpoint and ends well when it finds the stop file', { timeout: timeoutMs }, async () => {
+      const training = await bench.train('stopped', {});
+      await training.until('log');
+      await writeFile(bench.path('stop'), '');
+      const { exit, events, outcome } = await training.end();
+      const end = events.find((event) => event.event === 'trainEnd');
+      expect(exit.code).toBe(0);
+      expect(namesOf(events)).toEqual([
+        'hello',
+        'modelLoaded',
+        'dataLoaded',
+        'trainBegin',
+        'stopping',
+        'save',
+        'summary',
+        'trainEnd',
+        'trained',
+        'saved',
+        'done',
+      ]);
+      expect(end).toMatchObject({ maxSteps: steps, stopped: true });
+      expect(outcome).toEqual({ kind: 'stopped', step: end?.step });
+      const { checkpoint, rejected } = await findCompleteCheckpoint(bench.path('output'));
+      expect({ step: checkpoint?.step, rejected }).toEqual({ step: end?.step, rejected: [] });
+      expect(lossesOf(events)).not.toContain(undefined);
+    });
+
+    it('goes on from that checkpoint and ends with all steps done', { timeout: timeoutMs }, async () => {
+      const { checkpoint } = await findCompleteCheckpoint(bench.path('output'));
+      await rm(bench.path('stop'));
+      const resumeFrom = `output/${checkpoint?.name ?? ''}`;
+      const { exit, events, outcome } = await (
+        await bench.train('resumed', { resume_from_checkpoint: resumeFrom })
+      ).end();
+      expect(exit.code).toBe(0);
+      expect(outcome).toEqual({ kind: 'completed' });
+      expect(events.find((event) => event.event === 'hello')).toMatchObject({ resumeFrom });
+      expect(events.find((event) => event.event === 'trainBegin')).toMatchObject({
+        step: checkpoint?.step,
+        maxSteps: steps,
+        worldSize: 1,
+      });
+      const from = checkpoint?.step ?? 0;
+      expect(stepsOf(events)).toEqual(Array.from({ length: steps - from }, (_, index) => from + index + 1));
+      expect((await findCompleteCheckpoint(bench.path('output'))).checkpoint?.step).toBe(steps);
+      for (const file of [
+        'adapter_model.safetensors',
+        'adapter_config.json',
+        'tokenizer.json',
+        'chat_template.jinja',
+      ]) {
+        expect(existsSync(bench.path(`output/${file}`)), file).toBe(true);
+      }
+    });
+
+    it('merges the adapter exactly', { timeout: timeoutMs }, async () => {
+      const merge = await bench.run(
+        'merge',
+        mergeCommand(engine, { config: 'merge.yaml', adapter: 'output', output: 'merge-output' }),
+      );
+      expect(merge.exit.code).toBe(0);
+      expect(merge.log).toMatch(/Applied LoRA to [1-9]\d*\/\d+ tensors/);
+      const paths = { base: 'model', adapter: 'output', merged: 'merge-output/merged', prompts: 'rows.jsonl' };
+      const parity = await bench.run('parity', parityCommand(engine, paths));
+      expect(parity.exit.code).toBe(0);
+      const found = JSON.parse(parity.stdout.trim().split('\n').at(-1) ?? '') as Record<string, number>;
+      expect(found).toMatchObject({ foreign: 0, largestWeightDifference: 0, sameNextToken: true });
+      expect(found['changed']).toBeGreaterThan(0);
+    });
+
+    it('never says done after a configuration that it refuses', { timeout: timeoutMs }, async () => {
+      const { exit, events, outcome } = await (await bench.train('refused', { micro_batch_size: 'many' })).end();
+      expect(exit.code).not.toBe(0);
+      expect(namesOf(events)).not.toContain('done');
+      expect(outcome).toMatchObject({ kind: 'failed', code: 'BAD_CONFIG' });
+    });
+
+    it('refuses a row that is too long and says how long it is', { timeout: timeoutMs }, async () => {
+      const { exit, events, outcome } = await (await bench.train('too-long', { sequence_len: 16 })).end();
+      expect(exit.code).not.toBe(0);
+      expect(namesOf(events)).not.toContain('done');
+      expect(outcome).toMatchObject({ kind: 'failed' });
+      expect('detail' in outcome && outcome.detail).toMatch(
+        /Sequence encountered with \d+ tokens, which exceeds the maximum 16/,
+      );
+    });
+  });
+}
+
+/** Each event's name once, in the order of the first; of the saves and logs before a stop there may be several. */
+function namesOf(events: readonly EngineEvent[]): string[] {
+  return [...new Set(events.map(({ event }) => event))].filter((name) => name !== 'log');
+}
+
+function stepsOf(events: readonly EngineEvent[]): number[] {
+  return events.flatMap((event) => (event.event === 'log' ? [event.step] : []));
+}
+
+function lossesOf(events: readonly EngineEvent[]): (number | undefined)[] {
+  return events.flatMap((event) => (event.event === 'log' ? [event.loss] : []));
+}
+
+const row = (index: number) => ({
+  messages: [
+    { role: 'user', content: `Say the number ${index}.` },
+    { role: 'assistant', content: `The number is ${index}.` },
+  ],
+});
+
+/** A folder in which programs of the engine run, with a model and a few rows. */
+class Workbench {
+  private readonly processes: SupervisedProcess[] = [];
+
+  private constructor(
+    private readonly folder: string,
+    private readonly engine: EngineUnderContract,
+  ) {}
+
+  static async make(engine: EngineUnderContract): Promise<Workbench> {
+    const bench = new Workbench(await mkdtemp(join(tmpdir(), 'anneal-contract-')), engine);
+    await symlink(engine.model, bench.path('model'));
+    await writeFile(
+      bench.path('rows.jsonl'),
+      Array.from({ length: 8 }, (_, index) => `${JSON.stringify(row(index))}\n`).join(''),
+    );
+    await writeFile(
+      bench.path('merge.yaml'),
+      JSON.stringify({ ...method, base_model: 'model', datasets, learning_rate: 0, micro_batch_size: 1 }),
+    );
+    return bench;
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async train(name: string, change: Record<string, unknown>) {
+    const config = this.path(`${name}.yaml`);
+    // JSON is YAML, too.
+    await writeFile(config, JSON.stringify({ ...training, ...change, dataset_prepared_path: `prepared-${name}` }));
+    const events = this.path(`${name}.events.jsonl`);
+    const process = await this.start(name, trainCommand(this.engine, { config, gpus: 0 }), {
+      events,
+      stopFile: this.path('stop'),
+    });
+    const read = () => readEvents(events);
+    return {
+      until: async (event: EngineEvent['event']): Promise<void> => {
+        while (!(await read()).some((seen) => seen.event === event)) {
+          if (process.state() === 'ended')
+            throw new Error(`${name} ended before ${event}: ${await process.tailLog(20)}`);
+          await pause(10);
+        }
+      },
+      end: async () => {
+        const exit = await process.wait();
+        const seen = await read();
+        return { exit, events: seen, outcome: trainOutcome({ exit, events: seen, log: await process.tailLog(200) }) };
+      },
+    };
+  }
+
+  async run(name: string, command: EngineCommand): Promise<{ exit: ExitRecord; log: string; stdout: string }> {
+    const process = await this.start(name, command, {});
+    const exit = await process.wait();
+    const stdout = await readFile(join(process.directory, 'stdout.log'), 'utf8');
+    return { exit, stdout, log: await process.tailLog(500) };
+  }
+
+  async remove(): Promise<void> {
+    for (const process of this.processes) await process.kill(0);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private async start(name: string, { command, args }: EngineCommand, files: { events?: string; stopFile?: string }) {
+    await mkdir(this.path('home'), { recursive: true });
+    const process = await startProcess({
+      directory: this.path(`process-${name}`),
+      identity: { job: name, attempt: 1, token: '1' },
+      command,
+      args,
+      env: engineProcessEnv(this.engine, { home: this.path('home'), ...files }),
+      cwd: this.folder,
+    });
+    this.processes.push(process);
+    return process;
+  }
+}
+
+async function readEvents(path: string): Promise<EngineEvent[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => engineEvent.parse(JSON.parse(line)));
+}
+
+const method = {
+  ...{ adapter: 'lora', lora_r: 4, lora_alpha: 8, lora_dropout: 0, lora_target_linear: true },
+  ...{ lora_mlp_kernel: false, lora_qkv_kernel: false, lora_o_kernel: false, lora_embedding_kernel: false },
+  ...{ bf16: false, fp16: false, tf32: false },
+};
+const datasets = [{ path: 'rows.jsonl', ds_type: 'json', type: 'chat_template', field_messages: 'messages' }];
+const training = {
+  ...method,
+  ...{ base_model: 'model', chat_template: 'tokenizer_default', datasets, val_set_size: 0, output_dir: 'output' },
+  ...{ sequence_len: 256, excess_length_strategy: 'raise', sample_packing: false, optimizer: 'adamw_torch' },
+  ...{ micro_batch_size: 1, gradient_accumulation_steps: 1, num_epochs: 1, max_steps: steps, learning_rate: 0.0005 },
+  ...{ lr_scheduler: 'constant', warmup_steps: 0, seed: 1, logging_steps: 1, save_steps: 100, save_total_limit: 2 },
+  ...{ plugins: ['anneal_engine.reporter.ReporterPlugin'], dataloader_num_workers: 0 },
+};
