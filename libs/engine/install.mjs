@@ -19,7 +19,7 @@ import {
 const UV_REQUIREMENTS = fileURLToPath(new URL('uv-requirements.txt', import.meta.url));
 const ENGINE_REQUIREMENTS = fileURLToPath(new URL('python/requirements.txt', import.meta.url));
 
-// An installed environment takes 7.1 GB, and uv unpacks into its own folder first (the two share their files by hard links).
+// An installed environment takes 6.2 GB, and uv unpacks into its own folder first (the two share their files by hard links).
 const ENGINE_DISK_BYTES = 9e9;
 
 const installed = (dir) => ({
@@ -58,7 +58,7 @@ export async function installEngine({ cache = defaultCache(), log = (message) =>
     });
     await createVenv(uv, cache, dir, env, log);
     const packages = requirements.match(/^\S+==/gm)?.length ?? 0;
-    log(`Installing Axolotl with PyTorch: ${packages} packages, 3.4 GB to download, 7 GB on disk, into ${dir}.`);
+    log(`Installing Axolotl with PyTorch: ${packages} packages, 3 GB to download, 6.2 GB on disk, into ${dir}.`);
     const started = Date.now();
     const { python } = installed(dir);
     await runStep(
@@ -119,7 +119,10 @@ async function createVenv(uv, cache, dir, env, log) {
   const found = findPython('sys.version_info[:2] == (3, 12)');
   log(found ? `Using Python 3.12 at ${found}.` : 'No Python 3.12 on this machine: uv fetches one (30 MB).');
   try {
-    await runStep('Making the Python environment', uv, ['venv', '--no-project', '--python', found ?? '3.12', dir], { env, cwd: cache });
+    await runStep('Making the Python environment', uv, ['venv', '--no-project', '--python', found ?? '3.12', dir], {
+      env,
+      cwd: cache,
+    });
   } catch (error) {
     if (found) throw error;
     throw new InstallError(

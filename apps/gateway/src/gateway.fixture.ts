@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore } from '@anneal/artifacts';
 import {
+  readTrainRequest,
   runView,
   type ArtifactRef,
   type EvaluationReport,
@@ -11,72 +9,51 @@ import {
   type EventDefinition,
   type RunView,
 } from '@anneal/contracts';
-import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
-import { prepareRoles } from '@anneal/jobs';
 import {
   connectNats,
   encodeEvent,
   followEvents,
   jetstream,
-  migrateTopology,
-  permissionsOf,
   publishEvent,
   type DecodedEvent,
   type NatsConnection,
 } from '@anneal/messaging';
 import { createLogger, startService, type RunningService } from '@anneal/service';
+import { startTestServers, type TestServers } from '@anneal/testing';
 import { gatewayService } from './service.js';
 
 const patienceMs = 15_000;
 
 /** A gateway on real servers, and what its tests do around it: say what stages say, listen, and call the API. */
 export class TestGateway {
-  readonly apiKey = 'a-key-for-the-tests';
   readonly heard: Extract<DecodedEvent, { ok: true }>[] = [];
   private sequence = 0;
 
   private constructor(
-    private readonly folder: string,
-    private readonly servers: EmbeddedServers,
+    private readonly servers: TestServers,
     /** As a user with all rights. */
     readonly broker: NatsConnection,
     private service: RunningService,
-    private readonly environment: Record<string, string>,
   ) {}
 
   static async start(): Promise<TestGateway> {
-    const folder = await mkdtemp(join(tmpdir(), 'anneal-gateway-'));
-    const servers = await startServers({
-      dataDir: folder,
-      binaries: await installServers(),
-      natsUsers: [{ name: 'gateway', permissions: permissionsOf('gateway') }],
-    });
-    const password = servers.secret('gateway');
-    await prepareRoles(servers.postgres.url, [{ name: 'gateway', password }]);
-    const broker = await connectNats({ url: servers.nats.url, name: 'test' });
-    await migrateTopology(broker);
-    const environment = {
-      NATS_URL: servers.nats.urlFor('gateway'),
-      POSTGRES_URL: servers.postgres.urlFor('gateway', password),
-      S3_ENDPOINT: servers.s3.endpoint,
-      S3_ACCESS_KEY: servers.s3.accessKey,
-      S3_SECRET_KEY: servers.s3.secretKey,
-      S3_BUCKET: servers.s3.bucket,
-      S3_REGION: servers.s3.region,
-      API_KEY: 'a-key-for-the-tests',
-    };
-    const test = new TestGateway(folder, servers, broker, await serve(environment), environment);
+    const servers = await startTestServers();
+    const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
+    const test = new TestGateway(servers, broker, await serve(servers));
     await followEvents(broker, {}, (decoded) => {
       if (decoded.ok) test.heard.push(decoded);
     });
     return test;
   }
 
+  get apiKey(): string {
+    return this.servers.environment('gateway').API_KEY ?? '';
+  }
+
   async stop(): Promise<void> {
     await this.service.stop();
     await this.broker.close();
     await this.servers.stop();
-    await rm(this.folder, { recursive: true, force: true });
   }
 
   /** Stops the service while the servers go on. */
@@ -85,7 +62,7 @@ export class TestGateway {
   }
 
   async startServiceAgain(): Promise<void> {
-    this.service = await serve(this.environment);
+    this.service = await serve(this.servers);
   }
 
   get url(): string {
@@ -110,7 +87,8 @@ export class TestGateway {
   }
 
   heardOf(runId: string): Extract<DecodedEvent, { ok: true }>[] {
-    return this.heard.filter(({ event }) => event.runId === runId);
+    // A request has no run in its envelope: the run follows from what is asked for.
+    return this.heard.filter(({ event }) => (event.runId || readTrainRequest(event.data, event.id).runId) === runId);
   }
 
   async call(path: string, { key = this.apiKey, ...init }: RequestInit & { key?: string } = {}): Promise<Response> {
@@ -141,8 +119,7 @@ export class TestGateway {
   }
 
   async storeReport(report: EvaluationReport): Promise<ArtifactRef> {
-    const { s3 } = this.servers;
-    const store = connectStore(s3);
+    const store = connectStore(this.servers.servers.s3);
     await store.ensureReady();
     return store.putFiles('report', [{ path: 'report.json', source: Buffer.from(JSON.stringify(report)) }]);
   }
@@ -159,8 +136,6 @@ export async function until<T>(what: string, ask: () => T | undefined | Promise<
   throw new Error(`gave up waiting for ${what}`);
 }
 
-function serve(environment: Record<string, string>): Promise<RunningService> {
-  return startService(gatewayService, environment, {
-    logger: createLogger('gateway', process.env.TEST_LOG_LEVEL ?? 'silent'),
-  });
+function serve(servers: TestServers): Promise<RunningService> {
+  return startService(gatewayService, servers.environment('gateway'), { logger: createLogger('gateway', 'silent') });
 }

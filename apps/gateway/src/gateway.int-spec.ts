@@ -14,6 +14,7 @@ import {
   type EvaluationReport,
   type Progress,
 } from '@anneal/contracts';
+import { publishTrainRequest } from '@anneal/messaging';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
 import { sampleEvents, sampleRequest, sampleSpec } from './run-samples.fixture.js';
@@ -74,6 +75,23 @@ describe('the front door on the broker', () => {
     train({ ...sampleRequest, id: 'twice-after' });
     await gateway.runWhen('twice-after', () => true);
     expect((await gateway.run('twice'))?.name).toBe('first');
+  });
+
+  it('never touches a run by a rejection, and takes a corrected request with the id of a rejected one', async () => {
+    const wrong = { ...sampleRequest, training: { method: 'magic' } };
+    train({ ...sampleRequest, id: 'taken' });
+    await gateway.runWhen('taken', () => true);
+    await publishTrainRequest(gateway.broker, wrong, { id: 'taken' });
+    await publishTrainRequest(gateway.broker, wrong, { id: 'reborn' });
+    await gateway.runWhen('reborn', ({ state }) => state === 'rejected');
+    expect((await gateway.run('taken'))?.state).toBe('running');
+    await until('the rejection', () => gateway.namesOf('reborn').includes('RunRejected'));
+    expect(gateway.namesOf('taken')).not.toContain('RunRejected');
+
+    train({ ...sampleRequest, id: 'reborn' });
+    const run = await gateway.runWhen('reborn', ({ state }) => state === 'running');
+    expect(run).toMatchObject({ name: sampleSpec('reborn').name });
+    expect([run.problems, run.finishedAt, run.stages.length]).toEqual([undefined, undefined, 5]);
   });
 });
 
@@ -149,13 +167,6 @@ describe('the read model', () => {
     train({ ...sampleRequest, id: 'early-after' });
     await gateway.runWhen('early-after', () => true);
     expect((await gateway.run('early'))?.stages[1]?.state).toBe('running');
-  });
-
-  it('takes a failure message that holds what PostgreSQL refuses', async () => {
-    const { failed } = sampleEvents('nul');
-    await gateway.say(StageFailed, { ...failed, failure: { ...failed.failure, message: 'a\0b\ud800' } });
-    const run = await gateway.runWhen('nul', ({ state }) => state === 'failed');
-    expect(run.failure?.message).toBe('a\uFFFDb\uFFFD');
   });
 
   it('reads what was said while it was away', async () => {

@@ -19,7 +19,10 @@ const program = (engine: EngineLocation, name: string): string => join(dirname(e
  * @param gpus number of GPUs; 0 is the CPU
  * @param port of the rendezvous of several processes; its own per training, since the default one collides
  */
-export function trainCommand(engine: EngineLocation, { config, gpus, port }: { config: string; gpus: number; port?: number }): EngineCommand {
+export function trainCommand(
+  engine: EngineLocation,
+  { config, gpus, port }: { config: string; gpus: number; port?: number },
+): EngineCommand {
   const launcher = [
     'launch',
     `--num_processes=${Math.max(1, gpus)}`,
@@ -32,8 +35,14 @@ export function trainCommand(engine: EngineLocation, { config, gpus, port }: { c
 }
 
 /** Folds an adapter into its base model; the result lies in `<output>/merged`. The configuration names no plugins. */
-export function mergeCommand(engine: EngineLocation, { config, adapter, output }: { config: string; adapter: string; output: string }): EngineCommand {
-  return { command: program(engine, 'axolotl'), args: ['merge-lora', config, `--lora-model-dir=${adapter}`, `--output-dir=${output}`] };
+export function mergeCommand(
+  engine: EngineLocation,
+  { config, adapter, output }: { config: string; adapter: string; output: string },
+): EngineCommand {
+  return {
+    command: program(engine, 'axolotl'),
+    args: ['merge-lora', config, `--lora-model-dir=${adapter}`, `--output-dir=${output}`],
+  };
 }
 
 export interface GenerateOptions {
@@ -67,10 +76,18 @@ export function parityCommand(
   engine: EngineLocation,
   { base, adapter, merged, prompts }: { base: string; adapter: string; merged: string; prompts: string },
 ): EngineCommand {
-  return script(engine, 'merge_parity', [`--base=${base}`, `--adapter=${adapter}`, `--merged=${merged}`, `--prompts=${prompts}`]);
+  return script(engine, 'merge_parity', [
+    `--base=${base}`,
+    `--adapter=${adapter}`,
+    `--merged=${merged}`,
+    `--prompts=${prompts}`,
+  ]);
 }
 
 /** Fetches a model of the Hub at a revision into a folder; prints {directory, revision} with the commit. */
-export function fetchCommand(engine: EngineLocation, { id, revision, directory }: { id: string; revision: string; directory: string }): EngineCommand {
+export function fetchCommand(
+  engine: EngineLocation,
+  { id, revision, directory }: { id: string; revision: string; directory: string },
+): EngineCommand {
   return script(engine, 'fetch_model', [`--id=${id}`, `--revision=${revision}`, `--directory=${directory}`]);
 }

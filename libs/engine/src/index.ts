@@ -1,4 +1,13 @@
-export { fetchCommand, generateCommand, mergeCommand, parityCommand, trainCommand, type EngineCommand, type GenerateOptions } from './axolotl-commands.js';
+export {
+  fetchCommand,
+  generateCommand,
+  mergeCommand,
+  parityCommand,
+  trainCommand,
+  type EngineCommand,
+  type GenerateOptions,
+} from './axolotl-commands.js';
+export { unknownKeys, type UnknownKey } from './axolotl-schema.js';
 export { locateBaseModel, pinBaseModel, type LocatedModel, type LocateOptions } from './base-model.js';
 export { findCompleteCheckpoint, type Checkpoint, type CheckpointSearch } from './checkpoints.js';
 export { engineProcessEnv, fetchProcessEnv, type EngineLocation, type EngineProcess } from './engine-environment.js';

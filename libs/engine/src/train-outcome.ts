@@ -50,9 +50,20 @@ const signs: readonly { code: TrainFailureCode; pattern: RegExp }[] = [
   { code: 'GPU_OUT_OF_MEMORY', pattern: /CUDA out of memory|OutOfMemoryError/ },
   { code: 'DISK_FULL', pattern: /No space left on device|ENOSPC|Disk quota exceeded/i },
   { code: 'HOST_OUT_OF_MEMORY', pattern: /MemoryError|Cannot allocate memory|DefaultCPUAllocator: can't allocate/ },
-  { code: 'MODEL_NOT_FOUND', pattern: /OSError: .*(config\.json|no file named|not a valid model)|HFValidationError|Unrecognized model/ },
-  { code: 'BAD_CONFIG', pattern: /pydantic.*ValidationError|validation errors? for Axolotl|unrecognized arguments|Could not load required plugin/ },
-  { code: 'BAD_DATA', pattern: /DatasetGenerationError|chat_template|SequenceLengthExceeded|exceeds? (the )?sequence_len|Found sequence longer|KeyError: '(messages|question|answer)'/i },
+  {
+    code: 'MODEL_NOT_FOUND',
+    pattern: /OSError: .*(config\.json|no file named|not a valid model)|HFValidationError|Unrecognized model/,
+  },
+  {
+    code: 'BAD_CONFIG',
+    pattern:
+      /pydantic.*ValidationError|validation errors? for Axolotl|unrecognized arguments|Could not load required plugin/,
+  },
+  {
+    code: 'BAD_DATA',
+    pattern:
+      /DatasetGenerationError|chat_template|SequenceLengthExceeded|exceeds? (the )?sequence_len|Found sequence longer|KeyError: '(messages|question|answer)'/i,
+  },
 ];
 
 function failureCode(exit: EndedTraining['exit'], events: readonly EngineEvent[], text: string): TrainFailureCode {
@@ -65,7 +76,10 @@ function failureCode(exit: EndedTraining['exit'], events: readonly EngineEvent[]
 }
 
 function lastError(log: string): string {
-  const lines = log.split('\n').map((line) => line.trim()).filter(Boolean);
+  const lines = log
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
   const error = lines.findLast((line) => /^[\w.]*(Error|Exception|Interrupt)\b/.test(line));
   return (error ?? lines.at(-1) ?? 'it said nothing').slice(0, 500);
 }

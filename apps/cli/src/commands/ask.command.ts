@@ -34,7 +34,11 @@ export function askCommand(): Command {
     );
 }
 
-async function ask(model: string, prompt: string, options: { template?: string; maxNewTokens: number }): Promise<string> {
+async function ask(
+  model: string,
+  prompt: string,
+  options: { template?: string; maxNewTokens: number },
+): Promise<string> {
   const engine = await installEngine({ log: (line) => void process.stderr.write(`${line}\n`) });
   const folder = await mkdtemp(join(tmpdir(), 'anneal-ask-'));
   const [input, output] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];
@@ -49,10 +53,14 @@ async function ask(model: string, prompt: string, options: { template?: string; 
       cwd: folder,
     });
     if (result.code !== 0) {
-      throw new Failure('MODEL_INVALID', `The model in ${model} could not be asked: ${result.stderr.trim().split('\n').at(-1) ?? ''}.`, {
-        remedy: 'Name a folder that holds config.json, weights and a tokenizer.',
-        file: model,
-      });
+      throw new Failure(
+        'MODEL_INVALID',
+        `The model in ${model} could not be asked: ${result.stderr.trim().split('\n').at(-1) ?? ''}.`,
+        {
+          remedy: 'Name a folder that holds config.json, weights and a tokenizer.',
+          file: model,
+        },
+      );
     }
     return answer.parse(JSON.parse(await readFile(output, 'utf8'))).text;
   } finally {

@@ -69,6 +69,7 @@ async function show(
   await publishOnNats(system.endpoints, { ...spec, id: runId, model: { base: `file:${model}` } });
   say(`Published TrainRequested on NATS: run ${runId}.\n`);
   const client = new GatewayClient(system.endpoints);
+  await client.whenKnown(runId, signal);
   const live = liveRun(process.stdout);
   const run = await client.watch(runId, live, signal);
   live.end();

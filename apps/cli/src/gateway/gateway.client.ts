@@ -42,6 +42,20 @@ export class GatewayClient {
     return evaluationReport.parse(await response.json());
   }
 
+  /** Waits until the gateway has heard of a run that was requested past it, on the broker. */
+  async whenKnown(id: string, signal?: AbortSignal): Promise<RunView> {
+    for (let waitedMs = 0; ; waitedMs += 100) {
+      signal?.throwIfAborted();
+      try {
+        return await this.get(id);
+      } catch (error) {
+        const notYet = error instanceof Failure && error.code === 'RUN_NOT_FOUND' && waitedMs < 15_000;
+        if (!notYet) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
   /** Follows a run until it is final; returns its last view. A broken connection is taken up again. */
   async watch(
     id: string,

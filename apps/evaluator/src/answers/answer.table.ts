@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { Outcome } from '../scoring/score.js';
+import type { Outcome } from '../scoring/outcome.js';
 
 /** Which of the two models: the untouched base, or the tuned one as it would be published. */
 export type Subject = 'base' | 'tuned';

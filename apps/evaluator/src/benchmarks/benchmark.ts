@@ -1,4 +1,4 @@
-import type { Score } from '../scoring/score.js';
+import type { Score } from '../scoring/outcome.js';
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant';

@@ -1,4 +1,4 @@
-import type { Outcome } from './score.js';
+import type { Outcome } from './outcome.js';
 
 /** A value found in a text; wrapped, since `null` is a value too. */
 interface Found {

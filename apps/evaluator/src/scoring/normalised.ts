@@ -1,4 +1,4 @@
-import type { Outcome } from './score.js';
+import type { Outcome } from './outcome.js';
 
 /** Right when both texts are the same but for case and white space: it is cut at both ends, and a run of it is one space. */
 export function scoreNormalised(answer: string, expected: string): Outcome {

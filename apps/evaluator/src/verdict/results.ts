@@ -1,6 +1,6 @@
 import { Failure, type BenchmarkResult } from '@anneal/contracts';
 import type { AnswerPair } from '../answers/answer.table.js';
-import type { Outcome } from '../scoring/score.js';
+import type { Outcome } from '../scoring/outcome.js';
 import { mcnemarExact } from '../statistics/mcnemar.js';
 
 /** A question with both of its outcomes. */

@@ -1,6 +1,6 @@
 import type { BenchmarkResult } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import type { Outcome } from '../scoring/score.js';
+import type { Outcome } from '../scoring/outcome.js';
 import { pairsOf, resultsOf, type JudgedPair } from './results.js';
 import { judge } from './verdict.js';
 

@@ -40,6 +40,13 @@ describe('a body', () => {
     expect(problemsOf(() => checkSpec(spec))).toEqual([expect.objectContaining({ field: '(whole)' })]);
   });
 
+  it.each(['a\0b', 'a\ud800b'])('may not hold text that no database keeps', (system) => {
+    const spec = { ...sampleRequest, dataset: { ...sampleRequest.dataset, system } };
+    expect(problemsOf(() => checkSpec(readJson(JSON.stringify(spec))))).toEqual([
+      expect.objectContaining({ field: 'dataset.system' }),
+    ]);
+  });
+
   it('names every field at fault', () => {
     const problems = problemsOf(() =>
       checkSpec({ ...sampleRequest, name: 'Not A Name', training: { method: 'magic' } }),

@@ -89,8 +89,8 @@ export class RunLedger {
     causationId: string,
   ): Promise<void> {
     const problems = found.slice(0, longestList).map(({ field, message }) => ({
-      field: field.slice(0, 200),
-      message: message.slice(0, 500),
+      field: shortened(field, 200),
+      message: shortened(message, 500),
     }));
     // Nothing is said when the id is taken: the word would reach those who wait for the other run.
     if (!(await this.table.open(tx, rejectedRun(runId, problems, at)))) return;
@@ -103,4 +103,9 @@ function instantOf({ time }: ReceivedEvent): string {
   const told = Date.parse(time);
   const now = Date.now();
   return new Date(Number.isNaN(told) ? now : Math.min(told, now)).toISOString();
+}
+
+/** The cut may fall into a pair of surrogates, and half a pair can neither be stored nor read. */
+function shortened(text: string, length: number): string {
+  return text.slice(0, length).toWellFormed();
 }

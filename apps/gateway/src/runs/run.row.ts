@@ -123,10 +123,7 @@ function present<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as T;
 }
 
-/** JSON that PostgreSQL takes: jsonb refuses NUL and half surrogates, and a foreign message may hold either. */
+/** A parameter for a jsonb column. */
 export function toJson(value: unknown): string | null {
-  if (value === undefined) return null;
-  return JSON.stringify(value, (_key, entry: unknown) =>
-    typeof entry === 'string' ? entry.replaceAll('\0', '\uFFFD').toWellFormed() : entry,
-  );
+  return value === undefined ? null : JSON.stringify(value);
 }

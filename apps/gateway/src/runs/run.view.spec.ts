@@ -2,7 +2,7 @@ import { runView } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
 import { sampleEvents, sampleSpec } from '../run-samples.fixture.js';
 import { openedRun, rejectedRun } from './run.record.js';
-import { runRow, runValues, runColumns, toJson, toRecord } from './run.row.js';
+import { runRow, runValues, runColumns, toRecord } from './run.row.js';
 import { evaluationCompleted, modelPublished } from './run-state.js';
 import { toRunView } from './run.view.js';
 
@@ -41,10 +41,5 @@ describe('the view of a run', () => {
     const done = evaluationCompleted(opened, at, events.evaluated.evaluation).run;
     const back = toRecord(runRow.parse(rowOf(done)), []);
     expect({ ...back, stages: done.stages }).toEqual(done);
-  });
-
-  it('is stored without the two things that PostgreSQL refuses in JSON', () => {
-    expect(toJson({ text: 'a\0b\ud800c' })).toBe('{"text":"a\uFFFDb\uFFFDc"}');
-    expect(toJson(undefined)).toBeNull();
   });
 });

@@ -26,8 +26,19 @@ export function checkSpec(input: unknown): RunSpec {
   }
   const parsed = parseRunSpec(input);
   if (!parsed.ok) throw new InvalidSpec(parsed.problems);
+  const unstorable = unstorableFields(parsed.spec);
+  if (unstorable.length > 0) {
+    throw new InvalidSpec(unstorable.map((field) => ({ field, message: 'has a NUL or half a surrogate pair' })));
+  }
   if (Buffer.byteLength(JSON.stringify(parsed.spec)) > largestSpecBytes) {
     throw new InvalidSpec([{ field: '(whole)', message: `a RunSpec has at most ${largestSpecBytes} bytes` }]);
   }
   return parsed.spec;
+}
+
+/** Dotted names of the texts that no database could keep; the readers of an event refuse it whole because of them. */
+function unstorableFields(value: unknown, at = ''): string[] {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? [at] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, entry]) => unstorableFields(entry, at ? `${at}.${key}` : key));
 }

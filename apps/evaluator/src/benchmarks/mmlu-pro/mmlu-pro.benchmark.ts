@@ -1,6 +1,6 @@
 import { Failure, type MmluProBenchmark } from '@anneal/contracts';
 import { resolveFileReference } from '@anneal/service';
-import type { Score } from '../../scoring/score.js';
+import type { Score } from '../../scoring/outcome.js';
 import type { Benchmark, BenchmarkContext, Item } from '../benchmark.js';
 import { extractLetter } from './extraction.js';
 import { mmluPrompt, shots, stopText } from './prompt.js';

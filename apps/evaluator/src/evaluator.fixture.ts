@@ -1,0 +1,228 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectStore, type ArtifactStore } from '@anneal/artifacts';
+import {
+  type DatasetPrepared,
+  evaluationReport,
+  type ModelMerged,
+  progress,
+  type AcceptedRunSpec,
+  type ArtifactRef,
+  type EvaluationReport,
+  type EventData,
+  type EventDefinition,
+  type Progress,
+  type RunSpecInput,
+} from '@anneal/contracts';
+import { locateBaseModel } from '@anneal/engine';
+import { createDataSource } from '@anneal/jobs';
+import {
+  connectNats,
+  encodeEvent,
+  followEvents,
+  jetstream,
+  publishEvent,
+  type DecodedEvent,
+  type NatsConnection,
+} from '@anneal/messaging';
+import { startService, type RunningService } from '@anneal/service';
+import { makeStandInEngine, startTestServers, type TestServers } from '@anneal/testing';
+import { z } from 'zod';
+import {
+  makeStandInGenerator,
+  type StandInGenerator,
+} from '../../../libs/testing/src/stand-in-generator/stand-in-generator.js';
+import { mergedFrom, preparedFrom } from './run-pieces.fixture.js';
+import { specWith } from './run-spec.fixture.js';
+import { evaluatorService } from './service.js';
+
+type Heard = Extract<DecodedEvent, { ok: true }>;
+type Evaluation = NonNullable<RunSpecInput['evaluation']>;
+
+/** What a model of the stand-in knows: the answer to each question. */
+export type Knowledge = Record<string, string>;
+
+/** A run as the evaluator gets to know it, piece by piece. */
+export interface TestRun {
+  readonly spec: AcceptedRunSpec;
+  readonly prepared: EventData<typeof DatasetPrepared>;
+  readonly merged: EventData<typeof ModelMerged>;
+}
+
+const count = z.array(z.object({ count: z.coerce.number() }));
+
+/** The evaluator with real servers around it, and a stand-in for the generation. */
+export class TestEvaluator {
+  readonly heard: Heard[] = [];
+  readonly progress: Progress[] = [];
+  private service: RunningService | undefined;
+
+  private constructor(
+    private readonly servers: TestServers,
+    private readonly broker: NatsConnection,
+    private readonly store: ArtifactStore,
+    readonly generator: StandInGenerator,
+    private readonly emptyModel: string,
+  ) {}
+
+  static async start(): Promise<TestEvaluator> {
+    const servers = await startTestServers();
+    const engine = await makeStandInEngine(join(servers.folder, 'engine'));
+    const generator = makeStandInGenerator(join(servers.folder, 'generator'));
+    const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
+    const { endpoint, accessKey, secretKey, bucket, region } = servers.servers.s3;
+    const store = connectStore({ endpoint, accessKey, secretKey, bucket, region });
+    await store.ensureReady();
+    const evaluator = new TestEvaluator(servers, broker, store, generator, engine.model);
+    await followEvents(broker, {}, (decoded) => {
+      if (decoded.ok) evaluator.heard.push(decoded);
+    });
+    broker.subscribe('anneal.progress.>', {
+      callback: (_error, message) => void evaluator.progress.push(progress.parse(message.json())),
+    });
+    await evaluator.startService();
+    return evaluator;
+  }
+
+  async startService(): Promise<void> {
+    this.service = await startService(evaluatorService, {
+      ...this.servers.environment('evaluator'),
+      ENGINE_PYTHON: this.generator.python,
+      DEVICE: 'cpu',
+      BATCH: '2',
+      LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
+      STOP_GRACE_SECONDS: '0',
+    });
+  }
+
+  async stopService(): Promise<void> {
+    await this.service?.stop();
+    this.service = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.stopService();
+    await this.broker.close();
+    await this.servers.stop();
+  }
+
+  /** A file below the folders that the service may read. */
+  write(name: string, rows: readonly unknown[]): string {
+    const path = join(this.servers.folder, name);
+    writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    return path;
+  }
+
+  /** A run with its base model, dataset and merged model in place; nothing is said yet. */
+  async run(
+    id: string,
+    evaluation: Evaluation,
+    {
+      base = {},
+      tuned = {},
+      heldOut = [],
+      train = [],
+    }: { base?: Knowledge; tuned?: Knowledge; heldOut?: readonly unknown[]; train?: readonly unknown[] },
+  ): Promise<TestRun> {
+    const baseFolder = this.model(`${id}-base`, base);
+    const spec = specWith(evaluation, { id, base: `file:${baseFolder}` });
+    const sides = { 'train.jsonl': train, 'held-out.jsonl': heldOut };
+    const files = Object.entries(sides).map(([path, rows]) => ({
+      path,
+      source: Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join('')),
+    }));
+    const dataset = preparedFrom(await this.store.putFiles('dataset', files));
+    const artifact = await this.store.putDirectory('model', this.model(`${id}-tuned`, tuned));
+    const prepared = { runId: id, spec, dataset };
+    const known = { reference: spec.model.base, revision: await this.revisionOf(spec, baseFolder) };
+    return { spec, prepared, merged: { ...prepared, ...mergedFrom(artifact, known) } };
+  }
+
+  async say<Definition extends EventDefinition>(
+    definition: Definition,
+    data: EventData<Definition>,
+    runId: string,
+  ): Promise<void> {
+    const id = `${definition.name}-${runId}`;
+    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, { id, source: 'dataset', runId }));
+  }
+
+  /** What the evaluator said about a run, in order. */
+  said(runId: string): string[] {
+    return this.heard
+      .filter(({ event }) => event.runId === runId && event.source.includes('evaluator'))
+      .map(({ definition }) => definition.name);
+  }
+
+  async word<Definition extends EventDefinition>(
+    definition: Definition,
+    runId: string,
+  ): Promise<EventData<Definition>> {
+    const heard = await until(`${definition.name} of ${runId}`, () =>
+      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
+    );
+    return definition.data.parse(heard.event.data) as EventData<Definition>;
+  }
+
+  async report(ref: ArtifactRef): Promise<EvaluationReport> {
+    return evaluationReport.parse(JSON.parse(String(await this.store.getFile(ref, 'report.json'))));
+  }
+
+  /** Names of the questions that were handed to a model for a run, over all starts. */
+  asked(runId: string, subject: 'base' | 'tuned'): string[] {
+    const isBase = (model: string): boolean => model.endsWith(`${runId}-base`);
+    return this.generator
+      .asked()
+      .filter(({ model, id }) => id.includes(runId) && isBase(model) === (subject === 'base'))
+      .map(({ id }) => id);
+  }
+
+  /** How many rows the service's own table has. */
+  async count(query: string, runId: string): Promise<number> {
+    const { POSTGRES_URL = '' } = this.servers.environment('evaluator');
+    const dataSource = createDataSource({ url: POSTGRES_URL, schema: 'evaluator' });
+    await dataSource.initialize();
+    try {
+      return (
+        count.parse(await dataSource.query<unknown>(`SELECT count(*) FROM ${query} AND run_id = $1`, [runId]))[0]
+          ?.count ?? 0
+      );
+    } finally {
+      await dataSource.destroy();
+    }
+  }
+
+  /** The revision of a local model, as every service finds it. */
+  private async revisionOf({ model }: AcceptedRunSpec, folder: string): Promise<string> {
+    const { base } = await locateBaseModel(model, {
+      resolveFile: async () => folder,
+      hub: { endpoint: 'http://127.0.0.1:9', token: undefined },
+      engine: this.generator,
+      workDir: join(this.servers.folder, 'test'),
+      store: { resolveTag: () => Promise.reject(new Error('not asked')) },
+      cache: { materialise: () => Promise.reject(new Error('not asked')) },
+      signal: new AbortController().signal,
+    });
+    return base.revision;
+  }
+
+  private model(name: string, knowledge: Knowledge): string {
+    const folder = join(this.servers.folder, 'models', name);
+    mkdirSync(folder, { recursive: true });
+    cpSync(this.emptyModel, folder, { recursive: true });
+    writeFileSync(join(folder, 'answers.json'), JSON.stringify(knowledge));
+    return folder;
+  }
+}
+
+/** Waits for what is to come true within 20 s. */
+export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+  const giveUpAt = Date.now() + 20_000;
+  for (;;) {
+    const seen = look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (Date.now() > giveUpAt) throw new Error(`${what} did not happen`);
+    await pause(20);
+  }
+}

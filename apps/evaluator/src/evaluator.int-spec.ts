@@ -1,0 +1,246 @@
+import {
+  DatasetPrepared,
+  EvaluationCompleted,
+  ModelMerged,
+  RunCancelled,
+  StageFailed,
+  TrainRequested,
+} from '@anneal/contracts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TestEvaluator, until, type Knowledge, type TestRun } from './evaluator.fixture.js';
+
+let evaluator: TestEvaluator;
+beforeAll(async () => {
+  evaluator = await TestEvaluator.start();
+}, 120_000);
+afterAll(() => evaluator.stop());
+afterEach(() => evaluator.generator.setFaults({}));
+
+const question = (index: number): string => `Question ${index}?`;
+const answer = (index: number): string => `{"number":${index}}`;
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+/** A model that knows the first answers only. */
+const knowing = (count: number): Knowledge => Object.fromEntries(numbers(count).map((n) => [question(n), answer(n)]));
+const items = (id: string, count: number) =>
+  numbers(count).map((n) => ({
+    id: `${id}-${n}`,
+    messages: [{ role: 'user', content: question(n) }],
+    expected: answer(n),
+  }));
+
+/** A run with an own set of so many questions, of which base and tuned know the first ones. */
+async function runOf(id: string, count: number, { base, tuned }: { base: number; tuned: number }): Promise<TestRun> {
+  const source = `file:${evaluator.write(`${id}.jsonl`, items(id, count))}`;
+  const evaluation = { benchmarks: [{ name: 'own-set' as const, source, score: 'json' as const }] };
+  return evaluator.run(id, evaluation, { base: knowing(base), tuned: knowing(tuned) });
+}
+const request = (id: string, { spec }: TestRun): Promise<void> => evaluator.say(TrainRequested, spec, id);
+const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared, id);
+const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged, id);
+const judgeJobs = (id: string): Promise<number> => evaluator.count(`job WHERE kind = 'judge'`, id);
+const answers = (id: string, subject: string): Promise<number> =>
+  evaluator.count(`answer WHERE subject = '${subject}'`, id);
+
+describe('an evaluation', () => {
+  it('measures both models on the same items, stores the report and says the verdict', async () => {
+    const source = `file:${evaluator.write('own.jsonl', items('plain', 8))}`;
+    const heldOut = [
+      { id: 'plain-h1', messages: [{ role: 'user', content: 'Capital of France?' }], expected: 'Paris' },
+      { id: 'plain-h2', messages: [{ role: 'user', content: 'Capital of Italy?' }], expected: 'rome' },
+    ];
+    const run = await evaluator.run(
+      'plain',
+      { benchmarks: [{ name: 'held-out' }, { name: 'own-set', source, score: 'json' }] },
+      { base: {}, tuned: { ...knowing(8), 'Capital of Italy?': ' Rome\n' }, heldOut },
+    );
+    await request('plain', run);
+    await prepare('plain', run);
+    await merge('plain', run);
+    const { evaluation, ...carried } = await evaluator.word(EvaluationCompleted, 'plain');
+    expect(carried).toEqual(run.merged);
+    const nothing = { correct: 0, wrong: 0, accuracy: 0 };
+    expect(evaluation).toMatchObject({
+      verdict: 'improved',
+      reason: 'The tuned model is better on own-set, with 8 of 8 right instead of 0 (p = 0.016).',
+      results: [
+        {
+          benchmark: 'held-out',
+          items: 2,
+          base: { ...nothing, wrong: 2, unparsed: 0 },
+          tuned: { correct: 1, wrong: 1, unparsed: 0, accuracy: 0.5 },
+          gained: 1,
+          lost: 0,
+          pValue: 1,
+        },
+        { benchmark: 'own-set', items: 8, base: { ...nothing, unparsed: 8 }, gained: 8, lost: 0, pValue: 0.0078125 },
+      ],
+    });
+    const report = await evaluator.report(evaluation.report);
+    expect(report).toMatchObject({ runId: 'plain', verdict: 'improved', results: evaluation.results });
+    expect(report.items).toHaveLength(10);
+    expect(report.items[1]).toEqual({
+      benchmark: 'held-out',
+      id: 'plain-h2',
+      prompt: 'Capital of Italy?',
+      expected: 'rome',
+      base: { answer: 'Capital of Italy?', outcome: 'wrong' },
+      tuned: { answer: ' Rome\n', outcome: 'correct' },
+    });
+    expect(report.settings).toMatchObject({
+      alpha: 0.05,
+      base: { revision: run.merged.training.base.revision, inference: { form: 'batch', batch: 2 } },
+      tuned: { artifact: run.merged.merge.artifact.digest, inference: { form: 'batch', batch: 2 } },
+    });
+    expect(evaluator.said('plain')).toEqual(['EvaluationCompleted']);
+  });
+
+  it('tells how far each measurement is', async () => {
+    const told = evaluator.progress.filter(({ runId }) => runId === 'plain');
+    expect([...new Set(told.map(({ phase }) => phase))]).toEqual(['measuring base', 'measuring tuned']);
+    expect(told).toContainEqual(expect.objectContaining({ done: 10, total: 10, unit: 'items', secondsLeft: 0 }));
+  });
+
+  it('begins with the base as soon as the request is there, when no question comes out of the dataset', async () => {
+    const run = await runOf('early', 3, { base: 1, tuned: 3 });
+    await request('early', run);
+    await until('the base', () => evaluator.asked('early', 'base').length === 3);
+    await prepare('early', run);
+    await merge('early', run);
+    expect((await evaluator.word(EvaluationCompleted, 'early')).evaluation.verdict).toBe('inconclusive');
+    expect(evaluator.asked('early', 'base')).toHaveLength(3);
+  });
+
+  it('judges once, whichever of the two is measured last', async () => {
+    const run = await runOf('late', 8, { base: 8, tuned: 0 });
+    await merge('late', run);
+    await until('the tuned', () => evaluator.asked('late', 'tuned').length === 8);
+    expect(await judgeJobs('late')).toBe(0);
+    await prepare('late', run);
+    const { evaluation } = await evaluator.word(EvaluationCompleted, 'late');
+    expect(evaluation.verdict).toBe('regressed');
+    const both = await runOf('both', 4, { base: 2, tuned: 2 });
+    await Promise.all([merge('both', both), prepare('both', both), request('both', both)]);
+    expect((await evaluator.word(EvaluationCompleted, 'both')).evaluation.reason).toContain('same items right');
+    expect([await judgeJobs('late'), await judgeJobs('both')]).toEqual([1, 1]);
+    expect([evaluator.said('late'), evaluator.said('both')]).toEqual([
+      ['EvaluationCompleted'],
+      ['EvaluationCompleted'],
+    ]);
+  });
+});
+
+describe('a measurement that is disturbed', () => {
+  it('asks nothing twice after its generation was killed', async () => {
+    evaluator.generator.setFaults({ dieAfter: 4 });
+    const run = await runOf('killed', 10, { base: 0, tuned: 10 });
+    await prepare('killed', run);
+    await until('all questions', () => evaluator.asked('killed', 'base').length >= 10);
+    await merge('killed', run);
+    const { evaluation } = await evaluator.word(EvaluationCompleted, 'killed');
+    expect(evaluation).toMatchObject({ verdict: 'improved', results: [{ items: 10 }] });
+    expect(evaluator.asked('killed', 'base').toSorted()).toEqual(
+      [...new Set(evaluator.asked('killed', 'base'))].toSorted(),
+    );
+    expect(evaluator.asked('killed', 'tuned')).toHaveLength(10);
+    const starts = new Set(
+      evaluator.generator
+        .asked()
+        .filter(({ id }) => id.includes('killed'))
+        .map(({ pid }) => pid),
+    );
+    expect(starts.size).toBe(4);
+  });
+
+  it('goes on after its service was stopped, and asks no stored answer again', async () => {
+    evaluator.generator.setFaults({ batchMs: 250 });
+    const run = await runOf('stopped', 12, { base: 0, tuned: 12 });
+    await prepare('stopped', run);
+    await until('some answers', () => evaluator.asked('stopped', 'base').length >= 6);
+    await evaluator.stopService();
+    const stored = await answers('stopped', 'base');
+    const before = evaluator.asked('stopped', 'base').length;
+    expect(stored).toBeGreaterThanOrEqual(4);
+    expect(stored).toBeLessThan(12);
+    evaluator.generator.setFaults({});
+    await evaluator.startService();
+    await merge('stopped', run);
+    await evaluator.word(EvaluationCompleted, 'stopped');
+    // The batch that was under way has no answers and is asked again; nothing else is.
+    expect(evaluator.asked('stopped', 'base').length - before).toBeLessThanOrEqual(12 - stored);
+    expect(await answers('stopped', 'base')).toBe(12);
+  });
+
+  it('ends when the run is cancelled, with its generation', async () => {
+    evaluator.generator.setFaults({ batchMs: 400 });
+    const run = await runOf('cancelled', 20, { base: 0, tuned: 0 });
+    await prepare('cancelled', run);
+    await until('some questions', () => evaluator.asked('cancelled', 'base').length >= 2);
+    await evaluator.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test' }, 'cancelled');
+    const pid = evaluator.generator.asked().find(({ id }) => id.includes('cancelled'))?.pid ?? 0;
+    await until('the end of the generation', () => !isAlive(pid));
+    await merge('cancelled', run);
+    const next = await runOf('next', 2, { base: 2, tuned: 2 });
+    evaluator.generator.setFaults({});
+    await prepare('next', next);
+    await merge('next', next);
+    await evaluator.word(EvaluationCompleted, 'next');
+    expect(evaluator.asked('cancelled', 'tuned')).toEqual([]);
+    expect(evaluator.said('cancelled')).toEqual([]);
+  });
+});
+
+describe('an evaluation that cannot be', () => {
+  it('names the rows of an own set that were trained on', async () => {
+    const source = `file:${evaluator.write('seen.jsonl', items('seen', 3))}`;
+    const train = [
+      {
+        messages: [
+          { role: 'user', content: question(2) },
+          { role: 'assistant', content: answer(2) },
+        ],
+      },
+    ];
+    const run = await evaluator.run('seen', { benchmarks: [{ name: 'own-set', source }] }, { train });
+    await request('seen', run);
+    await merge('seen', run);
+    expect((await evaluator.word(StageFailed, 'seen')).failure).toMatchObject({
+      code: 'BENCHMARK_INVALID',
+      message: 'Line 2 of seen.jsonl is in the training set too, question and answer.',
+      row: 2,
+    });
+  });
+
+  it('is refused when a set changes between base and tuned', async () => {
+    const run = await runOf('changed', 3, { base: 0, tuned: 3 });
+    await prepare('changed', run);
+    await until('the base', () => evaluator.asked('changed', 'base').length === 3);
+    await until('its answers', () => evaluator.progress.some(({ runId, done }) => runId === 'changed' && done === 3));
+    evaluator.write(
+      'changed.jsonl',
+      items('changed', 3).map((item) => ({ ...item, expected: '{}' })),
+    );
+    await merge('changed', run);
+    expect((await evaluator.word(StageFailed, 'changed')).failure).toMatchObject({
+      code: 'BENCHMARK_INVALID',
+      message: 'Item changed-1 of own-set is not the same for base and tuned.',
+    });
+  });
+
+  it('is refused when another base was trained than the one that was measured', async () => {
+    const run = await runOf('moved', 2, { base: 0, tuned: 2 });
+    const { training } = run.merged;
+    const merged = { ...run.merged, training: { ...training, base: { ...training.base, revision: 'another' } } };
+    await prepare('moved', run);
+    await evaluator.say(ModelMerged, merged, 'moved');
+    expect((await evaluator.word(StageFailed, 'moved')).failure).toMatchObject({ code: 'MODEL_INVALID' });
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

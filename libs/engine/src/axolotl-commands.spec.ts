@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { generateCommand, mergeCommand, trainCommand } from './axolotl-commands.js';
+
+const engine = { python: '/engine/bin/python' };
+
+describe('the command of a training', () => {
+  it('leaves Accelerate nothing to guess on a CPU', () => {
+    const { command, args } = trainCommand(engine, { config: 'axolotl.yaml', gpus: 0 });
+    expect(command).toBe('/engine/bin/accelerate');
+    expect(args).toEqual([
+      'launch',
+      '--num_processes=1',
+      '--num_machines=1',
+      '--dynamo_backend=no',
+      '--cpu',
+      '--mixed_precision=no',
+      ...['-m', 'axolotl.cli.train', 'axolotl.yaml'],
+    ]);
+  });
+
+  it('leaves the precision to the configuration on a GPU', () => {
+    const { args } = trainCommand(engine, { config: 'axolotl.yaml', gpus: 1 });
+    expect(args).not.toContain('--cpu');
+    expect(args.join(' ')).not.toMatch(/mixed_precision|main_process_port/);
+  });
+
+  it('gives several processes a port of their own', () => {
+    const { args } = trainCommand(engine, { config: 'axolotl.yaml', gpus: 3, port: 4711 });
+    expect(args).toEqual(expect.arrayContaining(['--num_processes=3', '--multi_gpu', '--main_process_port=4711']));
+  });
+});
+
+it('a merge goes into a folder of its own, since it empties the log of the one it writes to', () => {
+  const { args } = mergeCommand(engine, { config: 'merge.yaml', adapter: 'output', output: 'merge' });
+  expect(args).toEqual(['merge-lora', 'merge.yaml', '--lora-model-dir=output', '--output-dir=merge']);
+});
+
+it('a stop text may begin with a dash', () => {
+  const options = { model: 'm', input: 'i', output: 'o', batch: 8, answerTokens: 40, device: 'gpu' as const };
+  const { args } = generateCommand(engine, { ...options, stop: ['--', 'Question:'] });
+  expect(args.slice(-3)).toEqual(['--device=cuda', '--stop=--', '--stop=Question:']);
+});
