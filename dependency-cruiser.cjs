@@ -33,7 +33,10 @@ module.exports = {
     {
       name: 'testing-from-tests-only',
       severity: 'error',
-      from: { path: '^(apps|libs|infra)/', pathNot: '(\\.(spec|int-spec|e2e-spec)\\.ts$|^libs/testing/)' },
+      from: {
+        path: '^(apps|libs|infra)/',
+        pathNot: '(\\.(spec|int-spec|e2e-spec|fixture|suite)\\.ts$|^libs/testing/)',
+      },
       to: { path: '^libs/testing/' },
     },
     {

@@ -6,13 +6,8 @@ const root = join(import.meta.dirname, '..');
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const steps = [
   ['format', bin('prettier'), ['--check', '--log-level=warn', '.'], 'npm run format'],
-  ['lint', bin('eslint'), ['.', '--max-warnings', '0'], 'npm run lint'],
-  [
-    'dependency rules',
-    bin('depcruise'),
-    ['apps', 'libs', 'infra', '--config', 'dependency-cruiser.cjs', '--output-type', 'err'],
-    'mend the import that is named',
-  ],
+  ['lint', 'npm', ['run', '--silent', 'lint'], 'npm run lint'],
+  ['dependency rules', 'npm', ['run', '--silent', 'rules'], 'mend the import that is named'],
   ['dead code', bin('knip'), [], 'remove what is named, or use it'],
   ['generated files', process.execPath, ['tools/generate.mjs', '--check'], 'npm run generate'],
   ['tests', process.execPath, ['tools/test.mjs'], 'npm test'],

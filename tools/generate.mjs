@@ -1,24 +1,38 @@
-// Writes everything that is generated and committed. `--check` says whether something would change.
+// Writes everything that is generated and committed. `--check` says what was not up to date.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
-const steps = [
-  [process.execPath, ['libs/contracts/generate.mjs']],
-  [process.execPath, ['examples/home-control/generate.mjs']],
+const generators = [
+  { script: 'libs/contracts/generate.mjs', writes: ['libs/contracts/generated'] },
+  { script: 'infra/nats/generate.mjs', writes: ['infra/nats/nats.conf'] },
+  { script: 'examples/home-control/generate.mjs', writes: ['examples/home-control'] },
 ];
-for (const [command, args] of steps) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  if (result.status !== 0) process.exit(result.status ?? 1);
+
+function* filesBelow(path) {
+  if (!existsSync(path)) return;
+  if (statSync(path).isFile()) yield path;
+  else for (const name of readdirSync(path)) yield* filesBelow(join(path, name));
+}
+
+function contents() {
+  const files = generators.flatMap(({ writes }) => writes.flatMap((path) => [...filesBelow(join(root, path))]));
+  return new Map(files.map((file) => [relative(root, file), readFileSync(file, 'utf8')]));
+}
+
+const before = contents();
+for (const { script } of generators) {
+  const { status } = spawnSync(process.execPath, [script], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
 }
 if (process.argv.includes('--check')) {
-  const changed = spawnSync(
-    'git',
-    ['status', '--porcelain', '--', 'libs/contracts/generated', 'examples/home-control'],
-    { cwd: root, encoding: 'utf8' },
+  const after = contents();
+  const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (file) => before.get(file) !== after.get(file),
   );
-  if (changed.stdout.trim() !== '') {
-    console.error(`Generated files are not up to date; run "npm run generate" and commit:\n${changed.stdout}`);
+  if (changed.length > 0) {
+    console.error(`These generated files were not up to date; commit them as they are now:\n  ${changed.join('\n  ')}`);
     process.exit(1);
   }
 }

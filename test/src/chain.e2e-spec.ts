@@ -78,8 +78,8 @@ async function eventsOf(runId: string): Promise<string[]> {
   for (let sequence = state.first_seq; sequence <= state.last_seq; sequence += 1) {
     const message = await manager.streams.getMessage('ANNEAL', { seq: sequence });
     if (!message) continue;
-    const data = message.header.get('ce-subject') || (message.json() as { id?: string }).id;
-    if (data === runId) types.push(message.subject);
+    const subject = message.header.get('ce-subject') || message.json<{ id?: string }>().id;
+    if (subject === runId) types.push(message.subject);
   }
   return types;
 }

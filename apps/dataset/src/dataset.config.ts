@@ -7,6 +7,6 @@ export const datasetConfig = z.object({
   ...workConfigShape,
   ...fileRootsShape,
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which datasets are fetched.'),
-  HF_TOKEN: z.string().startsWith('hf_').optional().describe('Token for gated datasets.'),
+  HF_TOKEN: z.string().min(1).optional().describe('Token for gated datasets.'),
 });
 export type DatasetConfig = z.infer<typeof datasetConfig>;

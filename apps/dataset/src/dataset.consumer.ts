@@ -9,7 +9,7 @@ import {
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
-import type { PrepareInput } from './prepare.work.js';
+import type { PrepareInput } from './prepare.input.js';
 
 @Controller()
 export class DatasetConsumer {

@@ -4,27 +4,18 @@ import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '@anneal/artifacts';
-import {
-  carriedRunSpec,
-  DatasetPrepared,
-  Failure,
-  type AcceptedRunSpec,
-  type PreparedDataset,
-} from '@anneal/contracts';
+import { DatasetPrepared, Failure, type AcceptedRunSpec, type PreparedDataset } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
 import type { DatasetConfig } from './dataset.config.js';
 import { toDatasetFailure } from './dataset.failure.js';
+import type { PrepareInput } from './prepare.input.js';
 import { PreparedFiles } from './prepared.files.js';
 import { readRows } from './rows/read.rows.js';
 import type { StagedSource } from './sources/source.js';
 import { stageSource } from './sources/stage.source.js';
-
-export const prepareInput = z.object({ spec: carriedRunSpec });
-export type PrepareInput = z.infer<typeof prepareInput>;
 
 /** Brings the source here, checks and splits its rows, and stores the set that the trainer uses as it is. */
 @Injectable()

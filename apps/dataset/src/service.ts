@@ -1,7 +1,8 @@
 import { defineService, storeProvider, worker } from '@anneal/service';
 import { datasetConfig } from './dataset.config.js';
 import { DatasetConsumer } from './dataset.consumer.js';
-import { PrepareDatasetWork, prepareInput } from './prepare.work.js';
+import { prepareInput } from './prepare.input.js';
+import { PrepareDatasetWork } from './prepare.work.js';
 
 export const datasetService = defineService({
   name: 'dataset',

@@ -27,12 +27,14 @@ import {
   type NatsConnection,
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
-import { makeStandInEngine, startTestServers, type TestServers } from '@anneal/testing';
-import { z } from 'zod';
 import {
+  makeStandInEngine,
+  startTestServers,
+  type TestServers,
   makeStandInGenerator,
   type StandInGenerator,
-} from '../../../libs/testing/src/stand-in-generator/stand-in-generator.js';
+} from '@anneal/testing';
+import { z } from 'zod';
 import { mergedFrom, preparedFrom } from './run-pieces.fixture.js';
 import { specWith } from './run-spec.fixture.js';
 import { evaluatorService } from './service.js';

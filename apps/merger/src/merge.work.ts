@@ -1,24 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import {
-  ModelMerged,
-  TrainingCompleted,
-  type ArtifactRef,
-  type EventData,
-  type Failure,
-  type MergedModel,
-} from '@anneal/contracts';
+import { ModelMerged, type ArtifactRef, type Failure, type MergedModel } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { LoraMerge } from './lora/lora.merge.js';
+import type { MergeInput } from './merge.input.js';
 import type { MergerConfig } from './merger.config.js';
 import { toMergerFailure } from './merger.failure.js';
-
-export const mergeInput = TrainingCompleted.data;
-export type MergeInput = EventData<typeof TrainingCompleted>;
 
 /** A full fine-tune is a whole model already: nothing was merged, so nothing can differ. */
 const nothingMerged: MergedModel['parity'] = {

@@ -2,7 +2,7 @@ import { RunCancelled, RunFailed, TrainingCompleted, type EventData, type Receiv
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
-import type { MergeInput } from './merge.work.js';
+import type { MergeInput } from './merge.input.js';
 
 @Controller()
 export class MergerConsumer {

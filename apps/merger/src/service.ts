@@ -1,7 +1,8 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { BaseModels } from './base.model.js';
 import { LoraMerge } from './lora/lora.merge.js';
-import { MergeModelWork, mergeInput } from './merge.work.js';
+import { mergeInput } from './merge.input.js';
+import { MergeModelWork } from './merge.work.js';
 import { mergerConfig } from './merger.config.js';
 import { MergerConsumer } from './merger.consumer.js';
 

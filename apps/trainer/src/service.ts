@@ -3,7 +3,8 @@ import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTr
 import { BaseModels } from './plan/base.model.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { TrainingTable } from './plan/training.table.js';
-import { TrainModelWork, trainInput } from './train.work.js';
+import { trainInput } from './train.input.js';
+import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
 import { TrainerConsumer } from './trainer.consumer.js';
 import { LaunchTraining } from './training/launch.training.js';

@@ -1,18 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
-import {
-  DatasetPrepared,
-  TrainingCompleted,
-  type ArtifactRef,
-  type Failure,
-  type TrainedModel,
-} from '@anneal/contracts';
+import { TrainingCompleted, type ArtifactRef, type Failure, type TrainedModel } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type StopSignal, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
+import type { TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
 import { attendTraining, readTrainingLog } from './training/attend.training.js';
@@ -23,10 +17,6 @@ import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
 import { trainingOutcome } from './training/training.outcome.js';
 import { TrainingProgress } from './training/training.progress.js';
-
-const { spec, dataset } = DatasetPrepared.data.shape;
-export const trainInput = z.object({ spec, dataset });
-export type TrainInput = z.infer<typeof trainInput>;
 
 /** Trains: settles the plan, runs Axolotl beside this service, and stores what comes out of it. */
 @Injectable()

@@ -2,7 +2,7 @@ import { DatasetPrepared, RunCancelled, RunFailed, type EventData, type Received
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
-import type { TrainInput } from './train.work.js';
+import type { TrainInput } from './train.input.js';
 
 @Controller()
 export class TrainerConsumer {

@@ -2,3 +2,9 @@ export { startTestServers, type TestServers } from './servers.js';
 export { startHub, type HubOptions, type HubRequest, type SmallHub } from './hub/hub.js';
 export { makeStandInEngine, writeStandInAdapter, type StandInEngine } from './stand-in-engine/stand-in-engine.js';
 export type { StandInFaults } from './stand-in-engine/faults.js';
+export {
+  makeStandInGenerator,
+  type Asked,
+  type GeneratorFaults,
+  type StandInGenerator,
+} from './stand-in-generator/stand-in-generator.js';

@@ -4,10 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { adoptProcess } from '@anneal/compute';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import {
-  makeStandInGenerator,
-  type StandInGenerator,
-} from '../../../../libs/testing/src/stand-in-generator/stand-in-generator.js';
+import { makeStandInGenerator, type StandInGenerator } from '@anneal/testing';
 import { BatchInference } from './batch.inference.js';
 import type { InferenceRequest, Reply } from './inference.js';
 

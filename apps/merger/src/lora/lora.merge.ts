@@ -8,7 +8,7 @@ import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { stringify } from 'yaml';
 import { BaseModels } from '../base.model.js';
-import type { MergeInput } from '../merge.work.js';
+import type { MergeInput } from '../merge.input.js';
 import type { MergerConfig } from '../merger.config.js';
 import { endLeftover, runUnderSlot } from './engine.step.js';
 import { mergeConfig, mergePaths } from './merge.config.js';

@@ -58,7 +58,6 @@ export function axolotlConfig({ plan, prompt, paths, endOfTurn, resumeFrom }: Ax
     ...(resumeFrom === undefined ? {} : { resume_from_checkpoint: resumeFrom }),
   };
 }
-export type AxolotlConfig = ReturnType<typeof axolotlConfig>;
 
 /** The configuration as Axolotl reads it. */
 export function renderYaml(config: object): string {

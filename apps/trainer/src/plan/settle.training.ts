@@ -7,7 +7,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { axolotlConfig, renderYaml } from '../axolotl/axolotl.config.js';
 import { endOfTurnTokens } from '../axolotl/chat-template.js';
 import { pathsFor } from '../training/run.folder.js';
-import type { TrainInput } from '../train.work.js';
+import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { BaseModels } from './base.model.js';
 import { resolvePlan } from './resolve.plan.js';

@@ -13,7 +13,7 @@ import { endOfTurnTokens } from '../axolotl/chat-template.js';
 import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
 import { BaseModels } from '../plan/base.model.js';
 import type { SettledTraining } from '../plan/training.table.js';
-import type { TrainInput } from '../train.work.js';
+import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { pathsFor, type RunFolder } from './run.folder.js';
 import { startMarkLine } from './training.log.js';
