@@ -104,11 +104,11 @@ export class Failure extends Error {
   toDetail(): FailureDetail {
     return {
       code: this.code,
-      message: this.message,
-      remedy: this.remedy,
+      message: carriable(this.message),
+      remedy: carriable(this.remedy),
       retryable: this.retryable,
-      ...(this.field === undefined ? {} : { field: this.field }),
-      ...(this.file === undefined ? {} : { file: this.file }),
+      ...(this.field === undefined ? {} : { field: carriable(this.field) }),
+      ...(this.file === undefined ? {} : { file: carriable(this.file) }),
       ...(this.row === undefined ? {} : { row: this.row }),
     };
   }
@@ -117,4 +117,15 @@ export class Failure extends Error {
     const { code, message, ...options } = detail;
     return new Failure(code, message, options);
   }
+}
+
+const longestText = 4_000;
+
+/**
+ * Messages quote what users and foreign programs wrote. PostgreSQL stores neither NUL nor half a surrogate pair, and an
+ * event has a size limit: a failure that cannot be told would leave its run hanging.
+ */
+function carriable(text: string): string {
+  const short = text.length > longestText ? `${text.slice(0, longestText)} ...` : text;
+  return short.replaceAll('\0', '\uFFFD').toWellFormed();
 }

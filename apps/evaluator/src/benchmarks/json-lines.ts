@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { Failure } from '@anneal/contracts';
+import { longestLine, readTextLines } from '@anneal/service';
 
 export interface JsonLine {
   /** Line of the file, counted from 1. */
@@ -14,14 +13,16 @@ export interface JsonLine {
  * @param name how messages name the file
  */
 export async function* readJsonLines(path: string, name: string): AsyncIterable<JsonLine> {
-  const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity });
-  let row = 0;
-  for await (const line of lines) {
-    row += 1;
-    const text = row === 1 ? line.replace(/^\uFEFF/, '') : line;
-    if (text.trim() === '') continue;
-    yield { row, value: parse(text, row, name) };
-  }
+  for await (const { number, text } of readTextLines(path, (line) => tooLong(line, name)))
+    yield { row: number, value: parse(text, number, name) };
+}
+
+function tooLong(row: number, file: string): Failure {
+  return new Failure('BENCHMARK_INVALID', `Line ${row} of ${file} is longer than ${longestLine} characters.`, {
+    remedy: 'Write one JSON object per line; a JSON array over the whole file is not JSONL.',
+    file,
+    row,
+  });
 }
 
 function parse(text: string, row: number, file: string): unknown {

@@ -1,8 +1,8 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Failure } from '@anneal/contracts';
+import { longestLine, readTextLines } from '@anneal/service';
 import { z } from 'zod';
 
 const row = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
@@ -12,21 +12,24 @@ const row = z.object({ messages: z.array(z.object({ role: z.string(), content: z
  * before the question, since that form has no place for one.
  */
 export async function writeQuestionsAndAnswers(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const lines = createInterface({ input: createReadStream(from), crlfDelay: Infinity });
   const file = createWriteStream(to);
-  let number = 0;
   try {
-    for await (const line of lines) {
+    for await (const { number, text } of readTextLines(from, tooLong)) {
       signal.throwIfAborted();
-      number += 1;
-      const text = `${JSON.stringify(questionAndAnswer(JSON.parse(line), number))}\n`;
-      if (!file.write(text)) await once(file, 'drain');
+      const line = `${JSON.stringify(questionAndAnswer(JSON.parse(text), number))}\n`;
+      if (!file.write(line)) await once(file, 'drain');
     }
   } finally {
-    lines.close();
     file.end();
     await finished(file);
   }
+}
+
+function tooLong(row: number): Failure {
+  return new Failure('DATASET_ROW_INVALID', `Row ${row} is longer than ${longestLine} characters.`, {
+    remedy: 'Shorten the row, or leave it out.',
+    row,
+  });
 }
 
 /** One row, counted from 1; only a conversation of one question and one answer has this form. */
