@@ -122,7 +122,7 @@ const mmluProShape = {
     .default('TIGER-Lab/MMLU-Pro')
     .describe('Hub id, or file:DIRECTORY with test and validation files.'),
   revision: text(200).default('main'),
-  subjects: z.array(text(60)).min(1).optional(),
+  subjects: z.array(text(60)).min(1).max(100).optional(),
   limit: itemLimit,
   answerTokens: z.int().min(1).max(8192).default(2048),
 };

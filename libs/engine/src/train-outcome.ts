@@ -41,7 +41,7 @@ export function trainOutcome({ exit, events, log }: EndedTraining): TrainOutcome
   }
   const failed = events.findLast((event) => event.event === 'failed');
   const detail = failed ? `${failed.error}: ${failed.message}` : lastError(log);
-  return { kind: 'failed', code: failureCode(exit, events, `${detail}\n${log}`), detail };
+  return { kind: 'failed', code: failureCode(exit, events, { detail, log }), detail };
 }
 
 // The first that matches decides, so the special ones come before the general ones.
@@ -52,26 +52,33 @@ const signs: readonly { code: TrainFailureCode; pattern: RegExp }[] = [
   { code: 'HOST_OUT_OF_MEMORY', pattern: /MemoryError|Cannot allocate memory|DefaultCPUAllocator: can't allocate/ },
   {
     code: 'MODEL_NOT_FOUND',
-    pattern: /OSError: .*(config\.json|no file named|not a valid model)|HFValidationError|Unrecognized model/,
+    pattern:
+      /OSError: .*(config\.json|no file named|not a valid model|Repo id must be)|HFValidationError|Unrecognized model/,
   },
   {
     code: 'BAD_CONFIG',
-    pattern:
-      /pydantic.*ValidationError|validation errors? for Axolotl|unrecognized arguments|Could not load required plugin/,
+    pattern: /pydantic.*ValidationError|validation errors? for Axolotl|unrecognized arguments/,
   },
   {
     code: 'BAD_DATA',
     pattern:
-      /DatasetGenerationError|chat_template|SequenceLengthExceeded|exceeds? (the )?sequence_len|Found sequence longer|KeyError: '(messages|question|answer)'/i,
+      /DatasetGenerationError|Messages is null|Sequence encountered with \d+ tokens, which exceeds|KeyError: '(messages|question|answer)'/,
   },
 ];
 
-function failureCode(exit: EndedTraining['exit'], events: readonly EngineEvent[], text: string): TrainFailureCode {
-  const sign = signs.find(({ pattern }) => pattern.test(text));
-  if (sign) return sign.code;
+function failureCode(
+  exit: EndedTraining['exit'],
+  events: readonly EngineEvent[],
+  { detail, log }: { detail: string; log: string },
+): TrainFailureCode {
+  const said = signs.find(({ pattern }) => pattern.test(detail));
+  if (said) return said.code;
   // The kernel's answer to a full memory; under a launcher its signal is only in the text.
-  const killed = exit.signal === 'SIGKILL' || /exitcode\s*: -9|died with .*SIGKILL/.test(text);
+  const killed = exit.signal === 'SIGKILL' || /exitcode\s*: -9|died with .*SIGKILL/.test(log);
   if (killed || exit.signal !== null || exit.code === null) return 'KILLED';
+  // The error that ended it may be the consequence of another one.
+  const seen = signs.find(({ pattern }) => pattern.test(log));
+  if (seen) return seen.code;
   return exit.code === 2 && events.length === 0 ? 'BAD_CONFIG' : 'ENGINE_BUG';
 }
 
@@ -80,6 +87,18 @@ function lastError(log: string): string {
     .split('\n')
     .map((line) => line.trim())
     .filter(Boolean);
-  const error = lines.findLast((line) => /^[\w.]*(Error|Exception|Interrupt)\b/.test(line));
-  return (error ?? lines.at(-1) ?? 'it said nothing').slice(0, 500);
+  const errors = [...lines.keys()].filter((at) => /^[\w.]*(Error|Exception|Interrupt)\b/.test(lines[at] ?? ''));
+  // The launcher speaks last, and says only that its command failed.
+  const own = errors.findLast(
+    (at) => !/^(subprocess\.CalledProcessError|[\w.]*ChildFailedError)\b/.test(lines[at] ?? ''),
+  );
+  const at = own ?? errors.at(-1) ?? lines.length - 1;
+  // Pydantic names the field and its fault on the lines after its own.
+  const length = /ValidationError: \d+ validation error/.test(lines[at] ?? '') ? 3 : 1;
+  return (
+    lines
+      .slice(at, at + length)
+      .join(' ')
+      .slice(0, 500) || 'it said nothing'
+  );
 }

@@ -5,7 +5,7 @@ import { Failure } from '@anneal/contracts';
 import { runToEnd } from '@anneal/compute';
 import { engineProcessEnv, generateCommand } from '@anneal/engine';
 import { installEngine } from '@anneal/engine/install';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { printJson } from './options.js';
 
@@ -20,10 +20,10 @@ export function askCommand(): Command {
     .argument('<model>', 'folder of the model')
     .argument('<prompt>', 'what to ask')
     .option(
-      '--system <text>',
-      'system prompt; the one that the model was trained with, if there is anneal-prompt.txt beside it',
+      '--template <file>',
+      'text around the prompt, with {prompt} in its place (default: anneal-prompt.txt of the model, if it has one)',
     )
-    .option('--max-new-tokens <n>', 'how long the answer may be', Number, 64)
+    .option('--max-new-tokens <n>', 'how long the answer may be', tokens, 64)
     .option('--json', 'print nothing but JSON on standard output', false)
     .action(
       async (model: string, prompt: string, options: { template?: string; maxNewTokens: number; json: boolean }) => {
@@ -32,6 +32,12 @@ export function askCommand(): Command {
         console.log(text);
       },
     );
+}
+
+function tokens(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return value;
 }
 
 async function ask(
@@ -69,6 +75,14 @@ async function ask(
 }
 
 async function readTemplate(model: string, named: string | undefined): Promise<string | undefined> {
-  if (named !== undefined) return readFile(named, 'utf8');
+  if (named !== undefined) {
+    return readFile(named, 'utf8').catch((cause: unknown) => {
+      throw new Failure('SPEC_INVALID', `${named} cannot be read.`, {
+        remedy: 'Name a text file.',
+        file: named,
+        cause,
+      });
+    });
+  }
   return readFile(join(model, promptTemplateName), 'utf8').catch(() => undefined);
 }

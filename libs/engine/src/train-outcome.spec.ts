@@ -1,0 +1,56 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { engineEvent, type EngineEvent } from './engine-events.js';
+import { trainOutcome, type TrainOutcome } from './train-outcome.js';
+
+// What real trainings wrote, with Axolotl 0.21.
+const recorded = join(import.meta.dirname, '__fixtures__');
+
+function textOf(file: string): string {
+  const path = join(recorded, file);
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+function eventsOf(name: string): EngineEvent[] {
+  const lines = textOf(`${name}.events.jsonl`).split('\n').filter(Boolean);
+  return lines.map((line) => engineEvent.parse(JSON.parse(line)));
+}
+
+function outcomeOf(name: string, code = 1): TrainOutcome {
+  return trainOutcome({ exit: { code, signal: null }, events: eventsOf(name), log: textOf(`${name}.log`) });
+}
+
+describe('how a training ended', () => {
+  it('is complete when all steps are done and the plugin said so last', () => {
+    expect(outcomeOf('completed', 0)).toEqual({ kind: 'completed' });
+  });
+
+  it('is not complete for an exit status of 0 alone', () => {
+    const events = eventsOf('completed').filter(({ event }) => event !== 'done');
+    expect(trainOutcome({ exit: { code: 0, signal: null }, events, log: '' })).toMatchObject({ kind: 'failed' });
+  });
+
+  it('is stopped when it was asked to stop, although its exit status is 0 too', () => {
+    expect(outcomeOf('stopped', 0)).toEqual({ kind: 'stopped', step: 1 });
+  });
+
+  it.each([
+    ['bad-column', 'BAD_DATA', /^ValueError: Messages is null/],
+    ['bad-config', 'BAD_CONFIG', /ValidationError: .* micro_batch_size Input should be a valid integer/],
+    ['killed', 'KILLED', /SIGKILL/],
+    ['loss-not-finite', 'LOSS_NOT_FINITE', /^LossNotFinite: the loss of step 2 is nan$/],
+    ['no-model', 'MODEL_NOT_FOUND', /^OSError: /],
+    ['no-plugin', 'ENGINE_BUG', /^ModuleNotFoundError: /],
+    ['too-long', 'BAD_DATA', /^ValueError: Sequence encountered with 116 tokens, which exceeds the maximum 16\.$/],
+  ] as const)('names %s as %s, in the words of the trainer and not of its launcher', (name, code, detail) => {
+    const outcome = outcomeOf(name);
+    expect(outcome).toMatchObject({ kind: 'failed', code });
+    expect('detail' in outcome && outcome.detail).toMatch(detail);
+  });
+
+  it('is killed when its process was', () => {
+    const ended = { exit: { code: null, signal: 'SIGKILL' }, events: [], log: '' };
+    expect(trainOutcome(ended)).toMatchObject({ kind: 'failed', code: 'KILLED' });
+  });
+});
