@@ -53,6 +53,15 @@ describe('RunSpec', () => {
     expect(parsed.ok ? [] : parsed.problems.map(({ field }) => field)).toEqual(['model', 'dataset.source']);
   });
 
+  it('is refused when its events would be too large for the broker', () => {
+    const subjects = Array.from({ length: 100 }, (_, index) => `${index} ${'ä'.repeat(50)}`);
+    const benchmarks = Array.from({ length: 10 }, () => ({ name: 'mmlu-pro', subjects }));
+    expect(parseRunSpec({ ...smallest, evaluation: { benchmarks } })).toEqual({
+      ok: false,
+      problems: [{ field: '(whole)', message: 'a RunSpec has at most 65536 bytes' }],
+    });
+  });
+
   it('gives a nameless run a valid name from its base model and id', () => {
     const parsed = parseRunSpec({ ...smallest, model: { base: 'file:/models/SmolLM2 135M' } });
     if (!parsed.ok) throw new Error('does not parse');

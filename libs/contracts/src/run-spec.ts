@@ -224,11 +224,16 @@ export function acceptRunSpec(spec: RunSpec, id: string): AcceptedRunSpec {
 export const specProblem = z.object({ field: z.string(), message: z.string() }).meta({ id: 'SpecProblem' });
 export type SpecProblem = z.infer<typeof specProblem>;
 
+/** A RunSpec travels in every event of its run, together with what the stages add to it. */
+const largestBytes = 64 * 1024;
+
 /** Checks a RunSpec; the problems name every field at fault, not only the first. */
 export function parseRunSpec(input: unknown): { ok: true; spec: RunSpec } | { ok: false; problems: SpecProblem[] } {
   const result = runSpec.safeParse(input);
-  if (result.success) return { ok: true, spec: result.data };
-  return { ok: false, problems: result.error.issues.map(toProblem) };
+  if (!result.success) return { ok: false, problems: result.error.issues.map(toProblem) };
+  if (new TextEncoder().encode(JSON.stringify(result.data)).length > largestBytes)
+    return { ok: false, problems: [{ field: '(whole)', message: `a RunSpec has at most ${largestBytes} bytes` }] };
+  return { ok: true, spec: result.data };
 }
 
 function toProblem(issue: z.core.$ZodIssue): SpecProblem {

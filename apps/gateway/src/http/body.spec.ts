@@ -34,12 +34,6 @@ describe('a body', () => {
     expect(problemsOf(() => readYaml('a: &a [1]\nb: [*a, *a]\n'))).toHaveLength(1);
   });
 
-  it('is too large for a RunSpec when its list of subjects is', () => {
-    const subjects = Array.from({ length: 2000 }, (_, index) => `subject ${index} ${'x'.repeat(40)}`);
-    const spec = { ...sampleRequest, evaluation: { benchmarks: [{ name: 'mmlu-pro', subjects }] } };
-    expect(problemsOf(() => checkSpec(spec))).toEqual([expect.objectContaining({ field: '(whole)' })]);
-  });
-
   it.each(['a\0b', 'a\ud800b'])('may not hold text that no database keeps', (system) => {
     const spec = { ...sampleRequest, dataset: { ...sampleRequest.dataset, system } };
     expect(problemsOf(() => checkSpec(readJson(JSON.stringify(spec))))).toEqual([

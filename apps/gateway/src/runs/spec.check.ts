@@ -1,8 +1,5 @@
 import { Failure, parseRunSpec, type RunSpec, type SpecProblem } from '@anneal/contracts';
 
-/** The RunSpec travels in every event of the run, together with what the stages add to it. */
-const largestSpecBytes = 64 * 1024;
-
 /** A RunSpec that cannot become a run; the answer names every field at fault. */
 export class InvalidSpec extends Failure {
   constructor(readonly problems: readonly SpecProblem[]) {
@@ -29,9 +26,6 @@ export function checkSpec(input: unknown): RunSpec {
   const unstorable = unstorableFields(parsed.spec);
   if (unstorable.length > 0) {
     throw new InvalidSpec(unstorable.map((field) => ({ field, message: 'has a NUL or half a surrogate pair' })));
-  }
-  if (Buffer.byteLength(JSON.stringify(parsed.spec)) > largestSpecBytes) {
-    throw new InvalidSpec([{ field: '(whole)', message: `a RunSpec has at most ${largestSpecBytes} bytes` }]);
   }
   return parsed.spec;
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { specWith } from '../../run-spec.fixture.js';
 import { loadBenchmarks } from '../load.benchmarks.js';
@@ -129,7 +129,10 @@ describe('benchmark', () => {
   });
 });
 
-describe.skipIf(data === undefined)('the published files', () => {
+describe('the published files', () => {
+  beforeEach(({ skip }) =>
+    skip(data === undefined, 'the files of MMLU-Pro are not here; MMLU_PRO_DATA names their folder'),
+  );
   const root = data ?? '';
   const cases = z.array(z.object({ text: z.string(), expected: z.string().nullable(), step: z.number() }));
   const golden = z.array(z.object({ question_id: z.number(), k: z.number(), prompt: z.string() }));
