@@ -1,5 +1,5 @@
 import type { BenchmarkResult, EvaluationReport } from '@anneal/contracts';
-import { clip, table } from './table.js';
+import { clip, clipStart, table } from './table.js';
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
@@ -18,15 +18,19 @@ export function scoreTable(results: readonly BenchmarkResult[]): string {
   return table(['benchmark', 'items', 'base right', 'tuned right', 'points', 'gained', 'lost', 'p'], rows);
 }
 
-/** Items side by side: what was asked, what was expected, what each model said. Gained and lost items come first. */
+/**
+ * Items side by side: what was asked, what was expected, what each model said. They are spaced evenly over the set, so
+ * that nobody picks them. Of a long prompt the end is shown: there it differs from the others.
+ */
 export function sideBySide(report: EvaluationReport, count: number, width: number): string {
-  const interest = (item: EvaluationReport['items'][number]): number =>
-    item.base.outcome === item.tuned.outcome ? 1 : 0;
-  const chosen = report.items.toSorted((a, b) => interest(a) - interest(b)).slice(0, count);
+  const { items } = report;
+  const shown = Math.min(count, items.length);
+  const chosen = Array.from({ length: shown }, (_, n) => items[Math.floor(((n + 0.5) * items.length) / shown)]);
   return chosen
+    .filter((item) => item !== undefined)
     .map((item) =>
       [
-        `  prompt    ${clip(item.prompt, width - 12)}`,
+        `  prompt    ${clipStart(item.prompt, width - 12)}`,
         `  expected  ${clip(item.expected, width - 12)}`,
         `  base   ${mark(item.base.outcome)}  ${clip(item.base.answer, width - 12)}`,
         `  tuned  ${mark(item.tuned.outcome)}  ${clip(item.tuned.answer, width - 12)}`,

@@ -13,6 +13,16 @@ export function table(headings: readonly string[], rows: readonly (readonly stri
 
 /** Cuts a text to a width, on one line. */
 export function clip(text: string, width: number): string {
-  const flat = text.replace(/\s+/g, ' ').trim();
+  const flat = onOneLine(text);
   return flat.length <= width ? flat : `${flat.slice(0, width - 1)}…`;
+}
+
+/** Cuts the beginning of a text so that its end fits a width, on one line. */
+export function clipStart(text: string, width: number): string {
+  const flat = onOneLine(text);
+  return flat.length <= width ? flat : `…${flat.slice(flat.length - width + 1)}`;
+}
+
+function onOneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
 }

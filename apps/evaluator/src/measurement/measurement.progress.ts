@@ -5,7 +5,7 @@ import type { Subject } from '../answers/answer.table.js';
 
 /** Tells how far a measurement is, and how long the rest will take at the pace of this attempt. */
 export class MeasurementProgress {
-  private readonly startedAt = performance.now();
+  private firstAt = 0;
   private answered = 0;
 
   constructor(
@@ -23,9 +23,16 @@ export class MeasurementProgress {
   step(): void {
     this.answered += 1;
     const done = this.before + this.answered;
-    const seconds = (performance.now() - this.startedAt) / 1000;
-    const secondsLeft = Math.round((seconds / this.answered) * (this.total - done));
-    this.tell({ done, total: this.total, unit: 'items', secondsLeft });
+    const pace = this.paceSeconds();
+    const secondsLeft = pace === undefined ? {} : { secondsLeft: Math.round(pace * (this.total - done)) };
+    this.tell({ done, total: this.total, unit: 'items', ...secondsLeft });
+  }
+
+  /** Seconds per answer since the first one: before it the model is loaded, which says nothing about the rest. */
+  private paceSeconds(): number | undefined {
+    if (this.answered === 1) this.firstAt = performance.now();
+    const since = this.answered - 1;
+    return since < 3 ? undefined : (performance.now() - this.firstAt) / 1000 / since;
   }
 
   private tell(more: Partial<Progress>): void {
