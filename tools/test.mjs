@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { installServers } from '../infra/embedded/install.mjs';
 import { installDemoModel } from '../libs/engine/install-demo-model.mjs';
 import { installEngine } from '../libs/engine/install.mjs';
+import { reportSetupError } from '../libs/setup/setup.mjs';
 
 const root = join(import.meta.dirname, '..');
 const kinds = ['python', 'unit', 'integration', 'e2e'];
@@ -70,9 +71,17 @@ function runVitest(project) {
   rmSync(folder, { recursive: true, force: true });
 }
 
-await installServers({ log });
-const engine = await installEngine({ log });
-await installDemoModel({ engine, log });
+async function install() {
+  await installServers({ log });
+  const engine = await installEngine({ log });
+  await installDemoModel({ engine, log });
+  return engine;
+}
+
+const engine = await install().catch((error) => {
+  reportSetupError(error);
+  process.exit(1);
+});
 for (const kind of chosen) {
   log(`\n${kind} tests`);
   if (kind === 'python') runPython(engine.python);

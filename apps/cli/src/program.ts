@@ -5,6 +5,7 @@ import { downCommand } from './commands/down.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
+import { steerCommands } from './commands/steer.commands.js';
 import { trainCommand } from './commands/train.command.js';
 import { upCommand } from './commands/up.command.js';
 
@@ -22,6 +23,7 @@ export function buildProgram(): Command {
     trainCommand(),
     runsCommand(),
     showCommand(),
+    ...steerCommands(),
     askCommand(),
     demoCommand(),
     migrateCommand(),

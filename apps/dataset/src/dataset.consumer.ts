@@ -1,11 +1,4 @@
-import {
-  readTrainRequest,
-  RunCancelled,
-  RunFailed,
-  TrainRequested,
-  type EventData,
-  type ReceivedEvent,
-} from '@anneal/contracts';
+import { readTrainRequest, TrainRequested, type EventData, type ReceivedEvent } from '@anneal/contracts';
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
@@ -27,22 +20,6 @@ export class DatasetConsumer {
     const input: PrepareInput = { spec };
     await this.inbox.take(event, async (tx) => {
       await this.jobs.add(tx, { runId, kind: 'prepare', input, causationId: event.id });
-    });
-  }
-
-  @OnEvent(RunFailed)
-  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  @OnEvent(RunCancelled)
-  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
-    await this.inbox.take(event, async (tx) => {
-      await this.jobs.cancelRun(tx, event.data.runId);
     });
   }
 }

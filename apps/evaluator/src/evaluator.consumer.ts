@@ -2,8 +2,6 @@ import {
   DatasetPrepared,
   ModelMerged,
   readTrainRequest,
-  RunCancelled,
-  RunFailed,
   TrainRequested,
   type EventData,
   type ReceivedEvent,
@@ -43,25 +41,9 @@ export class EvaluatorConsumer {
     await this.measure(event, event.data.runId, { subject: 'tuned', merged: event.data });
   }
 
-  @OnEvent(RunFailed)
-  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  @OnEvent(RunCancelled)
-  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
-    await this.drop(event);
-  }
-
   private async measure(event: ReceivedEvent, runId: string, input: MeasureInput): Promise<void> {
     await this.inbox.take(event, async (tx) => {
       await this.jobs.add(tx, { runId, kind: `measure-${input.subject}`, input, causationId: event.id });
-    });
-  }
-
-  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
-    await this.inbox.take(event, async (tx) => {
-      await this.jobs.cancelRun(tx, event.data.runId);
     });
   }
 }

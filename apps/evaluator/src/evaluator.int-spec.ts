@@ -175,7 +175,7 @@ describe('a measurement that is disturbed', () => {
     const run = await runOf('cancelled', 20, { base: 0, tuned: 0 });
     await prepare('cancelled', run);
     await until('some questions', () => evaluator.asked('cancelled', 'base').length >= 2);
-    await evaluator.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test' }, 'cancelled');
+    await evaluator.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test', turn: 1 }, 'cancelled');
     const pid = evaluator.generator.asked().find(({ id }) => id.includes('cancelled'))?.pid ?? 0;
     await until('the end of the generation', () => !isAlive(pid));
     await merge('cancelled', run);

@@ -1,4 +1,4 @@
-import { apiError, runView, type ApiError, type RunView } from '@anneal/contracts';
+import { apiError, runView, StageFailed, type ApiError, type RunView } from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
 import { sampleRequest, sampleSpec } from './run-samples.fixture.js';
@@ -106,6 +106,62 @@ describe('cancelling', () => {
       return heard.includes('RunCancelled') ? heard : undefined;
     });
     expect(names).toEqual(['TrainRequested', 'CancelRequested', 'RunCancelled']);
+  });
+});
+
+describe('steering', () => {
+  const failure = { code: 'BAD_DATA', message: 'No.', remedy: 'None.', retryable: false } as const;
+  const steer = (id: string, verb: string) => gateway.post(`/api/runs/${id}/${verb}`);
+
+  it('pauses and resumes a run, each word with a higher turn', async () => {
+    await gateway.post('/api/runs', { ...sampleRequest, id: 'waits' });
+    expect(await runOf(await steer('waits', 'pause'), 200)).toMatchObject({ state: 'paused' });
+    expect(await errorOf(await steer('waits', 'pause'), 409)).toMatchObject({ code: 'RUN_CONFLICT' });
+    expect(await errorOf(await steer('waits', 'retry'), 409)).toMatchObject({ code: 'RUN_CONFLICT' });
+    expect(await runOf(await steer('waits', 'resume'), 200)).toMatchObject({ state: 'running' });
+    await errorOf(await steer('waits', 'resume'), 409);
+    await runOf(await steer('waits', 'cancel'), 200);
+    await until('RunCancelled', () => gateway.namesOf('waits').includes('RunCancelled'));
+    const turns = gateway.heardOf('waits').flatMap(({ event }) => {
+      const { turn } = event.data as { turn?: number };
+      return turn === undefined ? [] : [turn];
+    });
+    expect(gateway.namesOf('waits').slice(1)).toEqual([
+      'PauseRequested',
+      'ResumeRequested',
+      'CancelRequested',
+      'RunCancelled',
+    ]);
+    expect(turns).toEqual([1, 2, 3]);
+  });
+
+  it('retries a failed run only', async () => {
+    await gateway.post('/api/runs', { ...sampleRequest, id: 'fails' });
+    await gateway.say(StageFailed, { runId: 'fails', stage: 'trainer', attempts: 1, failure });
+    await gateway.runWhen('fails', ({ state }) => state === 'failed');
+    const again = await runOf(await steer('fails', 'retry'), 200);
+    expect(again).toMatchObject({ state: 'running' });
+    expect(again.failure).toBeUndefined();
+    await errorOf(await steer('nobody', 'retry'), 404);
+  });
+
+  it('has one winner when a run is cancelled while it fails', async () => {
+    const ids = Array.from({ length: 12 }, (_, n) => `race-${n}`);
+    await Promise.all(ids.map((id) => gateway.post('/api/runs', { ...sampleRequest, id })));
+    await Promise.all(
+      ids.flatMap((id) => [
+        gateway.say(StageFailed, { runId: id, stage: 'trainer', attempts: 1, failure }),
+        steer(id, 'cancel'),
+      ]),
+    );
+    for (const id of ids) {
+      const run = await gateway.runWhen(id, ({ state }) => state !== 'running');
+      const closing = await until('a closing word', () => {
+        const words = gateway.namesOf(id).filter((name) => name === 'RunFailed' || name === 'RunCancelled');
+        return words.length > 0 ? words : undefined;
+      });
+      expect(closing).toEqual([run.state === 'failed' ? 'RunFailed' : 'RunCancelled']);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { RunCancelled, RunFailed, TrainingCompleted, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import { TrainingCompleted, type EventData, type ReceivedEvent } from '@anneal/contracts';
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
@@ -16,22 +16,6 @@ export class MergerConsumer {
     const input: MergeInput = event.data;
     await this.inbox.take(event, async (tx) => {
       await this.jobs.add(tx, { runId: event.data.runId, kind: 'merge', input, causationId: event.id });
-    });
-  }
-
-  @OnEvent(RunFailed)
-  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  @OnEvent(RunCancelled)
-  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
-    await this.inbox.take(event, async (tx) => {
-      await this.jobs.cancelRun(tx, event.data.runId);
     });
   }
 }

@@ -213,7 +213,7 @@ describe('a merge that must not pass', () => {
   });
 
   it('does not begin for a run that was cancelled', async () => {
-    await say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test' });
+    await say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test', turn: 1 });
     await trained('cancelled');
     await trained('after-cancelled');
     await word(ModelMerged, 'after-cancelled');

@@ -1,4 +1,4 @@
-import { EvaluationCompleted, RunCancelled, RunFailed, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import { EvaluationCompleted, type EventData, type ReceivedEvent } from '@anneal/contracts';
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
@@ -19,22 +19,6 @@ export class PublisherConsumer {
     const input: PublishInput = event.data;
     await this.inbox.take(event, async (tx) => {
       await this.jobs.add(tx, { runId: event.runId, kind: 'publish', input, causationId: event.id, maxAttempts });
-    });
-  }
-
-  @OnEvent(RunFailed)
-  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  @OnEvent(RunCancelled)
-  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
-    await this.inbox.take(event, async (tx) => {
-      await this.jobs.cancelRun(tx, event.data.runId);
     });
   }
 }

@@ -82,7 +82,7 @@ function evaluation(publish: RunSpecInput['publish'] = {}, verdict: Verdict = 'i
   return { ...run, runId, spec: { ...run.spec, id: runId }, merge: { ...run.merge, artifact } };
 }
 
-const cancelled = (runId: string) => ({ runId, name: 'n', seconds: 1, by: 'somebody' });
+const cancelled = (runId: string) => ({ runId, name: 'n', seconds: 1, by: 'somebody', turn: 1 });
 const said = (runId: string) =>
   heard
     .filter(({ event }) => event.runId === runId && event.source.includes('publisher'))

@@ -1,12 +1,18 @@
-import { rm } from 'node:fs/promises';
 import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
-import { TrainingCompleted, type ArtifactRef, type Failure, type TrainedModel } from '@anneal/contracts';
+import {
+  TrainingCompleted,
+  TrainingPaused,
+  type ArtifactRef,
+  type Failure,
+  type TrainedModel,
+} from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type StopSignal, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
-import type { TrainInput } from './train.input.js';
+import { trainInput, type TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
 import { attendTraining, readTrainingLog } from './training/attend.training.js';
@@ -37,6 +43,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
     try {
+      if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
       const settled = await this.settling.settle(job, context);
       const log = await this.train(job, settled, folder, context);
       this.progress.say(job, 'storing');
@@ -47,13 +54,31 @@ export class TrainModelWork implements StageWork<TrainInput> {
         await this.outbox.add(tx, TrainingCompleted, data, job);
       };
     } catch (error) {
-      if (context.signal.reason === 'cancelled') await rm(folder.path, { recursive: true, force: true });
+      if (context.signal.reason === 'cancelled') await this.leftovers.clear(runId);
       throw error;
     }
   }
 
   toFailure(error: unknown): Failure {
     return toTrainerFailure(error);
+  }
+
+  async paused(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void> {
+    const log = new TrainingLog();
+    await readTrainingLog(new RunFolder(this.config.WORK_DIR, job.runId), log);
+    const { spec } = trainInput.parse(job.input);
+    await this.outbox.add(tx, TrainingPaused, { runId: job.runId, spec, step: log.step }, job);
+  }
+
+  /** The run was paused while nobody attended to its training: that is all there is to do. */
+  private async stopLeftRunning(
+    job: ClaimedJob<TrainInput>,
+    folder: RunFolder,
+    { signal }: WorkContext,
+  ): Promise<never> {
+    const found = await adoptProcess(folder.process);
+    if (found && !('ended' in found)) await this.attend(found, { job, folder, log: new TrainingLog(), signal });
+    throw new Error(`the run is ${String(signal.reason)}`);
   }
 
   /** Runs Axolotl until all steps are done, over as many starts as that takes. */
@@ -72,7 +97,11 @@ export class TrainModelWork implements StageWork<TrainInput> {
       const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
       if (outcome === 'completed') return log;
       // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
-      if (outcome !== 'stopped' && !('ended' in process && outcome.retryable)) throw outcome;
+      if (outcome !== 'stopped' && !('ended' in process && outcome.retryable)) {
+        // A retry of the run makes a new start of it, and is not to find the end of this one.
+        if (!outcome.retryable) await folder.putProcessAside();
+        throw outcome;
+      }
       found = undefined;
     }
   }

@@ -1,4 +1,4 @@
-import { DatasetPrepared, RunCancelled, RunFailed, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import { DatasetPrepared, type EventData, type ReceivedEvent } from '@anneal/contracts';
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
@@ -17,22 +17,6 @@ export class TrainerConsumer {
     const input: TrainInput = { spec, dataset };
     await this.inbox.take(event, async (tx) => {
       await this.jobs.add(tx, { runId, kind: 'train', input, causationId: event.id, maxAttempts: 5 });
-    });
-  }
-
-  @OnEvent(RunFailed)
-  async failed(event: ReceivedEvent<EventData<typeof RunFailed>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  @OnEvent(RunCancelled)
-  async cancelled(event: ReceivedEvent<EventData<typeof RunCancelled>>): Promise<void> {
-    await this.drop(event);
-  }
-
-  private async drop(event: ReceivedEvent<{ runId: string }>): Promise<void> {
-    await this.inbox.take(event, async (tx) => {
-      await this.jobs.cancelRun(tx, event.data.runId);
     });
   }
 }

@@ -12,6 +12,7 @@ import {
   type Progress,
   type RunSpecInput,
 } from '@anneal/contracts';
+import { createDataSource } from '@anneal/jobs';
 import {
   connectNats,
   encodeEvent,
@@ -68,6 +69,17 @@ export class TestTrainer {
     });
     await trainer.startService();
     return trainer;
+  }
+
+  /** On the tables of the trainer itself. */
+  async query(sql: string): Promise<void> {
+    const dataSource = createDataSource({
+      url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '',
+      schema: 'trainer',
+    });
+    await dataSource.initialize();
+    await dataSource.query(sql);
+    await dataSource.destroy();
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {

@@ -1,5 +1,15 @@
 import { existsSync, readFileSync, truncateSync } from 'node:fs';
-import { RunCancelled, StageFailed, TrainingCompleted, TrainingStarted } from '@anneal/contracts';
+import {
+  PauseRequested,
+  ResumeRequested,
+  RetryRequested,
+  RunCancelled,
+  RunFailed,
+  StageFailed,
+  TrainingCompleted,
+  TrainingPaused,
+  TrainingStarted,
+} from '@anneal/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, TestTrainer, until } from './trainer.fixture.js';
 
@@ -154,13 +164,64 @@ describe('a training that is disturbed', () => {
   });
 });
 
+describe('a training whose run is paused', () => {
+  const pause = (runId: string, turn: number) => trainer.say(PauseRequested, { runId, by: 'test', turn });
+  const resume = (runId: string, turn: number) => trainer.say(ResumeRequested, { runId, by: 'test', turn });
+  const wholeTraining = Array.from({ length: 20 }, (_, index) => index + 1);
+
+  it('writes a checkpoint, says so, and goes on from there', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('rests', { checkpointEvery: 100 }, 20);
+    await trainer.step('rests', 3);
+    await pause('rests', 1);
+    const { step } = await trainer.word(TrainingPaused, 'rests');
+    expect(step).toBe(Math.max(...trainer.steps('rests')));
+    expect(isAlive(trainer.starts('rests')[0] ?? 0)).toBe(false);
+    expect(existsSync(trainer.folder('rests', `output/checkpoint-${step}/anneal_complete.json`))).toBe(true);
+    await resume('rests', 2);
+    const { training } = await trainer.word(TrainingCompleted, 'rests');
+    expect(training).toMatchObject({ resumed: 1, steps: 20 });
+    expect(trainer.steps('rests')).toEqual(wholeTraining);
+  });
+
+  it('is stopped too when the word came while its service was dead', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('unattended', { checkpointEvery: 100 }, 20);
+    await trainer.step('unattended', 2);
+    await trainer.stopService();
+    // As a killed service leaves it.
+    await trainer.query(
+      `UPDATE job SET state = 'running', attempt = 1, lease_until = now() WHERE run_id = 'unattended'`,
+    );
+    await pause('unattended', 1);
+    await trainer.startService();
+    await trainer.word(TrainingPaused, 'unattended');
+    expect(isAlive(trainer.starts('unattended')[0] ?? 0)).toBe(false);
+    await resume('unattended', 2);
+    await trainer.word(TrainingCompleted, 'unattended');
+    expect(trainer.steps('unattended')).toEqual(wholeTraining);
+  });
+});
+
 describe('a training that does not come to its end', () => {
+  it('keeps its checkpoints when another stage failed, and goes on from them when the run is retried', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('tried-again', { checkpointEvery: 2 }, 20);
+    await trainer.step('tried-again', 5);
+    const failure = { code: 'BAD_DATA', message: 'No.', remedy: 'None.', retryable: false } as const;
+    await trainer.say(RunFailed, { runId: 'tried-again', name: 'x', seconds: 1, stage: 'evaluator', failure, turn: 1 });
+    await until('its end', () => !isAlive(trainer.starts('tried-again')[0] ?? 0));
+    await trainer.say(RetryRequested, { runId: 'tried-again', by: 'test', turn: 2 });
+    const { training } = await trainer.word(TrainingCompleted, 'tried-again');
+    expect(training).toMatchObject({ resumed: 1, steps: 20 });
+  });
+
   it('is killed and removed when its run is cancelled', async () => {
     await trainer.engine.setFaults({ stepMs: 500 });
     await trainer.prepare('cancelled', {}, 100);
     await trainer.step('cancelled', 1);
     const pid = trainer.starts('cancelled')[0] ?? 0;
-    await trainer.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test' });
+    await trainer.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test', turn: 1 });
     await until('its end', () => !isAlive(pid) && !existsSync(trainer.folder('cancelled')));
     expect(trainer.names('cancelled')).not.toContain('StageFailed');
   });
@@ -171,10 +232,20 @@ describe('a training that does not come to its end', () => {
     await trainer.step('orphan', 1);
     const pid = trainer.starts('orphan')[0] ?? 0;
     await trainer.stopService();
-    await trainer.say(RunCancelled, { runId: 'orphan', name: 'x', seconds: 1, by: 'test' });
+    await trainer.say(RunCancelled, { runId: 'orphan', name: 'x', seconds: 1, by: 'test', turn: 1 });
     expect(isAlive(pid)).toBe(true);
     await trainer.startService();
     await until('its end', () => !isAlive(pid) && !existsSync(trainer.folder('orphan')));
+  });
+
+  it('is started anew when it failed for good itself and its run is retried', async () => {
+    await trainer.engine.setFaults({ notFiniteAtStep: 5 });
+    await trainer.prepare('healed', { checkpointEvery: 2 }, 10);
+    await trainer.word(StageFailed, 'healed');
+    await trainer.engine.setFaults({});
+    await trainer.say(RetryRequested, { runId: 'healed', by: 'test', turn: 1 });
+    const { training } = await trainer.word(TrainingCompleted, 'healed');
+    expect(training).toMatchObject({ steps: 10, resumed: 1 });
   });
 
   it.each([

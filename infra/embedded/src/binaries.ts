@@ -1,5 +1,6 @@
 import { Failure } from '@anneal/contracts';
-import { installServers as install, SetupError, type InstallOptions } from '../install.mjs';
+import { SetupError } from '@anneal/setup';
+import { installServers as install, type InstallOptions } from '../install.mjs';
 
 /** Where the three servers lie: absolute paths of two programs and of PostgreSQL's folder of programs. */
 export interface ServerBinaries {

@@ -49,5 +49,7 @@ export interface ReceivedEvent<Data = unknown> {
   readonly runId: string;
   /** Id of the event that led to this one. */
   readonly causationId: string | undefined;
+  /** Its place in the stream, where it was read from one. */
+  readonly streamSequence?: number;
   readonly data: Data;
 }

@@ -50,6 +50,7 @@ export {
   CancelRequested,
   PauseRequested,
   ResumeRequested,
+  RetryRequested,
   RunCancelled,
   RunFailed,
   RunRejected,
@@ -75,7 +76,7 @@ export {
   type TrainingPlan,
   type Verdict,
 } from './stage.events.js';
-export { progress, progressSubject, type Progress } from './progress.js';
+export { progress, progressSubject, retryDetail, type Progress, type RetryDetail } from './progress.js';
 export {
   apiError,
   evaluationReport,

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { stageName } from './event.js';
+import { failureDetail } from './failure.js';
 import { runId } from './run-spec.js';
+
+/** A job that failed and is tried again by itself. */
+export const retryDetail = z
+  .object({
+    maxAttempts: z.int().min(1),
+    nextTryAt: z.iso.datetime(),
+    failure: failureDetail.describe('What the last attempt failed with.'),
+  })
+  .meta({ id: 'RetryDetail' });
+export type RetryDetail = z.infer<typeof retryDetail>;
 
 /** Progress is many and cheap: it has a stream of its own, may be lost, and never decides anything. */
 export const progress = z
@@ -17,6 +28,7 @@ export const progress = z
     loss: z.number().optional(),
     learningRate: z.number().optional(),
     tokensPerSecond: z.number().optional(),
+    retry: retryDetail.optional().describe('Set while a failed attempt waits for its next try.'),
   })
   .meta({ id: 'Progress' });
 export type Progress = z.infer<typeof progress>;

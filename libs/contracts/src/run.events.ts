@@ -23,7 +23,13 @@ export const RunRejected = defineEvent({
   data: z.object({ runId: z.string(), problems: z.array(specProblem).min(1) }),
 });
 
+const turn = z
+  .int()
+  .min(0)
+  .default(0)
+  .describe('Rises with every word on the course of a run: an older word that arrives late counts for nothing.');
 const byWhom = { runId, by: z.string(), reason: z.string().optional() };
+const everyStage = ['dataset', 'trainer', 'merger', 'evaluator', 'publisher'] as const;
 
 export const CancelRequested = defineEvent({
   name: 'CancelRequested',
@@ -38,22 +44,30 @@ export const PauseRequested = defineEvent({
   name: 'PauseRequested',
   subject: 'anneal.run.pause-requested',
   producer: 'gateway',
-  consumers: [],
-  summary: 'Somebody wants the training to write a checkpoint and wait.',
-  data: z.object(byWhom),
+  consumers: everyStage,
+  summary: 'Somebody wants the run to wait: a training writes a checkpoint, and no stage begins anything new for it.',
+  data: z.object({ ...byWhom, turn }),
 });
 
 export const ResumeRequested = defineEvent({
   name: 'ResumeRequested',
   subject: 'anneal.run.resume-requested',
   producer: 'gateway',
-  consumers: [],
+  consumers: everyStage,
   summary: 'Somebody wants a paused run to go on.',
-  data: z.object(byWhom),
+  data: z.object({ ...byWhom, turn }),
+});
+
+export const RetryRequested = defineEvent({
+  name: 'RetryRequested',
+  subject: 'anneal.run.retry-requested',
+  producer: 'gateway',
+  consumers: everyStage,
+  summary: 'Somebody wants a failed run to go on from its last good stage.',
+  data: z.object({ ...byWhom, turn }),
 });
 
 const closing = { runId, name: z.string(), seconds: z.number().describe('From the request to this word.') };
-const everyStage = ['dataset', 'trainer', 'merger', 'evaluator', 'publisher'] as const;
 
 export const RunSucceeded = defineEvent({
   name: 'RunSucceeded',
@@ -70,7 +84,7 @@ export const RunFailed = defineEvent({
   producer: 'gateway',
   consumers: everyStage,
   summary: 'A stage failed for good; what still works for this run stops.',
-  data: z.object({ ...closing, stage: z.string(), failure: failureDetail }),
+  data: z.object({ ...closing, stage: z.string(), failure: failureDetail, turn }),
 });
 
 export const RunCancelled = defineEvent({
@@ -79,5 +93,5 @@ export const RunCancelled = defineEvent({
   producer: 'gateway',
   consumers: everyStage,
   summary: 'The run was cancelled; what still works for this run stops.',
-  data: z.object({ ...closing, by: z.string() }),
+  data: z.object({ ...closing, by: z.string(), turn }),
 });

@@ -5,11 +5,11 @@ import { progress } from './progress.js';
 import { runSpec, specProblem } from './run-spec.js';
 import { benchmarkResult, trainingPlan, verdict } from './stage.events.js';
 
-export const runState = z.enum(['running', 'succeeded', 'failed', 'cancelled', 'rejected']);
+export const runState = z.enum(['running', 'paused', 'succeeded', 'failed', 'cancelled', 'rejected']);
 export type RunState = z.infer<typeof runState>;
 /** Whether nothing more will happen to a run in this state. */
 export function isFinal(state: RunState): boolean {
-  return state !== 'running';
+  return state !== 'running' && state !== 'paused';
 }
 
 export const stageState = z.enum(['waiting', 'running', 'succeeded', 'failed', 'cancelled']);

@@ -57,12 +57,14 @@ export class Attempt<Input> {
 
   private async work(): Promise<void> {
     const { worker, claim } = this.options;
-    // The caller may abort in the same tick; an attempt that never began is given back.
+    // The caller may abort in the same tick; an attempt that never began is given back. That of a paused run begins all
+    // the same, already aborted: only the work knows how to stop what an earlier attempt left running.
     await Promise.resolve();
     if (claim.exhausted) return this.failForGood(exhausted(this.job));
     if (this.lease.signal.reason === 'stopping') return this.returnJob();
     const input = worker.input.safeParse(this.job.input);
     if (!input.success) return this.failForGood(unreadableInput(this.job, input.error.message));
+    if (claim.paused) this.lease.abort('paused');
     try {
       const completion = await worker.work(
         { ...this.job, input: input.data },
@@ -80,7 +82,7 @@ export class Attempt<Input> {
 
   private async afterError(error: unknown): Promise<void> {
     const { reason } = this.lease.signal;
-    if (reason === 'stopping') return this.returnJob();
+    if (this.isToGoOnLater()) return this.returnJob();
     if (reason !== undefined) {
       this.log.info({ reason, ...this.fields() }, 'an attempt was dropped');
       return;
@@ -92,11 +94,24 @@ export class Attempt<Input> {
       { err: failure, code: failure.code, pauseMs, ...this.fields() },
       'an attempt failed; it is tried again',
     );
-    await this.settle('put off', (tx) => retryLater(tx, this.job, failure.toDetail(), pauseMs));
+    if (await this.settle('put off', (tx) => retryLater(tx, this.job, failure.toDetail(), pauseMs))) {
+      this.options.worker.onRetry?.(this.job, failure, new Date(Date.now() + pauseMs));
+    }
   }
 
+  private isToGoOnLater(): boolean {
+    const { reason } = this.lease.signal;
+    return reason === 'stopping' || reason === 'paused';
+  }
+
+  /** The attempt does not count. */
   private async returnJob(): Promise<void> {
-    await this.settle('given back', (tx) => giveBack(tx, this.job));
+    const { onPaused } = this.options.worker;
+    await this.settle('given back', async (tx) => {
+      if (!(await giveBack(tx, this.job))) return false;
+      if (this.lease.signal.reason === 'paused') await onPaused?.(tx, this.job);
+      return true;
+    });
   }
 
   private async failForGood(failure: Failure): Promise<void> {
@@ -117,14 +132,16 @@ export class Attempt<Input> {
   /**
    * Writes down how the attempt ended. It outlasts a database that is away, even beyond the lease: hours of work are not
    * thrown away for it, and the token in `change` decides whether the result still counts.
+   *
+   * @returns whether it did
    */
-  private async settle(outcome: string, change: (tx: EntityManager) => Promise<boolean>): Promise<void> {
+  private async settle(outcome: string, change: (tx: EntityManager) => Promise<boolean>): Promise<boolean> {
     for (let tries = 1; ; tries += 1) {
       try {
         const held = await transaction(this.options.worker.dataSource, change);
         if (held) this.log.info({ outcome, ...this.fields() }, 'an attempt ended');
         else this.log.warn({ outcome, ...this.fields() }, 'an attempt ended, but the job was no longer its own');
-        return;
+        return held;
       } catch (error) {
         const away = error instanceof Failure && error.code === 'DATABASE_UNAVAILABLE';
         if (!away || this.options.giveUp.aborted) throw error;

@@ -53,12 +53,16 @@ describe('the database', () => {
         `SELECT table_name FROM information_schema.tables WHERE table_schema = 'evaluator' ORDER BY 1`,
       );
       expect(tables.map(({ table_name: name }) => name)).toEqual([
-        'cancelled_run',
+        'dead_letter',
         'effect',
+        'event_trouble',
         'inbox',
         'job',
         'migrations',
         'outbox',
+        'relay_beat',
+        'run_course',
+        'stream_mark',
       ]);
     });
 

@@ -2,9 +2,21 @@ export { createDataSource, openDatabase, type DataSourceSettings } from './datab
 export { prepareRoles, type ServiceRole } from './roles.js';
 export { jobMigrations, type MigrationClass } from './migrations.js';
 export { Inbox } from './inbox.js';
-export { Outbox, type OutboxContext } from './outbox.js';
-export { OutboxRelay, type OutboxRelayOptions, type PublishEvent } from './outbox-relay.js';
-export { JobQueue, type NewJob } from './queue.js';
+export { Outbox, type AdoptedEvent, type OutboxContext } from './outbox.js';
+export { OutboxRelay } from './outbox-relay.js';
+export type { OutboxRelayOptions, PublishEvent, StreamState } from './relay-options.js';
+export { DeadLetterTable } from './dead-letter-table.js';
+export {
+  dropDeadLetter,
+  findDeadLetter,
+  listDeadLetters,
+  markReplayed,
+  withDatabase,
+  type DatabaseClient,
+  type DeadLetter,
+  type StoredDeadLetter,
+} from './dead-letters.js';
+export { JobQueue, type NewJob, type RunCourse } from './queue.js';
 export { JobWorker } from './worker.js';
 export type { JobWorkerOptions } from './worker-options.js';
 export type { ClaimedJob, Completion, StopReason, StopSignal, Work, WorkContext } from './work.js';

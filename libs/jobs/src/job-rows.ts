@@ -20,9 +20,11 @@ const claimedRow = z
     lease_token: z.string(),
     causation_id: z.string().nullable(),
     exhausted: z.boolean(),
+    paused: z.boolean(),
   })
   .transform((row) => ({
     exhausted: row.exhausted,
+    paused: row.paused,
     job: {
       id: row.id,
       runId: row.run_id,
@@ -34,7 +36,10 @@ const claimedRow = z
       causationId: row.causation_id ?? undefined,
     },
   }));
-/** `exhausted`: the last attempt's worker fell silent; the job is claimed only to be failed. */
+/**
+ * `exhausted`: the last attempt's worker fell silent; the job is claimed only to be failed. `paused`: the run was paused
+ * meanwhile; the job is claimed only to stop what that worker left running.
+ */
 export type Claim = z.infer<typeof claimedRow>;
 
 /**
@@ -50,10 +55,14 @@ export async function claim(
   // MATERIALIZED: a subquery that the planner may run again would lock and claim several rows.
   const result = await database.query<unknown>(
     `WITH next AS MATERIALIZED (
-       SELECT id, state = 'running' AND attempt >= max_attempts AS exhausted
+       SELECT id, state = 'running' AND attempt >= max_attempts AS exhausted,
+              EXISTS (SELECT FROM run_course WHERE run_course.run_id = job.run_id AND course = 'paused') AS paused
          FROM job
         WHERE kind = $1 AND id <> ALL ($4::uuid[])
-          AND ((state = 'ready' AND run_at <= now()) OR (state = 'running' AND lease_until < now()))
+          -- One that ran when its run was paused is claimed: what it left running has to be stopped.
+          AND ((state = 'ready' AND run_at <= now() AND NOT EXISTS (
+                 SELECT FROM run_course WHERE run_course.run_id = job.run_id AND course = 'paused'))
+               OR (state = 'running' AND lease_until < now()))
         ORDER BY run_at, created_at
         LIMIT 1
           FOR UPDATE SKIP LOCKED
@@ -65,7 +74,7 @@ export async function claim(
             started_at = coalesce(started_at, now())
        FROM next
       WHERE job.id = next.id
-     RETURNING job.id, run_id, kind, input, attempt, max_attempts, lease_token, causation_id, exhausted`,
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, lease_token, causation_id, exhausted, paused`,
     [kind, owner, leaseSeconds, except],
   );
   const [row] = returnedRows(result);
@@ -85,6 +94,13 @@ const unowned = 'lease_owner = NULL, lease_until = NULL';
 
 export function renew(database: Queryable, job: Owned, leaseSeconds: number): Promise<boolean> {
   return change(database, job, 'lease_until = now() + make_interval(secs => $3::float8)', [leaseSeconds]);
+}
+
+export async function isPaused(database: Queryable, { runId }: { runId: string }): Promise<boolean> {
+  const rows = await database.query<unknown[]>(`SELECT FROM run_course WHERE run_id = $1 AND course = 'paused'`, [
+    runId,
+  ]);
+  return rows.length > 0;
 }
 
 export function succeed(tx: Queryable, job: Owned): Promise<boolean> {

@@ -4,7 +4,10 @@ import { stopServers } from './jobs.fixture.js';
 import './database.suite.js';
 import './inbox.suite.js';
 import './outbox.suite.js';
+import './lost-stream.suite.js';
+import './dead-letters.suite.js';
 import './worker.suite.js';
 import './lease.suite.js';
+import './steer.suite.js';
 
 afterAll(stopServers);

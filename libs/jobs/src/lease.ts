@@ -1,7 +1,7 @@
 import { Failure } from '@anneal/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { transaction } from './database.js';
-import { isCancelled, renew } from './job-rows.js';
+import { isCancelled, isPaused, renew } from './job-rows.js';
 import type { Log } from './log.js';
 import type { ClaimedJob, StopReason, StopSignal } from './work.js';
 
@@ -24,6 +24,7 @@ export class Lease {
   private beatTimer: NodeJS.Timeout | undefined;
   private deadline: NodeJS.Timeout | undefined;
   private beating: Promise<void> | undefined;
+  private beatAgain = false;
   private ended = false;
 
   constructor(private readonly options: LeaseOptions) {
@@ -36,11 +37,11 @@ export class Lease {
     return this.controller.signal;
   }
 
-  /** Aborts the work. When it stops because the service does, the lease is kept until the work has ended. */
+  /** Aborts the work. When it is to go on later, the lease is kept until the work has ended. */
   abort(reason: StopReason): void {
     if (this.ended) return;
     this.controller.abort(reason);
-    if (reason !== 'stopping') this.end();
+    if (reason !== 'stopping' && reason !== 'paused') this.end();
   }
 
   /** Renews no more. */
@@ -50,10 +51,13 @@ export class Lease {
     clearTimeout(this.deadline);
   }
 
-  /** Renews now; aborts the work when the job is another's or cancelled. */
+  /** Renews now; aborts the work when the job is another's or cancelled, or its run is paused. */
   check(): Promise<void> {
+    // The renewal that is under way may have looked before what is to be seen was committed.
+    if (this.beating) this.beatAgain = true;
     this.beating ??= this.beat().finally(() => {
       this.beating = undefined;
+      if (this.beatAgain) void this.check();
     });
     return this.beating;
   }
@@ -80,12 +84,15 @@ export class Lease {
   private async beat(): Promise<void> {
     const { dataSource, job, leaseSeconds, log } = this.options;
     clearTimeout(this.beatTimer);
+    this.beatAgain = false;
+    if (this.ended) return;
     const sentAt = performance.now();
     let nextMs = this.leaseMs / 3;
     try {
       const held = await renew(dataSource, job, leaseSeconds);
       if (held) this.renewedAt(sentAt);
       else await this.lose();
+      if (held && (await isPaused(dataSource, job))) this.abort('paused');
     } catch (error) {
       log.warn({ err: error, jobId: job.id, runId: job.runId }, 'a lease could not be renewed; it is tried again');
       nextMs = Math.min(nextMs, 1_000);

@@ -8,11 +8,13 @@ class JobTables1764000000000 implements MigrationInterface {
   readonly name = 'JobTables1764000000000';
 
   async up(runner: QueryRunner): Promise<void> {
-    for (const statement of [...inboxAndOutbox, ...jobs]) await runner.query(statement);
+    for (const statement of [...inboxAndOutbox, ...deadLetters, ...jobs]) await runner.query(statement);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE job, cancelled_run, outbox, inbox');
+    await runner.query(
+      'DROP TABLE job, run_course, event_trouble, dead_letter, relay_beat, stream_mark, outbox, inbox',
+    );
     await runner.query('DROP FUNCTION announce_outbox, announce_job');
   }
 }
@@ -24,8 +26,11 @@ const inboxAndOutbox = [
      received_at timestamptz NOT NULL DEFAULT now(),
      PRIMARY KEY (consumer, event_id)
    )`,
+  // Nearly free to keep, and enough to find what is old: rows come in the order of their time.
+  `CREATE INDEX inbox_age ON inbox USING brin (received_at)`,
+  // Ids of adopted events are their senders' and may have any form.
   `CREATE TABLE outbox (
-     id uuid PRIMARY KEY,
+     id text PRIMARY KEY,
      seq bigint GENERATED ALWAYS AS IDENTITY,
      subject text NOT NULL,
      headers jsonb NOT NULL,
@@ -37,10 +42,47 @@ const inboxAndOutbox = [
      last_error text
    )`,
   `CREATE INDEX outbox_pending ON outbox (seq) WHERE published_at IS NULL`,
+  `CREATE INDEX outbox_stream_seq ON outbox (stream_seq)`,
+  `CREATE INDEX outbox_age ON outbox USING brin (created_at)`,
+  `CREATE TABLE stream_mark (
+     only_one boolean PRIMARY KEY DEFAULT true CONSTRAINT stream_mark_only_one CHECK (only_one),
+     created text NOT NULL,
+     last_seq bigint NOT NULL,
+     changed_at timestamptz NOT NULL DEFAULT now()
+   )`,
+  `CREATE TABLE relay_beat (
+     only_one boolean PRIMARY KEY DEFAULT true CONSTRAINT relay_beat_only_one CHECK (only_one),
+     backend int NOT NULL,
+     beat_at timestamptz NOT NULL
+   )`,
   // Channels are shared by the whole database, so the schema is part of their names.
   `CREATE FUNCTION announce_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
    BEGIN PERFORM pg_notify('anneal_outbox_' || TG_TABLE_SCHEMA, ''); RETURN NULL; END $$`,
   `CREATE TRIGGER outbox_announce AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION announce_outbox()`,
+];
+
+const deadLetters = [
+  `CREATE TABLE dead_letter (
+     id uuid PRIMARY KEY,
+     subject text NOT NULL,
+     stream_seq bigint NOT NULL,
+     event_id text NOT NULL,
+     reason text NOT NULL,
+     headers jsonb NOT NULL,
+     bytes bytea NOT NULL,
+     deliveries int NOT NULL,
+     set_aside_at timestamptz NOT NULL DEFAULT now(),
+     replayed_at timestamptz,
+     CONSTRAINT dead_letter_once UNIQUE (event_id, stream_seq)
+   )`,
+  `CREATE TABLE event_trouble (
+     event_id text NOT NULL,
+     stream_seq bigint NOT NULL,
+     starts int NOT NULL,
+     failures int NOT NULL,
+     changed_at timestamptz NOT NULL DEFAULT now(),
+     PRIMARY KEY (event_id, stream_seq)
+   )`,
 ];
 
 const jobs = [
@@ -66,7 +108,12 @@ const jobs = [
      CONSTRAINT job_leased_while_running CHECK ((state = 'running') = (lease_until IS NOT NULL))
    )`,
   `CREATE INDEX job_claim ON job (kind, run_at) WHERE state IN ('ready', 'running')`,
-  `CREATE TABLE cancelled_run (run_id text PRIMARY KEY, cancelled_at timestamptz NOT NULL DEFAULT now())`,
+  `CREATE TABLE run_course (
+     run_id text PRIMARY KEY,
+     course text NOT NULL CONSTRAINT run_course_known CHECK (course IN ('going', 'paused', 'failed', 'cancelled')),
+     turn int NOT NULL,
+     changed_at timestamptz NOT NULL DEFAULT now()
+   )`,
   `CREATE FUNCTION announce_job() RETURNS trigger LANGUAGE plpgsql AS $$
    BEGIN PERFORM pg_notify('anneal_job_' || TG_TABLE_SCHEMA, 'ready'); RETURN NULL; END $$`,
   `CREATE TRIGGER job_announce AFTER INSERT ON job FOR EACH STATEMENT EXECUTE FUNCTION announce_job()`,

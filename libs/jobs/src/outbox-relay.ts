@@ -1,36 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EncodedEvent } from '@anneal/messaging';
 import type pg from 'pg';
-import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Bell } from './bell.js';
 import { schemaOf } from './database.js';
+import { Housekeeping } from './housekeeping.js';
 import { DatabaseListener } from './listener.js';
 import { silentLog, type Log } from './log.js';
-
-/** Publishes one event; resolves when the broker has stored it. It has a time-out of its own: it never hangs. */
-export type PublishEvent = (event: EncodedEvent) => Promise<{ streamSequence: number }>;
-
-export interface OutboxRelayOptions {
-  readonly dataSource: DataSource;
-  /** For the relay's own connection. */
-  readonly url: string;
-  readonly publish: PublishEvent;
-  readonly log?: Log;
-}
+import { pendingRow } from './outbox-rows.js';
+import type { OutboxRelayOptions } from './relay-options.js';
+import { RelaySeat } from './relay-seat.js';
+import { BrokerAway, fromBroker, StreamWatch } from './stream-watch.js';
 
 const pollMs = 1_000;
 const batch = 50;
 const slowestRetryMs = 5_000;
 const lastRoundMs = 5_000;
 
-const pendingRows = z.array(
-  z.object({ id: z.string(), subject: z.string(), headers: z.record(z.string(), z.string()), payload: z.string() }),
-);
-const locked = z.tuple([z.object({ locked: z.boolean() })]);
 const counted = z.tuple([z.object({ count: z.coerce.number() })]);
-
-class NotPublished extends Error {}
 
 /**
  * Publishes what the outbox holds, in the order in which it was written.
@@ -44,15 +30,20 @@ class NotPublished extends Error {}
 export class OutboxRelay {
   private readonly log: Log;
   private readonly bell = new Bell();
-  private readonly stopBell = new Bell();
+  /** Cuts the pause after a failure short. */
+  private readonly pauseBell = new Bell();
   private readonly listener: DatabaseListener;
-  private holder: pg.Client | undefined;
+  private readonly watch: StreamWatch;
+  private readonly housekeeping = new Housekeeping();
+  private readonly seat: RelaySeat;
   private loop: Promise<void> | undefined;
   private stopping = false;
   private failures = 0;
 
   constructor(private readonly options: OutboxRelayOptions) {
     this.log = options.log ?? silentLog;
+    this.watch = new StreamWatch(options, this.log);
+    this.seat = new RelaySeat(this.log);
     const schema = schemaOf(options.dataSource);
     this.listener = new DatabaseListener({
       url: options.url,
@@ -75,12 +66,22 @@ export class OutboxRelay {
   async stop(): Promise<void> {
     this.stopping = true;
     this.bell.ring();
-    this.stopBell.ring();
+    this.pauseBell.ring();
     const timer = new AbortController();
     await Promise.race([this.loop, delay(lastRoundMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
     timer.abort();
     await this.listener.stop();
     this.loop = undefined;
+  }
+
+  /**
+   * To be told whenever the connection to the broker is lost or back: nothing more is published before the relay has
+   * seen whether the broker still has what it was given.
+   */
+  brokerChanged(): void {
+    this.watch.doubt();
+    this.bell.ring();
+    this.pauseBell.ring();
   }
 
   /** How many events are written and not yet published. */
@@ -94,8 +95,8 @@ export class OutboxRelay {
       last = this.stopping;
       await this.round();
       if (last) return;
-      // After a failure neither a new event nor a reconnect cuts the pause short: the broker is away for them, too.
-      if (this.failures > 0) await this.stopBell.wait(Math.min(slowestRetryMs, 100 * 2 ** this.failures));
+      // After a failure a new event does not cut the pause short: the broker is away for it, too.
+      if (this.failures > 0) await this.pauseBell.wait(Math.min(slowestRetryMs, 100 * 2 ** this.failures));
       else await this.bell.wait(pollMs);
     }
   }
@@ -104,26 +105,27 @@ export class OutboxRelay {
     const { session } = this.listener;
     if (!session) return;
     try {
-      if (await this.holdsLock(session)) while (await this.publishBatch(session));
+      if (await this.mayPublish(session)) {
+        do await this.watch.lookWhenDue(session);
+        while (await this.publishBatch(session));
+        await this.housekeeping.sweepWhenDue(session);
+      }
       this.failures = 0;
     } catch (error) {
       this.failures += 1;
       // Only a new session tells a server that is gone from one that is slow; the lock goes with the old one.
-      if (!(error instanceof NotPublished))
+      if (!(error instanceof BrokerAway))
         this.listener.reconnect(session, error instanceof Error ? error : new Error(String(error)));
       this.log.warn({ err: error, failures: this.failures }, 'the outbox could not be published; it is tried again');
     }
   }
 
   /** Whether this relay is the one that publishes; otherwise another one does. */
-  private async holdsLock(session: pg.Client): Promise<boolean> {
-    if (session === this.holder) return true;
-    const { rows } = await session.query<Record<string, unknown>>(
-      `SELECT pg_try_advisory_lock(hashtextextended('anneal:relay:' || current_schema(), 0)) AS locked`,
-    );
-    if (!locked.parse(rows)[0].locked) return false;
-    this.holder = session;
-    return true;
+  private async mayPublish(session: pg.Client): Promise<boolean> {
+    const seat = await this.seat.take(session);
+    // Another relay may have published meanwhile, or nobody may have looked for long.
+    if (seat === 'taken') this.watch.doubt();
+    return seat !== 'refused';
   }
 
   /** @returns whether there may be more */
@@ -131,17 +133,21 @@ export class OutboxRelay {
     const { rows } = await session.query<Record<string, unknown>>(
       `SELECT id, subject, headers, payload FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT ${batch}`,
     );
-    const events = pendingRows.parse(rows);
+    const events = z.array(pendingRow).parse(rows);
+    const { epoch } = this.watch;
     for (const { id, ...event } of events) {
+      await this.seat.beat(session);
       let streamSequence: number;
       try {
-        ({ streamSequence } = await this.options.publish(event));
+        ({ streamSequence } = await fromBroker(`take event ${id}`, () => this.options.publish(event)));
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         await session.query('UPDATE outbox SET attempts = attempts + 1, last_error = $2 WHERE id = $1', [id, reason]);
         // Those behind it wait: a later event must not overtake it.
-        throw new NotPublished(`The broker did not take event ${id}: ${reason}`, { cause: error });
+        throw error;
       }
+      // The answer may be that of a broker that lost its store meanwhile; published once more, the event is recognised.
+      if (epoch !== this.watch.epoch) return true;
       await session.query(
         'UPDATE outbox SET published_at = now(), stream_seq = $2, attempts = attempts + 1, last_error = NULL WHERE id = $1',
         [id, streamSequence],

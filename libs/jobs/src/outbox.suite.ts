@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StageFailed } from '@anneal/contracts';
 import type { EncodedEvent } from '@anneal/messaging';
+import pg from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { afterAll, afterEach, beforeAll, expect, it, describe } from 'vitest';
 import { eventually, Gate, TestDatabase } from './jobs.fixture.js';
-import { OutboxRelay, type PublishEvent } from './outbox-relay.js';
+import { OutboxRelay } from './outbox-relay.js';
 import { Outbox } from './outbox.js';
+import type { PublishEvent } from './relay-options.js';
 
 describe('Outbox and OutboxRelay', () => {
   let database: TestDatabase;
@@ -125,6 +127,30 @@ describe('Outbox and OutboxRelay', () => {
     await first.stop();
     const id = await dataSource.transaction((tx) => say(tx, 11));
     await eventually(() => expect(right.ids).toEqual([id]));
+  });
+
+  it('takes over from one whose process is frozen, and leaves one alone that shows itself', async () => {
+    // A frozen process: its session holds the lock and does nothing.
+    const frozen = new pg.Client({ connectionString: database.url('trainer'), options: '-c search_path=trainer' });
+    frozen.on('error', () => undefined);
+    await frozen.connect();
+    await frozen.query(`SELECT pg_advisory_lock(hashtextextended('anneal:relay:' || current_schema(), 0))`);
+    const beat = (secondsAgo: number) =>
+      frozen.query(
+        `INSERT INTO relay_beat (backend, beat_at)
+         VALUES (pg_backend_pid(), clock_timestamp() - make_interval(secs => $1))
+         ON CONFLICT (only_one) DO UPDATE SET backend = EXCLUDED.backend, beat_at = EXCLUDED.beat_at`,
+        [secondsAgo],
+      );
+    await beat(5);
+    const broker = new Broker();
+    await startRelay(broker.publish);
+    const id = await dataSource.transaction((tx) => say(tx, 1));
+    await delay(1_500);
+    expect(broker.ids).toEqual([]);
+    await beat(60);
+    await eventually(() => expect(broker.ids).toEqual([id]));
+    await expect(frozen.query('SELECT 1')).rejects.toThrow();
   });
 
   it('publishes what is written before it stops', async () => {

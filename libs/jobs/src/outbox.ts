@@ -9,6 +9,17 @@ export interface OutboxContext {
   readonly causationId?: string | undefined;
 }
 
+/** An event that somebody else said. */
+export interface AdoptedEvent {
+  readonly id: string;
+  readonly source: string;
+  /** RFC 3339. */
+  readonly time: string;
+  readonly runId: string;
+  /** Where the stream has it. */
+  readonly streamSequence: number;
+}
+
 /** What a service says. An event exists when the transaction that wrote it does; OutboxRelay publishes it. */
 export class Outbox {
   constructor(private readonly source: ServiceName) {}
@@ -39,5 +50,25 @@ export class Outbox {
       event.payload,
     ]);
     return id;
+  }
+
+  /**
+   * Takes over an event that was said without an outbox, in the transaction that acts on it: when the broker loses it,
+   * it is said again from here, under its own id. One that this outbox has already stays as it is.
+   *
+   * @param data as this service understood it; whoever reads the event again has to understand the same
+   */
+  async adopt<Definition extends EventDefinition>(
+    tx: EntityManager,
+    definition: Definition,
+    data: EventData<Definition>,
+    { id, source, time, runId, streamSequence }: AdoptedEvent,
+  ): Promise<void> {
+    const event = encodeEvent(definition, data, { id, source, time, runId });
+    await tx.query(
+      `INSERT INTO outbox (id, subject, headers, payload, published_at, stream_seq)
+       VALUES ($1, $2, $3, $4, now(), $5) ON CONFLICT (id) DO NOTHING`,
+      [id, event.subject, JSON.stringify(event.headers), event.payload, streamSequence],
+    );
   }
 }

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-/** Why work has to stop: the run was cancelled, another worker may own the job, or the service is going down. */
-export type StopReason = 'cancelled' | 'lease-lost' | 'stopping';
+/** Why work has to stop: its run is over or waits, another worker may own the job, or the service is going down. */
+export type StopReason = 'cancelled' | 'paused' | 'lease-lost' | 'stopping';
 
 /** An AbortSignal that says why; `reason` is undefined until it is aborted. */
 export interface StopSignal extends AbortSignal {

@@ -27,5 +27,9 @@ export interface JobWorkerOptions<Input> {
   readonly reportFailure?: boolean;
   /** Runs in the transaction that marks a job failed for good. */
   readonly onFailed?: (tx: EntityManager, job: ClaimedJob<unknown>, failure: Failure) => Promise<void>;
+  /** Runs in the transaction that gives a job back because its run was paused. */
+  readonly onPaused?: (tx: EntityManager, job: ClaimedJob<unknown>) => Promise<void>;
+  /** Tells that a failed attempt is tried again, and when. */
+  readonly onRetry?: (job: ClaimedJob<unknown>, failure: Failure, nextTryAt: Date) => void;
   readonly log?: Log;
 }

@@ -2,7 +2,7 @@ import { Failure } from '@anneal/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Outbox } from './outbox.js';
-import { JobQueue, type NewJob } from './queue.js';
+import { JobQueue, type NewJob, type RunCourse } from './queue.js';
 import type { Completion, Work } from './work.js';
 import { JobWorker } from './worker.js';
 import type { JobWorkerOptions } from './worker-options.js';
@@ -53,8 +53,12 @@ export class TestJobs {
     return this.dataSource.transaction((tx) => this.queue.add(tx, { runId, kind: 'train', input: { n: 1 }, ...job }));
   }
 
-  cancel(runId: string): Promise<number> {
-    return this.dataSource.transaction((tx) => this.queue.cancelRun(tx, runId));
+  cancel(runId: string): Promise<boolean> {
+    return this.steer(runId, 'cancelled', 1);
+  }
+
+  steer(runId: string, course: RunCourse, turn: number): Promise<boolean> {
+    return this.dataSource.transaction((tx) => this.queue.steer(tx, runId, { course, turn }));
   }
 
   /** The job of a run as a row. */
@@ -91,7 +95,7 @@ export class TestJobs {
 
   async end(): Promise<void> {
     await Promise.all(this.workers.splice(0).map((worker) => worker.stop({ graceMs: 0 })));
-    await this.dataSource.query('TRUNCATE job, outbox, effect, cancelled_run');
+    await this.dataSource.query('TRUNCATE job, outbox, effect, run_course');
   }
 }
 

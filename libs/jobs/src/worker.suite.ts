@@ -20,11 +20,12 @@ describe('JobQueue and JobWorker', () => {
       expect(await jobs.add('run-1')).toBe(true);
       expect(await jobs.add('run-1')).toBe(false);
       expect(await jobs.add('run-1', { kind: 'other' })).toBe(true);
-      expect(await jobs.cancel('run-1')).toBe(2);
+      expect(await jobs.cancel('run-1')).toBe(true);
+      expect(await jobs.cancel('run-1')).toBe(false);
     });
 
     it('refuses a job whose run was cancelled before, even at the same time', async () => {
-      expect(await jobs.cancel('run-1')).toBe(0);
+      await jobs.cancel('run-1');
       expect(await jobs.add('run-1')).toBe(false);
       await Promise.all(
         Array.from({ length: 20 }, (_, n) => Promise.all([jobs.add(`race-${n}`), jobs.cancel(`race-${n}`)])),
@@ -89,15 +90,23 @@ describe('JobQueue and JobWorker', () => {
   describe('failures', () => {
     it('come back after growing pauses, and the last one is said', async () => {
       const at: number[] = [];
-      jobs.worker(async () => {
+      const retries: unknown[] = [];
+      const work = async (): Promise<never> => {
         at.push(performance.now());
         throw new Passing(`try ${at.length}`);
+      };
+      jobs.worker(work, {
+        onRetry: ({ attempt }, { message }, next) => retries.push([attempt, message, next.getTime() > Date.now()]),
       });
       await jobs.add('run-1', { maxAttempts: 3 });
       await eventually(async () => expect(await state('run-1')).toBe('failed'));
       const [first = 0, second = 0, third = 0] = at;
       expect(second - first).toBeGreaterThanOrEqual(100);
       expect(third - second).toBeGreaterThanOrEqual(200);
+      expect(retries).toEqual([
+        [1, 'try 1', true],
+        [2, 'try 2', true],
+      ]);
       expect(await jobs.failures()).toMatchObject([
         { runId: 'run-1', stage: 'trainer', attempts: 3, failure: { code: 'INTERNAL', message: 'try 3' } },
       ]);
@@ -167,7 +176,7 @@ describe('JobQueue and JobWorker', () => {
       await jobs.add('run-1');
       await eventually(() => expect(worker.active()).toBe(1));
       await delay(100);
-      expect(await jobs.cancel('run-1')).toBe(1);
+      await jobs.cancel('run-1');
       await eventually(() => expect(worker.active()).toBe(0));
       expect(reasons).toEqual(['cancelled']);
       expect(await jobs.row('run-1')).toMatchObject({ state: 'cancelled', attempt: 1, failure: null });

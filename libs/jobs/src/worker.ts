@@ -23,6 +23,8 @@ export class JobWorker<Input> {
   private readonly giveUp = new AbortController();
   private loop: Promise<void> | undefined;
   private stopping = false;
+  /** How often something was said that may concern running work. */
+  private words = 0;
 
   constructor(private readonly options: JobWorkerOptions<Input>) {
     this.log = options.log ?? silentLog;
@@ -34,7 +36,9 @@ export class JobWorker<Input> {
       channel: `anneal_job_${schema}`,
       onWord: (word) => {
         this.bell.ring();
-        if (word !== 'ready') for (const { attempt } of this.attempts.values()) void attempt.check();
+        if (word === 'ready') return;
+        this.words += 1;
+        for (const { attempt } of this.attempts.values()) void attempt.check();
       },
       log: this.log,
     });
@@ -77,10 +81,11 @@ export class JobWorker<Input> {
   private async claimOne(): Promise<boolean> {
     const { dataSource, kind } = this.options;
     const claimedAt = performance.now();
+    const { words } = this;
     try {
       const except = [...this.attempts.keys()];
       const next = await claim(dataSource, { kind, owner: this.owner, leaseSeconds: this.leaseSeconds, except });
-      if (next) this.begin(next, claimedAt);
+      if (next) this.begin(next, claimedAt, words);
       return next !== undefined;
     } catch (error) {
       this.log.warn({ err: error, kind }, 'no job could be claimed; it is tried again');
@@ -88,7 +93,7 @@ export class JobWorker<Input> {
     }
   }
 
-  private begin(next: Claim, claimedAt: number): void {
+  private begin(next: Claim, claimedAt: number, words: number): void {
     const { leaseSeconds } = this;
     const giveUp = this.giveUp.signal;
     const attempt = new Attempt({ worker: this.options, claim: next, leaseSeconds, claimedAt, giveUp });
@@ -97,8 +102,9 @@ export class JobWorker<Input> {
       this.bell.ring();
     });
     this.attempts.set(next.job.id, { attempt, done });
-    // The claim was under way when the worker was told to stop.
+    // The claim was under way when the worker was told to stop, or when the run was cancelled or paused.
     if (this.stopping) attempt.abort('stopping');
+    if (this.words !== words) void attempt.check();
   }
 
   /** Waits until the loop and all attempts have ended, for that long at most. */

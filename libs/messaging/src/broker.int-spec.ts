@@ -118,7 +118,7 @@ describe('rights', () => {
     expect(message).not.toBeNull();
     expect(await message?.ackAck()).toBe(true);
     expect((await consumer.info()).ack_floor.stream_seq).toBeGreaterThan(0);
-    expect((await durableStreamState(as(service))).lastSequence).toBeGreaterThan(0);
+    expect((await durableStreamState(as(service)))?.lastSequence).toBeGreaterThan(0);
   });
 
   it.each(serviceNames)('%s reaches no other consumer, inbox or stream', async (service) => {

@@ -77,6 +77,14 @@ export class ConnectionWatch {
   }
 }
 
+/** Tells of every loss and every return of a connection, until it is closed: what was known of the broker may no longer hold. */
+export function onConnectionChange(nc: NatsConnection, changed: () => void): void {
+  const follow = async (): Promise<void> => {
+    for await (const { type } of nc.status()) if (type === 'disconnect' || type === 'reconnect') changed();
+  };
+  void follow();
+}
+
 interface ReadUrl {
   servers: string[];
   login: { user: string; pass: string } | undefined;

@@ -112,7 +112,11 @@ export function decodeEvent(message: IncomingMessage, fallbackId: string): Decod
     ? structuredParts(message)
     : binaryParts(message);
   const { attributes } = parts;
-  const id = [attributes.get('id'), header(message, 'nats-msg-id')].find((given) => given && printable.test(given));
+  // A replayed message says the id that it was known by, even where the message of the first time said none.
+  const said = decodeHeaderValue(header(message, 'ce-id') ?? '');
+  const id = [attributes.get('id'), said, header(message, 'nats-msg-id')].find(
+    (given) => given && printable.test(given),
+  );
   const refuse = (reason: string): DecodedEvent => ({ ok: false, reason, id: id ?? fallbackId });
   if (parts.unreadable) return refuse(parts.unreadable);
 

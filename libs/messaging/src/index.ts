@@ -1,11 +1,19 @@
-export { connectNats, requireServerVersion, type NatsConnection, type NatsOptions } from './connection.js';
+export {
+  connectNats,
+  onConnectionChange,
+  requireServerVersion,
+  type NatsConnection,
+  type NatsOptions,
+} from './connection.js';
 export {
   consumerOf,
   durableStream,
   durableStreamState,
+  eventLifeMs,
   migrateTopology,
   progressStream,
   subjectsFor,
+  type DurableStreamState,
   type TopologyOptions,
 } from './topology.js';
 export { permissionsOf, type Permissions } from './permissions.js';
@@ -18,8 +26,17 @@ export {
   type EnvelopeOptions,
   type IncomingMessage,
 } from './envelope.js';
-export { jetstream, publishEvent, publishTrainRequest, type JetStreamClient, type Published } from './publish.js';
+export {
+  jetstream,
+  publishEvent,
+  publishTrainRequest,
+  replayEvent,
+  type JetStreamClient,
+  type KeptMessage,
+  type Published,
+} from './publish.js';
 export { EventErrorFilter, OnEvent } from './on-event.js';
-export { JetStreamStrategy, type JetStreamStrategyOptions, type UndecodableMessage } from './jetstream.strategy.js';
+export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream.strategy.js';
+export type { DeadLetterBox, DeadMessage, DeliveredEvent } from './dead-letter-box.js';
 export { followProgress, ProgressPublisher } from './progress.js';
 export { followEvents, type Follower } from './follow.js';

@@ -1,21 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Failure, type ServiceName } from '@anneal/contracts';
+import { Failure, type FailureCode, type ReceivedEvent, type ServiceName } from '@anneal/contracts';
 import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { BaseRpcContext, Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { brokerFailure } from './broker-failure.js';
 import { ConnectionWatch } from './connection.js';
+import type { DeadLetterBox, DeadMessage, DeliveredEvent } from './dead-letter-box.js';
 import { decodeEvent, eventIdOfPlace } from './envelope.js';
 import { jetStreamTransport } from './on-event.js';
 import { ackWaitMs, durableStream, isMissing } from './topology.js';
-
-export interface UndecodableMessage {
-  readonly subject: string;
-  readonly streamSequence: number;
-  readonly reason: string;
-  readonly bytes: Uint8Array;
-}
 
 export interface JetStreamStrategyOptions {
   readonly connection: NatsConnection;
@@ -23,12 +17,23 @@ export interface JetStreamStrategyOptions {
   readonly service: ServiceName;
   /** Handlers at a time; 1 keeps events in the order of the stream as long as none is delivered again. */
   readonly concurrency?: number;
-  /** Keeps a message that can never be read. It is dropped once this has returned, and comes back when it throws. */
-  readonly onUndecodable?: (message: UndecodableMessage) => Promise<void>;
+  /** Keeps what cannot be read or acted upon; without it such messages are dropped, or come back for ever. */
+  readonly deadLetters?: DeadLetterBox;
+  /** How often a handler may fail before its event is set aside; 10 when left out. */
+  readonly mostFailures?: number;
   readonly log?: { warn(message: string, fields?: object): void };
 }
 
 const longestDelayMs = 30_000;
+/** How often in a row the process may end in the middle of a handler before its event is set aside. */
+const mostCrashes = 5;
+const lastFailure = 10;
+const awayCodes: ReadonlySet<FailureCode> = new Set([
+  'DATABASE_UNAVAILABLE',
+  'BROKER_UNAVAILABLE',
+  'STORE_UNAVAILABLE',
+  'HUB_UNAVAILABLE',
+]);
 
 /**
  * Nest's transport for durable events: reads the service's own consumer, which must exist, and calls the handlers that
@@ -162,7 +167,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
   private async dispatch(message: JsMsg): Promise<void> {
     const beat = setInterval(() => settle(() => message.working()), ackWaitMs / 3);
     try {
-      await this.handle(message);
+      await this.take(message);
     } catch (error) {
       const delayMs = redeliveryDelayMs(error, message.info.deliveryCount);
       this.warn('an event comes back because its handler failed', {
@@ -177,27 +182,72 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
     }
   }
 
-  private async handle(message: JsMsg): Promise<void> {
+  private async take(message: JsMsg): Promise<void> {
+    const decoded = decodeEvent(message, eventIdOfPlace(message.seq, message.timestamp));
+    if (!decoded.ok) {
+      this.warn('an event cannot be read', { ...placeOf(message), reason: decoded.reason });
+      await this.setAside(message, { cause: 'unreadable', eventId: decoded.id, reason: decoded.reason });
+      settle(() => message.term());
+      return;
+    }
+    const place = { eventId: decoded.event.id, streamSequence: message.seq };
+    // Counted only from the second delivery on, so that what goes well costs nothing.
+    const again = message.info.deliveryCount > 1;
+    const begun = again ? await this.options.deadLetters?.begun(place) : undefined;
+    if (begun !== undefined && begun > mostCrashes) {
+      const reason = `The process ended ${mostCrashes} times in a row while the event was handled.`;
+      await this.setAside(message, { cause: 'crashing', eventId: place.eventId, reason });
+    } else {
+      try {
+        await this.handle(message, { ...decoded.event, streamSequence: message.seq });
+        if (again) await this.options.deadLetters?.done(place);
+      } catch (error) {
+        if (!(await this.givesUp(message, place, error))) throw error;
+      }
+    }
+    settle(() => message.ack());
+  }
+
+  private async handle(message: JsMsg, event: ReceivedEvent): Promise<void> {
     const handler: MessageHandler<unknown, BaseRpcContext, unknown> | undefined = this.messageHandlers.get(
       message.subject,
     );
     if (!handler) {
-      this.warn('an event has no handler and is passed over', placeOf(message));
-      settle(() => message.ack());
-      return;
+      // A newer release may have added it to the consumer: another replica can take it meanwhile.
+      throw new Failure('INTERNAL', `No handler takes ${message.subject}.`, {
+        remedy: 'Run the release of the service that fits the topology of the broker, then replay the event.',
+        retryable: false,
+      });
     }
-    const decoded = decodeEvent(message, eventIdOfPlace(message.seq, message.timestamp));
-    if (!decoded.ok) {
-      const { reason } = decoded;
-      this.warn('an event cannot be read', { ...placeOf(message), reason });
-      // Put aside before it is dropped: what the server itself says about dropped messages is not stored anywhere.
-      await this.options.onUndecodable?.({ ...placeOf(message), reason, bytes: message.data });
-      settle(() => message.term());
-      return;
-    }
-    const result = await handler(decoded.event, new BaseRpcContext([message]));
+    const result = await handler(event, new BaseRpcContext([message]));
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
-    settle(() => message.ack());
+  }
+
+  /** Whether the event was set aside because its handler has failed too often. */
+  private async givesUp(message: JsMsg, place: DeliveredEvent, error: unknown): Promise<boolean> {
+    const { deadLetters, mostFailures = lastFailure } = this.options;
+    if (!deadLetters) return false;
+    if (error instanceof Failure && awayCodes.has(error.code)) {
+      await deadLetters.interrupted(place);
+      return false;
+    }
+    const failures = await deadLetters.failed(place);
+    if (failures < mostFailures) return false;
+    const reason = `Its handler failed ${failures} times, the last time with: ${textOf(error)}`;
+    this.warn('an event is set aside', { ...placeOf(message), reason });
+    await this.setAside(message, { cause: 'failing', eventId: place.eventId, reason });
+    return true;
+  }
+
+  private async setAside(message: JsMsg, why: Pick<DeadMessage, 'cause' | 'eventId' | 'reason'>): Promise<void> {
+    // Kept before it is dropped: what the server itself says about dropped messages is not stored anywhere.
+    await this.options.deadLetters?.setAside({
+      ...why,
+      ...placeOf(message),
+      headers: headersOf(message),
+      bytes: message.data,
+      deliveries: message.info.deliveryCount,
+    });
   }
 
   private warn(message: string, fields: object): void {
@@ -224,7 +274,7 @@ function checkHandlers(
   });
 }
 
-/** An event is never given up; what will not succeed soon is asked for seldom. Milliseconds. */
+/** What will not succeed soon is asked for seldom. Milliseconds. */
 export function redeliveryDelayMs(error: unknown, deliveryCount: number): number {
   if (error instanceof Failure && !error.retryable) return longestDelayMs;
   return Math.min(longestDelayMs, 1000 * 2 ** Math.min(deliveryCount - 1, 10));
@@ -241,6 +291,10 @@ function settle(action: () => void): void {
 
 function placeOf(message: JsMsg): { subject: string; streamSequence: number } {
   return { subject: message.subject, streamSequence: message.seq };
+}
+
+function headersOf({ headers }: JsMsg): Record<string, string[]> {
+  return Object.fromEntries((headers?.keys() ?? []).map((name) => [name, headers?.values(name) ?? []]));
 }
 
 function textOf(error: unknown): string {

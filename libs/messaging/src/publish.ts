@@ -4,6 +4,7 @@ import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { brokerFailure } from './broker-failure.js';
 import { envelopeHeaders, frontDoorSource, type EncodedEvent } from './envelope.js';
+import { encodeHeaderValue } from './percent.js';
 import { durableStream } from './topology.js';
 
 export { jetstream, type JetStreamClient } from '@nats-io/jetstream';
@@ -30,6 +31,41 @@ export async function publishEvent(js: JetStreamClient, encoded: EncodedEvent): 
     return { streamSequence: seq, duplicate };
   } catch (error) {
     throw brokerFailure(error, `publishing to ${encoded.subject}`);
+  }
+}
+
+/** A message as it was kept: what replayEvent says again. */
+export interface KeptMessage {
+  readonly subject: string;
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+  readonly bytes: Uint8Array;
+  /** The id under which inboxes know it, whether or not the message itself says one. */
+  readonly eventId: string;
+}
+
+/**
+ * Publishes a kept message again. It is the same event, so whoever has acted on it does not act again; for the stream
+ * it is a new message, so that its window for duplicates does not swallow it.
+ *
+ * @throws Failure BROKER_UNAVAILABLE or UNAUTHORIZED
+ */
+export async function replayEvent(js: JetStreamClient, message: KeptMessage): Promise<Published> {
+  const headers = newHeaders();
+  for (const [name, values] of Object.entries(message.headers)) {
+    // Nats-* steers the stream: an expectation of the first time would fail now.
+    if (/^nats-|^ce-id$/i.test(name)) continue;
+    for (const value of values) headers.append(name, value);
+  }
+  headers.set('ce-id', encodeHeaderValue(message.eventId));
+  headers.set('Nats-Msg-Id', `replay-${randomUUID()}`);
+  try {
+    const { seq, duplicate } = await js.publish(message.subject, message.bytes, {
+      headers,
+      expect: { streamName: durableStream.name },
+    });
+    return { streamSequence: seq, duplicate };
+  } catch (error) {
+    throw brokerFailure(error, `publishing to ${message.subject}`);
   }
 }
 

@@ -20,8 +20,13 @@ const secondMs = 1000;
 const hourMs = 3600 * secondMs;
 const dayMs = 24 * hourMs;
 
-/** How long a consumer may hold a message before it is delivered again, milliseconds. */
-export const ackWaitMs = 30 * secondMs;
+/**
+ * How long a consumer may hold a message before it is delivered again, milliseconds. Handlers take milliseconds, and show
+ * themselves three times in this span when they take longer: what a killed process held is soon another's.
+ */
+export const ackWaitMs = 3 * secondMs;
+/** How long an event stays in the durable stream, milliseconds. */
+export const eventLifeMs = 30 * dayMs;
 /** Headers and payload of one durable event, bytes. */
 export const maxEventBytes = 256 * 1024;
 
@@ -35,7 +40,7 @@ export const durableStream = {
   retention: RetentionPolicy.Limits,
   storage: StorageType.File,
   discard: DiscardPolicy.New,
-  max_age: nanos(30 * dayMs),
+  max_age: nanos(eventLifeMs),
   max_msg_size: maxEventBytes,
   duplicate_window: nanos(hourMs),
   allow_direct: true,
@@ -144,13 +149,24 @@ export function isMissing(error: unknown): boolean {
   );
 }
 
-/** When the durable stream was created and how far it has got: both go back when the broker lost its store. */
-export async function durableStreamState(nc: NatsConnection): Promise<{ created: string; lastSequence: number }> {
+export interface DurableStreamState {
+  readonly created: string;
+  readonly lastSequence: number;
+}
+
+/**
+ * When the durable stream was created and how far it has got: one or both go back when the broker lost its store.
+ * Undefined as long as the stream was not created yet.
+ *
+ * @throws Failure BROKER_UNAVAILABLE or UNAUTHORIZED
+ */
+export async function durableStreamState(nc: NatsConnection): Promise<DurableStreamState | undefined> {
   try {
     const manager = await jetstreamManager(nc, { checkAPI: false });
     const { created, state } = await manager.streams.info(durableStream.name);
     return { created, lastSequence: state.last_seq };
   } catch (error) {
+    if (isMissing(error)) return undefined;
     throw brokerFailure(error, `asking for the state of the stream ${durableStream.name}`);
   }
 }

@@ -1,4 +1,4 @@
-import type { Failure, ServiceName, StageName } from '@anneal/contracts';
+import type { Failure, Progress, ServiceName, StageName } from '@anneal/contracts';
 import {
   JobWorker,
   type ClaimedJob,
@@ -7,9 +7,10 @@ import {
   type Outbox,
   type WorkContext,
 } from '@anneal/jobs';
+import type { ProgressPublisher } from '@anneal/messaging';
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { z } from 'zod';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { BaseConfig } from './config.js';
 import type { Logger } from './logging.js';
 
@@ -19,6 +20,8 @@ export interface StageWork<Input> {
   run(job: ClaimedJob<Input>, context: WorkContext): Promise<Completion>;
   /** The one place where this stage's foreign errors become failures with a code. */
   toFailure(error: unknown): Failure;
+  /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
+  paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
 
 /** What a worker is started with: where its work comes from, and whose it is. */
@@ -26,6 +29,7 @@ export interface WorkerHost {
   readonly stage: StageName;
   readonly dataSource: DataSource;
   readonly outbox: Outbox;
+  readonly progress: ProgressPublisher;
   readonly leaseSeconds: number;
   readonly log: Logger;
   readonly instanceOf: <Work>(work: Type<Work>) => Work;
@@ -56,10 +60,29 @@ export function worker<Input>(declared: {
         concurrency,
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
+        onPaused: async (tx, job) => instance.paused?.(job, tx),
+        onRetry: (job, failure, nextTryAt) =>
+          host.progress.publish(waitingForRetry(host.stage, job, failure, nextTryAt)),
       });
       running.start();
       return running;
     },
+  };
+}
+
+function waitingForRetry(
+  stage: StageName,
+  { runId, attempt, maxAttempts }: ClaimedJob<unknown>,
+  failure: Failure,
+  nextTryAt: Date,
+): Progress {
+  return {
+    runId,
+    stage,
+    at: new Date().toISOString(),
+    attempt,
+    phase: 'waiting to try again',
+    retry: { maxAttempts, nextTryAt: nextTryAt.toISOString(), failure: failure.toDetail() },
   };
 }
 

@@ -1,21 +1,28 @@
-import type { OutboxRelay } from '@anneal/jobs';
+import type { DeadLetterTable, OutboxRelay } from '@anneal/jobs';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 
 const jobCounts = z.array(z.object({ kind: z.string(), state: z.string(), count: z.coerce.number() }));
 
+interface Measured {
+  readonly dataSource: DataSource;
+  readonly relay: OutboxRelay;
+  readonly deadLetters: DeadLetterTable;
+}
+
 /** The numbers of one service, in Prometheus' form. Queue lengths are read from the database when somebody asks. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly undecodable: Counter;
+  readonly setAside: Counter<'cause'>;
 
-  constructor(service: string, dataSource: DataSource, relay: OutboxRelay) {
+  constructor(service: string, { dataSource, relay, deadLetters }: Measured) {
     this.registry.setDefaultLabels({ service });
     collectDefaultMetrics({ register: this.registry });
-    this.undecodable = new Counter({
-      name: 'anneal_undecodable_events_total',
-      help: 'Events that could not be read.',
+    this.setAside = new Counter({
+      name: 'anneal_events_set_aside_total',
+      help: 'Events that this process gave up, by cause: unreadable, failing, crashing.',
+      labelNames: ['cause'],
       registers: [this.registry],
     });
     const jobs = new Gauge({
@@ -31,13 +38,18 @@ export class Metrics {
         for (const { kind, state, count } of jobCounts.parse(rows ?? [])) jobs.set({ kind, state }, count);
       },
     });
-    const outbox: Gauge = new Gauge({
-      name: 'anneal_outbox_pending',
-      help: 'Events that are written and not yet published.',
+    this.measure('anneal_outbox_pending', 'Events that are written and not yet published.', () => relay.pending());
+    this.measure('anneal_dead_letters', 'Events that were set aside and not replayed.', () => deadLetters.waiting());
+  }
+
+  private measure(name: string, help: string, count: () => Promise<number>): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
       registers: [this.registry],
       collect: async () => {
-        outbox.reset();
-        outbox.set((await ifAnswered(relay.pending())) ?? Number.NaN);
+        gauge.reset();
+        gauge.set((await ifAnswered(count())) ?? Number.NaN);
       },
     });
   }

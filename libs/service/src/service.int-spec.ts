@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Failure, RunCancelled, RunFailed, StageFailed, TrainingCompleted } from '@anneal/contracts';
+import { Failure, StageFailed, TrainingCompleted, type EventData, type ReceivedEvent } from '@anneal/contracts';
 import { Inbox, JobQueue, Outbox, type ClaimedJob, type Completion } from '@anneal/jobs';
 import {
   connectNats,
@@ -24,7 +26,7 @@ import { Line } from './line.fixture.js';
 import { createLogger } from './logging.js';
 import { startService, type RunningService } from './start.js';
 
-/** Stands in the place of the merger: does nothing but say how it went, 300 ms after a run was cancelled. */
+/** Stands in the place of the merger: does nothing but say how it went, 300 ms after a training was completed. */
 @Controller()
 class TestConsumer {
   constructor(
@@ -32,20 +34,23 @@ class TestConsumer {
     private readonly jobs: JobQueue,
   ) {}
 
-  @OnEvent(RunCancelled)
-  async cancelled(event: { id: string; data: { runId: string } }): Promise<void> {
+  @OnEvent(TrainingCompleted)
+  async trained(event: ReceivedEvent<EventData<typeof TrainingCompleted>>): Promise<void> {
     const { runId } = event.data;
-    const received = { ...event, source: '', type: '', time: '', runId, causationId: undefined };
-    await this.inbox.take(received, async (tx) => {
+    await this.inbox.take(event, async (tx) => {
       await this.jobs.add(tx, { runId, kind: 'test', input: {}, causationId: event.id });
     });
   }
-  @OnEvent(TrainingCompleted)
-  trained(): void {}
-  @OnEvent(RunFailed)
-  failed(): void {}
 }
 
+const completed = TrainingCompleted.data.parse(
+  JSON.parse(
+    readFileSync(
+      join(import.meta.dirname, '..', '..', 'contracts', 'golden', `${TrainingCompleted.type}.json`),
+      'utf8',
+    ),
+  ),
+);
 const started = vi.fn<(runId: string) => void>();
 
 @Injectable()
@@ -116,9 +121,9 @@ const ready = async (): Promise<{ status: number; report: Record<string, string>
   const answer = await get('/health/ready');
   return { status: answer.status, report: (await answer.json()) as Record<string, string> };
 };
-const cancel = async (runId: string): Promise<void> => {
-  const words = { runId, name: 'n', seconds: 1, by: 'somebody' };
-  await publishEvent(jetstream(nats), encodeEvent(RunCancelled, words, { id: `of-${runId}`, source: 'test', runId }));
+const complete = async (runId: string): Promise<void> => {
+  const envelope = { id: `of-${runId}`, source: 'test', runId };
+  await publishEvent(jetstream(nats), encodeEvent(TrainingCompleted, { ...completed, runId }, envelope));
 };
 const soon = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 10_000, interval: 50 });
 
@@ -132,7 +137,7 @@ describe('a service', () => {
         report: { status: 'up', database: 'up', broker: 'up', consumer: 'up' },
       });
     });
-    await cancel('counted');
+    await complete('counted');
     await soon(async () => {
       const text = await (await get('/metrics')).text();
       expect(text).toContain('anneal_jobs{kind="test",state="succeeded",service="merger"} 1');
@@ -152,7 +157,7 @@ describe('a service', () => {
     expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('process_cpu')]);
     database.mend();
     await soon(async () => expect(await ready()).toMatchObject({ status: 200 }));
-    await cancel('after-the-cut');
+    await complete('after-the-cut');
     await soon(() => expect(heard.some(({ event }) => event.runId === 'after-the-cut')).toBe(true));
   });
 
@@ -171,7 +176,7 @@ describe('a stop', () => {
 
   it('lets running work finish, and what it says is still published', async () => {
     const running = await start({ STOP_GRACE_SECONDS: '1' });
-    await cancel('in-work');
+    await complete('in-work');
     await soon(() => expect(started).toHaveBeenCalledWith('in-work'));
     await Promise.all([running.stop(), running.stop()]);
     await soon(() => expect(saidFailed('in-work')).toBe(true));
@@ -213,7 +218,7 @@ describe('a service that cannot start', () => {
       message: `Something else listens on 127.0.0.1:${port}.`,
     });
     other.close();
-    await cancel('nobody-there');
+    await complete('nobody-there');
     await pause(1_000);
     expect(started).not.toHaveBeenCalledWith('nobody-there');
     await start();

@@ -8,6 +8,7 @@ import { HealthController } from './health.controller.js';
 import type { Logger } from './logging.js';
 import { Metrics } from './metrics.js';
 import { readinessOf } from './readiness.js';
+import { RunCourseConsumer } from './run-course.consumer.js';
 import { CONFIG, LOGGER, METRICS, NATS, READINESS } from './tokens.js';
 
 /** What a service stands on, made before Nest starts. */
@@ -34,7 +35,7 @@ export class ServiceModule {
     return {
       module: ServiceModule,
       imports: own.imports ?? [],
-      controllers: [HealthController, ...(own.controllers ?? [])],
+      controllers: [HealthController, ...(definition.stage ? [RunCourseConsumer] : []), ...(own.controllers ?? [])],
       providers: [
         { provide: CONFIG, useValue: foundation.config },
         { provide: LOGGER, useValue: foundation.logger },

@@ -1,12 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '@anneal/contracts';
-import { createDataSource, openDatabase, Outbox, OutboxRelay } from '@anneal/jobs';
+import { createDataSource, DeadLetterTable, openDatabase, Outbox, OutboxRelay } from '@anneal/jobs';
 import {
   connectNats,
+  durableStreamState,
   jetstream,
   JetStreamStrategy,
+  onConnectionChange,
+  ProgressPublisher,
   publishEvent,
   requireServerVersion,
+  type DeadLetterBox,
   type NatsConnection,
 } from '@anneal/messaging';
 import { NestFactory } from '@nestjs/core';
@@ -92,19 +96,35 @@ async function lay<Config extends BaseConfig>(
     dataSource,
     url: config.POSTGRES_URL,
     publish: (encoded) => publishEvent(stream, encoded),
+    streamState: () => durableStreamState(connection),
     log: logger,
   });
-  const metrics = new Metrics(definition.name, dataSource, relay);
+  onConnectionChange(connection, () => relay.brokerChanged());
+  const deadLetters = new DeadLetterTable(dataSource);
+  const metrics = new Metrics(definition.name, { dataSource, relay, deadLetters });
   const strategy = new JetStreamStrategy({
     connection,
     service: definition.name,
     log: { warn: (message, fields) => logger.warn(fields ?? {}, message) },
-    onUndecodable: async ({ subject, streamSequence, reason }) => {
-      metrics.undecodable.inc();
-      logger.error({ subject, streamSequence, reason }, 'an event could not be read and was put aside');
-    },
+    deadLetters: watched(deadLetters, metrics, logger),
   });
   return { config, logger, connection, dataSource, outbox: new Outbox(definition.name), relay, strategy, metrics };
+}
+
+/** Dead letters are counted and logged besides. */
+function watched(table: DeadLetterTable, metrics: Metrics, logger: Logger): DeadLetterBox {
+  return {
+    setAside: async (message) => {
+      await table.setAside(message);
+      metrics.setAside.inc({ cause: message.cause });
+      const { subject, streamSequence, eventId, cause, reason } = message;
+      logger.error({ subject, streamSequence, eventId, cause, reason }, 'an event was set aside as a dead letter');
+    },
+    begun: (event) => table.begun(event),
+    done: (event) => table.done(event),
+    failed: (event) => table.failed(event),
+    interrupted: (event) => table.interrupted(event),
+  };
 }
 
 async function broker(name: string, config: BaseConfig): Promise<NatsConnection> {
@@ -151,6 +171,7 @@ function startWorkers<Config extends BaseConfig>(
     stage,
     dataSource,
     outbox,
+    progress: app.get(ProgressPublisher),
     leaseSeconds: config.LEASE_SECONDS,
     log: logger,
     instanceOf: (work) => app.get(work),

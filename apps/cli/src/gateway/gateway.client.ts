@@ -2,6 +2,7 @@ import {
   apiError,
   evaluationReport,
   Failure,
+  isFinal,
   progress,
   runList,
   runView,
@@ -13,6 +14,8 @@ import { z } from 'zod';
 import { readServerSentEvents } from './server-sent-events.js';
 
 const oneRun = z.object({ run: runView });
+
+export type SteerVerb = 'cancel' | 'pause' | 'resume' | 'retry';
 
 /** The native API of the gateway, as the command line needs it. */
 export class GatewayClient {
@@ -40,6 +43,12 @@ export class GatewayClient {
   async report(id: string): Promise<EvaluationReport> {
     const response = await this.call(`/api/runs/${encodeURIComponent(id)}/report`);
     return evaluationReport.parse(await response.json());
+  }
+
+  /** @throws Failure RUN_CONFLICT when the run is in no state for it */
+  async steer(id: string, verb: SteerVerb): Promise<RunView> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST' });
+    return oneRun.parse(await response.json()).run;
   }
 
   /** Waits until the gateway has heard of a run that was requested past it, on the broker. */
@@ -81,7 +90,7 @@ export class GatewayClient {
         if (signal?.aborted || error instanceof z.ZodError || tries >= 5) throw error;
         if (error instanceof Failure && !error.retryable) throw error;
       }
-      if (last && last.state !== 'running') return last;
+      if (last && isFinal(last.state)) return last;
       await new Promise((resolve) => setTimeout(resolve, 500 * (tries + 1)));
     }
   }

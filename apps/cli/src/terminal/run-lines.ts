@@ -1,4 +1,4 @@
-import type { Progress, RunView, StageView } from '@anneal/contracts';
+import type { Progress, RetryDetail, RunView, StageView } from '@anneal/contracts';
 import { paint } from './colours.js';
 import { duration } from './durations.js';
 
@@ -6,6 +6,7 @@ const barWidth = 24;
 
 /** One line of progress: phase, bar, figures, time left. */
 export function progressText(progress: Progress): string {
+  if (progress.retry) return retryText(progress, progress.retry);
   const parts = [progress.phase];
   if (progress.done !== undefined && progress.total) {
     const share = Math.min(1, progress.done / progress.total);
@@ -20,6 +21,11 @@ export function progressText(progress: Progress): string {
   if (progress.tokensPerSecond !== undefined) parts.push(`${Math.round(progress.tokensPerSecond)} tokens/s`);
   if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
   return parts.join('  ');
+}
+
+function retryText({ phase, attempt }: Progress, { maxAttempts, nextTryAt, failure }: RetryDetail): string {
+  const seconds = Math.max(0, (Date.parse(nextTryAt) - Date.now()) / 1000);
+  return `${phase} (attempt ${attempt} of ${maxAttempts} failed, the next in ${duration(seconds)}): ${failure.message}`;
 }
 
 const marks = { waiting: '·', running: '▸', succeeded: '✓', failed: '✗', cancelled: '–' } as const;
@@ -53,6 +59,8 @@ export function outcomeLines(run: RunView): string[] {
   switch (run.state) {
     case 'running':
       return [`Run ${run.id} is running.`];
+    case 'paused':
+      return [`Run ${run.id} is paused.`];
     case 'succeeded':
       return [
         `Run ${run.id} succeeded: ${run.verdict ?? 'no verdict'}.`,

@@ -86,6 +86,24 @@ export class RunsController implements OnModuleDestroy {
     return { run: toRunView(await this.requests.cancel(id, 'api')) };
   }
 
+  @Post(':id/pause')
+  @HttpCode(HttpStatus.OK)
+  async pause(@Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.pause(id, 'api')) };
+  }
+
+  @Post(':id/resume')
+  @HttpCode(HttpStatus.OK)
+  async resume(@Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.resume(id, 'api')) };
+  }
+
+  @Post(':id/retry')
+  @HttpCode(HttpStatus.OK)
+  async retry(@Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.retry(id, 'api')) };
+  }
+
   @Get(':id/watch')
   async watch(@Param('id') id: string, @Res() reply: Reply): Promise<void> {
     // Whether the run is there has to be known before the answer begins.

@@ -9,8 +9,9 @@ export class CreateRuns1767225600000 implements MigrationInterface {
         id text PRIMARY KEY,
         name text NOT NULL,
         state text NOT NULL
-          CONSTRAINT run_state CHECK (state IN ('running', 'succeeded', 'failed', 'cancelled', 'rejected')),
+          CONSTRAINT run_state CHECK (state IN ('running', 'paused', 'succeeded', 'failed', 'cancelled', 'rejected')),
         version int NOT NULL DEFAULT 1,
+        turn int NOT NULL DEFAULT 0,
         created_at timestamptz NOT NULL,
         finished_at timestamptz,
         spec jsonb,
@@ -23,7 +24,7 @@ export class CreateRuns1767225600000 implements MigrationInterface {
         withheld_by text,
         problems jsonb,
         failure jsonb,
-        CONSTRAINT run_finished_when_final CHECK ((state = 'running') = (finished_at IS NULL))
+        CONSTRAINT run_finished_when_final CHECK ((state IN ('running', 'paused')) = (finished_at IS NULL))
       )`);
     await runner.query('CREATE INDEX run_newest ON run (created_at DESC, id DESC)');
     await runner.query(`

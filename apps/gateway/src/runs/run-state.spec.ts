@@ -10,7 +10,10 @@ import {
   modelMerged,
   modelPublished,
   modelWithheld,
+  paused,
   progressed,
+  resumed,
+  retried,
   stageFailed,
   trainingCompleted,
   trainingPaused,
@@ -82,7 +85,6 @@ describe('a run that fails', () => {
       trainingCompleted(failed, at(3), events.trained.training),
       modelMerged(failed, at(3)),
       evaluationCompleted(failed, at(3), events.evaluated.evaluation),
-      modelPublished(failed, at(3), events.published),
       modelWithheld(failed, at(3), events.withheld),
       progressed(failed, progress(4)),
       cancelled(failed, at(3), 'api'),
@@ -90,6 +92,38 @@ describe('a run that fails', () => {
       expect(step.run).toBe(failed);
       expect(step.closing).toBeUndefined();
     }
+  });
+});
+
+describe('a run that was cancelled too late', () => {
+  it('shows the model that was out already, and stays cancelled', () => {
+    const { run: gone } = cancelled(opened, at(1), 'api');
+    const { run, closing } = modelPublished(gone, at(2), events.published);
+    expect(run).toEqual({ ...gone, publishedTo: events.published.to });
+    expect(closing).toBeUndefined();
+  });
+});
+
+describe('a run that waits', () => {
+  it('still takes what its stages say, and can end', () => {
+    const waiting = paused(opened);
+    expect(waiting).toMatchObject({ state: 'paused', turn: 1 });
+    expect(stage(datasetPrepared(waiting, at(1)).run, 'dataset')?.state).toBe('succeeded');
+    expect(cancelled(waiting, at(1), 'api').run).toMatchObject({ state: 'cancelled', turn: 2 });
+    expect(modelPublished(waiting, at(1), events.published).run.state).toBe('succeeded');
+    expect(resumed(waiting)).toMatchObject({ state: 'running', turn: 2 });
+  });
+});
+
+describe('a run that is retried', () => {
+  it('keeps the stages that ended well and begins the others anew', () => {
+    const { run: failed } = stageFailed(datasetPrepared(opened, at(1)).run, at(2), events.failed);
+    const again = retried(failed);
+    expect(again).toMatchObject({ state: 'running', turn: failed.turn + 1 });
+    expect(again).not.toHaveProperty('failure');
+    expect(again).not.toHaveProperty('finishedAt');
+    expect(states(again)).toBe('succeeded waiting waiting waiting waiting');
+    expect(stageFailed(again, at(3), events.failed).run).toMatchObject({ state: 'failed', turn: again.turn + 1 });
   });
 });
 

@@ -58,6 +58,8 @@ export function evaluationCompleted(run: RunRecord, at: string, evaluation: Eval
 }
 
 export function modelPublished(run: RunRecord, at: string, { to, verdict }: { to: string; verdict: Verdict }): Step {
+  // The model was out before the word that the run is over reached the publisher; whoever looks has to know.
+  if (run.state === 'cancelled' || run.state === 'failed') return { run: { ...run, publishedTo: to } };
   if (isFinal(run.state)) return { run };
   return {
     run: { ...succeeded(run, at), verdict, publishedTo: to },
@@ -78,7 +80,7 @@ export function stageFailed(
   if (isFinal(run.state)) return { run };
   const failed = changeStage(run, stage, (before) => ({ ...before, state: 'failed', finishedAt: at, failure }));
   return {
-    run: { ...endStages(failed, 'cancelled', at), state: 'failed', finishedAt: at, failure },
+    run: { ...endStages(failed, 'cancelled', at), state: 'failed', turn: run.turn + 1, finishedAt: at, failure },
     closing: { word: 'failed', stage, failure },
   };
 }
@@ -86,9 +88,25 @@ export function stageFailed(
 export function cancelled(run: RunRecord, at: string, by: string): Step {
   if (isFinal(run.state)) return { run };
   return {
-    run: { ...endStages(run, 'cancelled', at), state: 'cancelled', finishedAt: at },
+    run: { ...endStages(run, 'cancelled', at), state: 'cancelled', turn: run.turn + 1, finishedAt: at },
     closing: { word: 'cancelled', by },
   };
+}
+
+export function paused(run: RunRecord): RunRecord {
+  return { ...run, state: 'paused', turn: run.turn + 1 };
+}
+
+export function resumed(run: RunRecord): RunRecord {
+  return { ...run, state: 'running', turn: run.turn + 1 };
+}
+
+/** The stages that ended well keep their results; the others begin anew. */
+export function retried({ finishedAt: _end, failure: _failure, ...run }: RunRecord): RunRecord {
+  const stages = run.stages.map((stage): StageView =>
+    stage.state === 'succeeded' ? stage : { stage: stage.stage, state: 'waiting' },
+  );
+  return { ...run, stages, state: 'running', turn: run.turn + 1 };
 }
 
 /** The first word of a stage marks it running; older words than the last one, and words after the end, count for nothing. */
@@ -102,7 +120,7 @@ export function progressed(run: RunRecord, progress: Progress): Step {
 
 /** Facts of events that arrive late still complete the picture of a run that ended well; no other end is touched. */
 function learns(run: RunRecord): boolean {
-  return run.state === 'running' || run.state === 'succeeded';
+  return !isFinal(run.state) || run.state === 'succeeded';
 }
 
 function startStage(run: RunRecord, name: StageName, at: string): RunRecord {

@@ -24,10 +24,15 @@ export async function sayClosing(
       return;
     }
     case 'failed':
-      await outbox.add(tx, RunFailed, { ...common, stage: closing.stage, failure: closing.failure }, context);
+      await outbox.add(
+        tx,
+        RunFailed,
+        { ...common, stage: closing.stage, failure: closing.failure, turn: run.turn },
+        context,
+      );
       return;
     case 'cancelled':
-      await outbox.add(tx, RunCancelled, { ...common, by: closing.by }, context);
+      await outbox.add(tx, RunCancelled, { ...common, by: closing.by, turn: run.turn }, context);
       return;
   }
 }

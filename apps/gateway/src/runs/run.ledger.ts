@@ -1,6 +1,7 @@
 import {
   readTrainRequest,
   RunRejected,
+  TrainRequested,
   type AcceptedRunSpec,
   type Progress,
   type ReceivedEvent,
@@ -34,8 +35,10 @@ export class RunLedger {
     const request = readTrainRequest(event.data, event.id);
     const at = instantOf(event);
     await this.inbox.take(event, async (tx) => {
-      if (request.ok) await this.open(tx, request.spec, at);
-      else await this.reject(tx, request.runId, request.problems, at, event.id);
+      if (request.ok) {
+        await this.open(tx, request.spec, at);
+        await this.adopt(tx, event, request.spec);
+      } else await this.reject(tx, request.runId, request.problems, at, event.id);
     });
     this.feed.changed(request.runId);
   }
@@ -79,6 +82,13 @@ export class RunLedger {
     if (!before) return;
     const run = described(before, spec);
     if (run !== before) await this.table.save(tx, before, run);
+  }
+
+  /** A request that came in at the broker is said again by this service when the broker loses it. */
+  private async adopt(tx: EntityManager, event: ReceivedEvent, spec: AcceptedRunSpec): Promise<void> {
+    const { id, source, time, streamSequence } = event;
+    if (streamSequence === undefined) return;
+    await this.outbox.adopt(tx, TrainRequested, spec, { id, source, time, runId: spec.id, streamSequence });
   }
 
   private async reject(

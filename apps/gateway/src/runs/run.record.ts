@@ -11,6 +11,8 @@ import {
 export interface RunRecord extends Omit<RunView, 'spec'> {
   /** Only grows; a reader that has seen version n needs to look again when it is larger. */
   readonly version: number;
+  /** Rises with every word on the run's course; the word carries it, so that stages can tell an older one. */
+  readonly turn: number;
   /** Absent for a rejected run, and as long as only an event without RunSpec has told of the run. */
   readonly spec?: AcceptedRunSpec | undefined;
   readonly report?: ArtifactRef | undefined;
@@ -24,10 +26,10 @@ export function openedRun(spec: AcceptedRunSpec, at: string): RunRecord {
 /** A run of which nothing is known but its id: events of different services may arrive in any order. */
 export function unknownRun(id: string, at: string): RunRecord {
   const stages = stageNames.map((stage): StageView => ({ stage, state: 'waiting' }));
-  return { id, name: id, state: 'running', version: 1, createdAt: at, stages };
+  return { id, name: id, state: 'running', version: 1, turn: 0, createdAt: at, stages };
 }
 
 /** A request that cannot become a run. */
 export function rejectedRun(id: string, problems: SpecProblem[], at: string): RunRecord {
-  return { id, name: id, state: 'rejected', version: 1, createdAt: at, finishedAt: at, stages: [], problems };
+  return { id, name: id, state: 'rejected', version: 1, turn: 0, createdAt: at, finishedAt: at, stages: [], problems };
 }

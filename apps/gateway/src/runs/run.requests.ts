@@ -5,18 +5,22 @@ import {
   CancelRequested,
   Failure,
   isFinal,
+  PauseRequested,
+  ResumeRequested,
+  RetryRequested,
   TrainRequested,
   type AcceptedRunSpec,
   type RunSpec,
+  type RunState,
 } from '@anneal/contracts';
 import { Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
 import { openedRun, type RunRecord } from './run.record.js';
 import { toJson } from './run.row.js';
-import { cancelled } from './run-state.js';
+import { cancelled, paused, resumed, retried } from './run-state.js';
 import { runNotFound, RunTable } from './run.table.js';
 
 /** What callers of the API want to happen. Each wish is one transaction: the row, and the event that tells the others. */
@@ -58,23 +62,76 @@ export class RunRequests {
    * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run has ended already
    */
   async cancel(id: string, by: string): Promise<RunRecord> {
-    const ended = await this.dataSource.transaction(async (tx) => {
-      const before = await this.table.lock(tx, id);
-      if (!before) throw runNotFound(id);
-      if (isFinal(before.state)) {
-        throw new Failure('RUN_CONFLICT', `The run "${id}" is ${before.state} and cannot be cancelled any more.`, {
-          remedy: 'Nothing has to be done.',
-        });
-      }
+    return this.change(id, 'cancelled', async (tx, before) => {
+      if (isFinal(before.state)) return undefined;
       const { run, closing } = cancelled(before, new Date().toISOString(), by);
       const causationId = await this.outbox.add(tx, CancelRequested, { runId: id, by }, { runId: id });
-      await this.table.save(tx, before, run);
       if (closing) await sayClosing({ outbox: this.outbox, tx, causationId }, run, closing);
       return run;
     });
-    this.feed.changed(id);
-    return ended;
   }
+
+  /**
+   * Lets a run wait: a training writes a checkpoint and stops, and no stage begins anything new.
+   *
+   * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run is not running
+   */
+  async pause(id: string, by: string): Promise<RunRecord> {
+    return this.change(id, 'paused', async (tx, before) => {
+      if (before.state !== 'running') return undefined;
+      const run = paused(before);
+      await this.outbox.add(tx, PauseRequested, { runId: id, by, turn: run.turn }, { runId: id });
+      return run;
+    });
+  }
+
+  /** @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run is not paused */
+  async resume(id: string, by: string): Promise<RunRecord> {
+    return this.change(id, 'resumed', async (tx, before) => {
+      if (before.state !== 'paused') return undefined;
+      const run = resumed(before);
+      await this.outbox.add(tx, ResumeRequested, { runId: id, by, turn: run.turn }, { runId: id });
+      return run;
+    });
+  }
+
+  /**
+   * Lets a failed run go on from its last good stage.
+   *
+   * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run has not failed
+   */
+  async retry(id: string, by: string): Promise<RunRecord> {
+    return this.change(id, 'retried', async (tx, before) => {
+      if (before.state !== 'failed') return undefined;
+      const run = retried(before);
+      await this.outbox.add(tx, RetryRequested, { runId: id, by, turn: run.turn }, { runId: id });
+      return run;
+    });
+  }
+
+  /** One transaction with the run's row locked: of two wishes that do not go together the first one is done. */
+  private async change(
+    id: string,
+    done: string,
+    step: (tx: EntityManager, before: RunRecord) => Promise<RunRecord | undefined>,
+  ): Promise<RunRecord> {
+    const changed = await this.dataSource.transaction(async (tx) => {
+      const before = await this.table.lock(tx, id);
+      if (!before) throw runNotFound(id);
+      const run = await step(tx, before);
+      if (!run) throw cannotBe(done, id, before.state);
+      await this.table.save(tx, before, run);
+      return run;
+    });
+    this.feed.changed(id);
+    return changed;
+  }
+}
+
+function cannotBe(done: string, id: string, state: RunState): Failure {
+  return new Failure('RUN_CONFLICT', `The run "${id}" is ${state} and cannot be ${done}.`, {
+    remedy: 'Look at the run: another request or its own end came first.',
+  });
 }
 
 function sameSpec(present: AcceptedRunSpec | undefined, asked: AcceptedRunSpec): boolean {

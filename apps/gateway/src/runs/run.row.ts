@@ -20,6 +20,7 @@ export const runRow = z.object({
   name: z.string(),
   state: runState,
   version: z.int(),
+  turn: z.int(),
   created_at: instant,
   finished_at: absent(instant),
   spec: absent(carriedRunSpec),
@@ -50,6 +51,7 @@ export type StageRow = z.infer<typeof stageRow>;
 export const runColumns = [
   'name',
   'state',
+  'turn',
   'created_at',
   'finished_at',
   'spec',
@@ -68,6 +70,7 @@ export function runValues(run: RunRecord): unknown[] {
   return [
     run.name,
     run.state,
+    run.turn,
     run.createdAt,
     run.finishedAt ?? null,
     toJson(run.spec),
@@ -93,6 +96,7 @@ export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
     name: row.name,
     state: row.state,
     version: row.version,
+    turn: row.turn,
     createdAt: row.created_at,
     finishedAt: row.finished_at,
     stages: stages.toSorted((a, b) => placeOf(a.stage) - placeOf(b.stage)).map(toStage),

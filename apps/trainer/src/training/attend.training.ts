@@ -40,8 +40,9 @@ export async function readTrainingLog(folder: RunFolder, log: TrainingLog): Prom
 
 async function endTraining(process: SupervisedProcess, options: AttendOptions): Promise<void> {
   const { folder, signal, onStop, checkpointSeconds } = options;
-  if (signal.reason === 'stopping') {
-    if (onStop === 'leave') return;
+  const { reason } = signal;
+  if (reason === 'stopping' && onStop === 'leave') return;
+  if (reason === 'stopping' || reason === 'paused') {
     if (process.state() === 'running') {
       await writeFile(folder.stop, '');
       const saved = await process.wait(AbortSignal.timeout(checkpointSeconds * 1000)).then(

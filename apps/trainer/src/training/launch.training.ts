@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { appendFile, copyFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
@@ -94,7 +94,7 @@ export class LaunchTraining {
     folder: RunFolder,
   ): Promise<SupervisedProcess> {
     // The records of the last start go first: from here on they must not be taken for those of this one.
-    await rename(folder.process, `${folder.process}-before-${job.attempt}-${job.token}`).catch(() => undefined);
+    await folder.putProcessAside();
     await appendFile(folder.events, startMarkLine(job.attempt));
     const gpus = plan.device === 'gpu' ? Array.from({ length: plan.processes }, (_, index) => index) : [];
     const engine = { python: this.config.ENGINE_PYTHON };

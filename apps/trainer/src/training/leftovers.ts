@@ -1,21 +1,24 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptProcess } from '@anneal/compute';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { TrainerConfig } from '../trainer.config.js';
 import { RunFolder } from './run.folder.js';
 
-const states = z.array(z.object({ state: z.string() }));
-/** The folder of a failed training is kept for a look at its logs. */
+const found = z.array(z.object({ state: z.string(), course: z.string().nullable() }));
+/** The folder of a failed training is kept for a look at its logs, and for its checkpoints when the run is retried. */
 const keepFailedMs = 7 * 24 * 60 * 60 * 1000;
 const killGraceMs = 5_000;
+const sweepEveryMs = 60_000;
 
-/** Trainings of this host that nobody wants any more: one may have been cancelled while the service was down. */
+/** Trainings of this host that nobody attends to: their run was paused or ended while the service was down. */
 @Injectable()
-export class Leftovers implements OnApplicationBootstrap {
+export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
+  private timer: NodeJS.Timeout | undefined;
+
   constructor(
     @Inject(CONFIG) private readonly config: TrainerConfig,
     @Inject(LOGGER) private readonly log: Logger,
@@ -24,6 +27,11 @@ export class Leftovers implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.sweepSoon();
+    this.timer = setInterval(() => this.sweepSoon(), sweepEveryMs).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
   }
 
   /** Sweeps without making anybody wait. */
@@ -33,33 +41,48 @@ export class Leftovers implements OnApplicationBootstrap {
     );
   }
 
-  /** Kills the trainings whose job is over, and removes their folders. */
   async sweep(): Promise<void> {
     const runIds = await readdir(join(this.config.WORK_DIR, 'trainer')).catch(() => []);
-    for (const runId of runIds) {
-      const state = await this.stateOf(runId);
-      // A folder without a row may be another installation's.
-      if (state === undefined || state === 'ready' || state === 'running') continue;
-      const folder = new RunFolder(this.config.WORK_DIR, runId);
-      const process = await adoptProcess(folder.process);
-      if (process && !('ended' in process)) {
-        this.log.info({ runId, state }, 'a training whose job is over is killed');
-        await process.kill(killGraceMs);
-      }
-      if (state === 'failed' && (await isYoung(folder.path))) continue;
-      await rm(folder.path, { recursive: true, force: true });
-    }
+    for (const runId of runIds) await this.clear(runId);
   }
 
-  private async stateOf(runId: string): Promise<string | undefined> {
-    const found = await this.dataSource.query<unknown>(`SELECT state FROM job WHERE run_id = $1 AND kind = 'train'`, [
-      runId,
-    ]);
-    return states.parse(found)[0]?.state;
+  /** Ends what still trains for a run that is over or waits, and removes the folder when nobody will want it again. */
+  async clear(runId: string): Promise<void> {
+    const folder = new RunFolder(this.config.WORK_DIR, runId);
+    const job = await this.jobOf(runId);
+    // A folder without a row may be another installation's.
+    if (job === undefined || job.state === 'running') return;
+    if (job.state === 'ready') {
+      if (job.course === 'paused') await this.askForCheckpoint(folder);
+      return;
+    }
+    const process = await adoptProcess(folder.process);
+    if (process && !('ended' in process)) {
+      this.log.info({ runId, state: job.state }, 'a training whose job is over is killed');
+      await process.kill(killGraceMs);
+    }
+    const mayBeRetried = job.state === 'failed' || job.course === 'failed';
+    if (mayBeRetried && (await isYoung(folder.path))) return;
+    await rm(folder.path, { recursive: true, force: true });
+  }
+
+  /** A training that was left running when its service stopped, and whose run was paused since. */
+  private async askForCheckpoint(folder: RunFolder): Promise<void> {
+    const process = await adoptProcess(folder.process);
+    if (process && !('ended' in process)) await writeFile(folder.stop, '');
+  }
+
+  private async jobOf(runId: string): Promise<{ state: string; course: string | null } | undefined> {
+    const rows = await this.dataSource.query<unknown>(
+      `SELECT state, (SELECT course FROM run_course WHERE run_course.run_id = job.run_id) AS course
+         FROM job WHERE run_id = $1 AND kind = 'train'`,
+      [runId],
+    );
+    return found.parse(rows)[0];
   }
 }
 
 async function isYoung(path: string): Promise<boolean> {
-  const found = await stat(path).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs < keepFailedMs;
+  const entry = await stat(path).catch(() => undefined);
+  return entry !== undefined && Date.now() - entry.mtimeMs < keepFailedMs;
 }

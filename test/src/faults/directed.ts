@@ -1,0 +1,234 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { stageNames } from '@anneal/contracts';
+import { migrateTopology, connectNats } from '@anneal/messaging';
+import { crashPoints, setSabotage } from './sabotage-plan.js';
+import { trainingsBelow } from './observer.js';
+import type { Proxy, Weather } from './proxy.js';
+import { readStream } from './stream.js';
+import { leaseSeconds, type World } from './world.js';
+
+/** What a fault did, in a few words; it throws when the system did not come through. */
+export type Fault = (world: World) => Promise<string>;
+
+/** F2: the broker loses all it had, in the middle of runs, and the topology is created anew. */
+export const wipeBroker: Fault = async (world) => {
+  const ids = [await world.request({ steps: 40 }), await world.request({ steps: 10 })];
+  await world.until(ids[0] ?? '', ({ stages }) =>
+    stages.some(({ stage, state }) => stage === 'trainer' && state === 'running'),
+  );
+  const before = (await readStream(world.nats)).length;
+  await wipe(world);
+  for (const id of ids) await world.until(id, ({ state }) => state === 'succeeded', 90_000);
+  return `${before} events wiped, ${ids.length} runs under way`;
+};
+
+async function wipe(world: World): Promise<void> {
+  const { servers } = world.servers;
+  const store = join(world.folder, 'data', 'nats');
+  const back = new Promise<void>((resolve) => {
+    const stop = servers.on('restarted', (name) => {
+      if (name !== 'nats') return;
+      stop();
+      resolve();
+    });
+  });
+  servers.kill('nats', 'SIGKILL');
+  for (const name of readdirSync(store)) rmSync(join(store, name), { recursive: true, force: true });
+  await back;
+  const admin = await connectNats({ url: servers.nats.url, name: 'migrate' });
+  await migrateTopology(admin);
+  await admin.close();
+}
+
+/** F7: what the broker may bring again, or strangers may send. Two dead letters come of it for each consumer asked. */
+export const strangeEvents: Fault = async (world) => {
+  const id = await world.request();
+  await world.until(id, ({ state }) => state === 'succeeded');
+  const events = await readStream(world.nats);
+  const mine = events.filter((event) => event.run === id);
+  // Again, and in reverse, under fresh message ids: as after the window in which the broker recognises copies.
+  for (const [index, event] of [...mine, ...mine.toReversed()].entries()) {
+    const { 'Nats-Msg-Id': _id, ...fields } = event.headers;
+    await world.publish(event.subject, event.text, {
+      ...fields,
+      'ce-id': event.id,
+      'Nats-Msg-Id': `again-${id}-${index}`,
+    });
+  }
+  const prepared = mine.find(({ subject }) => subject === 'anneal.dataset.prepared');
+  if (!prepared) throw new Error('the run has no DatasetPrepared');
+  const strange = {
+    ...prepared.headers,
+    'ce-subject': 'stranger',
+    'ce-source': 'a-stranger',
+    'ce-id': 'strange-1',
+    'Nats-Msg-Id': 'strange-1',
+  };
+  await world.publish(prepared.subject, prepared.text, { ...strange, 'ce-type': 'anneal.dataset.prepared.v99' });
+  await world.publish(prepared.subject, 'this is not JSON', {
+    ...strange,
+    'ce-id': 'strange-2',
+    'Nats-Msg-Id': 'strange-2',
+  });
+  const large = await world.publish(prepared.subject, 'x'.repeat(1024 * 1024), { 'Nats-Msg-Id': 'large' }).then(
+    () => 'taken',
+    () => 'refused by the broker',
+  );
+  await pause(1_000);
+  const after = await world.request();
+  await world.until(after, ({ state }) => state === 'succeeded');
+  return `${mine.length * 2} old events again, unknown version, no JSON; 1 MB ${large}`;
+};
+
+/** Consumers of DatasetPrepared, each of which sets both unreadable events aside. */
+export const strangeDeadLetters = 2 * 3;
+
+/** F8: the service and its training die in the same moment, and the service alone falls silent and wakes up. */
+export const zombie: Fault = async (world) => {
+  const id = await world.request({ steps: 60, checkpointEvery: 10 });
+  const { pid, owner } = await trainingOwner(world, id);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    // Its lease runs out, and the other replica adopts the training.
+    await waitFor('another owner', async () => (await ownerOf(world, id)) !== owner, (leaseSeconds + 15) * 1000);
+    await world.until(id, ({ state }) => state === 'succeeded');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await pause(1_500);
+  return `asleep for more than ${leaseSeconds} s, awake after the end`;
+};
+
+export const bothKilled: Fault = async (world) => {
+  const id = await world.request({ steps: 60, checkpointEvery: 10 });
+  const { pid } = await trainingOwner(world, id);
+  await pause(600);
+  const [training] = trainingsBelow(world.folder).filter(({ folder }) => folder.endsWith(id));
+  process.kill(pid, 'SIGKILL');
+  if (training) process.kill(training.pid, 'SIGKILL');
+  await world.until(id, ({ state }) => state === 'succeeded');
+  const starts = world.engine.trainingStarts().filter((folder) => folder.endsWith(`/${id}`)).length;
+  if (starts !== 2) throw new Error(`the training was started ${starts} times, not twice`);
+  return 'service and training killed, resumed from a checkpoint';
+};
+
+/** F11: SIGTERM during each stage ends the processes within ten seconds and uses up no attempt. */
+export const gracefulStop: Fault = async (world) => {
+  world.engine.setGeneratorFaults({ batchMs: 400 });
+  const took: number[] = [];
+  for (const stage of stageNames) {
+    const id = await world.request({ steps: 40 });
+    await waitFor(
+      `${stage} of ${id}`,
+      async () => (await jobsOf(world, stage, id)).some(({ state }) => state === 'running'),
+      60_000,
+    );
+    const ends = await Promise.all(world.of(stage).map((replica) => replica.stop()));
+    for (const { code, tookMs } of ends) {
+      if (code !== 0) throw new Error(`${stage} ended with ${code}`);
+      if (tookMs > 10_000) throw new Error(`${stage} took ${Math.round(tookMs)} ms to stop`);
+      took.push(tookMs);
+    }
+    for (const replica of world.of(stage)) replica.start();
+    await world.until(id, ({ state }) => state === 'succeeded');
+    const over = (await jobsOf(world, stage, id)).filter(({ attempt }) => attempt !== 1);
+    if (over.length > 0) throw new Error(`${stage} of ${id} used ${over[0]?.attempt} attempts`);
+  }
+  world.engine.setGeneratorFaults({});
+  return `${stageNames.length} stages, slowest stop ${Math.round(Math.max(...took))} ms`;
+};
+
+/** Pause, resume, retry and cancel, each in the middle of a training. */
+export const steering: Fault = async (world) => {
+  const say = async (id: string, verb: string): Promise<void> => {
+    world.steered.add(id);
+    const { status } = await world.call(`/api/runs/${id}/${verb}`, { method: 'POST' });
+    if (status !== 200) throw new Error(`${verb} of ${id} was answered with ${status}`);
+  };
+  const paused = await world.request({ steps: 80, checkpointEvery: 100 });
+  await trainingOwner(world, paused);
+  await pause(400);
+  await say(paused, 'pause');
+  await waitFor('the training to stop', async () => trainingsBelow(world.folder).length === 0, 20_000);
+  await pause(1_000);
+  if ((await world.view(paused))?.state !== 'paused') throw new Error('the run is not paused');
+  await say(paused, 'resume');
+  await world.until(paused, ({ state }) => state === 'succeeded');
+
+  const cancelled = await world.request({ steps: 400 });
+  await trainingOwner(world, cancelled);
+  await say(cancelled, 'cancel');
+  await waitFor('the training to be gone', async () => trainingsBelow(world.folder).length === 0, 20_000);
+
+  await world.engine.setFaults({ stepMs: 25, notFiniteAtStep: 5 });
+  const failed = await world.request({ steps: 30, checkpointEvery: 2 });
+  await world.until(failed, ({ state }) => state === 'failed');
+  await world.engine.setFaults({ stepMs: 25 });
+  await say(failed, 'retry');
+  await world.until(failed, ({ state }) => state === 'succeeded');
+  return 'one run paused and resumed, one cancelled, one failed and retried';
+};
+
+/** F5: the way to the object store is bad in every way it can be, while runs go through it. */
+export function badStore(proxy: Proxy): Fault {
+  const kinds: Weather[] = ['refused', 'reset', 'black hole', 'slow', 'unavailable', 'lost answer'];
+  return async (world) => {
+    for (const weather of kinds) {
+      const id = await world.request();
+      proxy.set(weather);
+      await pause(2_500);
+      proxy.set('clear');
+      await world.until(id, ({ state }) => state === 'succeeded', 90_000);
+    }
+    return kinds.join(', ');
+  };
+}
+
+/** F4: every service crashes once at each edge of the mechanisms. */
+export const crashesAtEdges: Fault = async (world) => {
+  let crashes = 0;
+  for (const [index, crash] of crashPoints.entries()) {
+    const round = index + 1;
+    setSabotage(world.folder, { crash, round });
+    const id = await world.request();
+    await world.until(id, ({ state }) => state === 'succeeded', 90_000);
+    setSabotage(world.folder, {});
+    crashes += readdirSync(world.folder).filter((name) => name.startsWith(`crashed-${round}-`)).length;
+  }
+  if (crashes < crashPoints.length * 4) throw new Error(`only ${crashes} crashes happened`);
+  return `${crashes} crashes at ${crashPoints.length} edges`;
+};
+
+async function trainingOwner(world: World, id: string): Promise<{ pid: number; owner: string }> {
+  await waitFor(
+    `the training of ${id}`,
+    async () => trainingsBelow(world.folder).some(({ folder }) => folder.endsWith(id)),
+    60_000,
+  );
+  const owner = (await ownerOf(world, id)) ?? '';
+  return { pid: Number(owner.split(':')[1]), owner };
+}
+
+async function ownerOf(world: World, id: string): Promise<string | null | undefined> {
+  const [row] = await world.query<{ lease_owner: string | null }>(
+    'SELECT lease_owner FROM trainer.job WHERE run_id = $1',
+    [id],
+  );
+  return row?.lease_owner;
+}
+
+async function jobsOf(world: World, stage: string, id: string): Promise<{ state: string; attempt: number }[]> {
+  return world.query<{ state: string; attempt: number }>(
+    `SELECT state, attempt FROM "${stage}".job WHERE run_id = $1`,
+    [id],
+  );
+}
+
+export async function waitFor(what: string, look: () => Promise<boolean>, withinMs: number): Promise<void> {
+  for (const end = Date.now() + withinMs; Date.now() < end; await pause(20)) {
+    if (await look().catch(() => false)) return;
+  }
+  throw new Error(`gave up waiting for ${what}`);
+}

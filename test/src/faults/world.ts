@@ -1,0 +1,268 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { serviceNames, type RunView, type ServiceName } from '@anneal/contracts';
+import { startTestServers, type TestServers } from '@anneal/testing';
+import { jetstream } from '@nats-io/jetstream';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
+import { makeCheapEngine, type CheapEngine } from './cheap-engine.js';
+import { Replica } from './replica.js';
+
+export interface WorldOptions {
+  /** Processes of each stage; the gateway has one, so that its address stays known. */
+  readonly replicas?: number;
+  /** More variables for some services. */
+  readonly environment?: (service: ServiceName, replica: number) => Record<string, string>;
+  /** A module that is loaded into a service before its own code. */
+  readonly preload?: (service: ServiceName, replica: number) => string | undefined;
+  /** Puts something between the services and the object store; returns the address to use. */
+  readonly route?: (endpoint: string) => Promise<string>;
+  /** The real engine, with its model, in the place of the cheap one. */
+  readonly engine?: { readonly python: string; readonly model: string };
+  /** Called with the folder of the world before its services start. */
+  readonly prepare?: (folder: string) => void;
+}
+
+export const leaseSeconds = 3;
+const trainingRows = 8;
+
+/** Six services as processes on real servers, the cheap engine in place of Axolotl, and a client that asks for runs. */
+export class World {
+  readonly requested: string[] = [];
+  /** Runs whose course was changed by hand: what the API tells of them may go back. */
+  readonly steered = new Set<string>();
+  readonly replicas: Replica[] = [];
+  private counter = 0;
+
+  private constructor(
+    readonly servers: TestServers,
+    readonly engine: CheapEngine,
+    readonly nats: NatsConnection,
+    /** As a superuser of the database. */
+    readonly database: pg.Pool,
+    private readonly options: WorldOptions,
+    private readonly store: string | undefined,
+  ) {}
+
+  static async open(options: WorldOptions = {}): Promise<World> {
+    const servers = await startTestServers();
+    const engine = await makeCheapEngine(join(servers.folder, 'engine'));
+    await engine.setFaults({ stepMs: 25 });
+    const { host, username: user, password: pass } = new URL(servers.servers.nats.url);
+    const nats = await connect({ servers: host, user, pass, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+    const database = new pg.Pool({ connectionString: servers.servers.postgres.url, max: 4 });
+    database.on('error', () => undefined);
+    const store = await options.route?.(servers.servers.s3.endpoint);
+    const world = new World(servers, engine, nats, database, options, store);
+    // However this process ends, nothing of the world outlives it.
+    process.once('exit', () => world.kill());
+    mkdirSync(world.logFolder, { recursive: true });
+    world.writeData();
+    options.prepare?.(world.folder);
+    for (const service of serviceNames) {
+      const count = service === 'gateway' ? 1 : (options.replicas ?? 2);
+      for (let number = 0; number < count; number += 1) world.replicas.push(world.replica(service, number));
+    }
+    for (const replica of world.replicas) replica.start();
+    await world.ready();
+    return world;
+  }
+
+  get folder(): string {
+    return this.servers.folder;
+  }
+
+  get logFolder(): string {
+    return join(this.folder, 'log');
+  }
+
+  of(service: ServiceName): Replica[] {
+    return this.replicas.filter((replica) => replica.service === service);
+  }
+
+  /** Asks for a run at the front door, with bare JSON, as any client would; repeats until the broker has taken it. */
+  async request(change: { steps?: number; checkpointEvery?: number } = {}): Promise<string> {
+    const id = `run-${(this.counter += 1)}`;
+    this.requested.push(id);
+    const { steps = 12, checkpointEvery = 4 } = change;
+    const spec = {
+      id,
+      name: id,
+      model: { base: `file:${this.options.engine?.model ?? this.engine.model}` },
+      dataset: { source: `file:${join(this.folder, 'train.jsonl')}`, heldOut: 0 },
+      training: {
+        method: 'lora',
+        maxSteps: steps,
+        microBatch: 1,
+        gradientAccumulation: 1,
+        epochs: 10,
+        checkpointEvery,
+      },
+      evaluation: { benchmarks: [{ name: 'own-set', source: `file:${join(this.folder, 'questions.jsonl')}` }] },
+      publish: { when: 'always', to: `registry:${id}:latest` },
+    };
+    await this.publish('anneal.train.requested', JSON.stringify(spec), { 'Nats-Msg-Id': `request-${id}` });
+    return id;
+  }
+
+  async publish(subject: string, payload: string | Uint8Array, fields: Record<string, string> = {}): Promise<void> {
+    for (let tries = 0; ; tries += 1) {
+      const extra = headers();
+      for (const [name, value] of Object.entries(fields)) extra.set(name, value);
+      try {
+        await jetstream(this.nats, { timeout: 2_000 }).publish(subject, payload, { headers: extra });
+        return;
+      } catch (error) {
+        if (tries > 60) throw error;
+        await pause(250);
+      }
+    }
+  }
+
+  async call(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(new URL(path, this.gatewayUrl()), {
+      ...init,
+      headers: { authorization: `Bearer ${this.servers.servers.secret('api-key')}` },
+      signal: AbortSignal.timeout(5_000),
+    });
+  }
+
+  async view(id: string): Promise<RunView | undefined> {
+    const response = await this.call(`/api/runs/${id}`).catch(() => undefined);
+    return response?.ok ? ((await response.json()) as { run: RunView }).run : undefined;
+  }
+
+  /** Waits until a run looks as asked. */
+  async until(id: string, looks: (run: RunView) => boolean, withinMs = 60_000): Promise<RunView> {
+    for (const end = Date.now() + withinMs; ; await pause(100)) {
+      const run = await this.view(id);
+      if (run && looks(run)) return run;
+      if (Date.now() > end) throw new Error(`${id} is still ${JSON.stringify(run?.stages.map(({ state }) => state))}`);
+    }
+  }
+
+  /** Everything that was requested has ended. */
+  async settled(withinMs: number): Promise<boolean> {
+    for (const end = Date.now() + withinMs; Date.now() < end; await pause(250)) {
+      const open = await this.query<{ id: string }>(
+        `SELECT id FROM unnest($1::text[]) AS id WHERE NOT EXISTS (
+           SELECT FROM gateway.run WHERE run.id = id.id AND run.state NOT IN ('running', 'paused'))`,
+        [this.requested],
+      ).catch(() => [{ id: 'unknown' }]);
+      if (open.length === 0) return true;
+    }
+    return false;
+  }
+
+  async query<Row>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.database.query(sql, values);
+    return rows as Row[];
+  }
+
+  /** What may stand in no log and no event. */
+  secrets(): string[] {
+    const { servers } = this.servers;
+    const passwords = serviceNames.flatMap((name) => [
+      servers.secret(`postgres-${name}`),
+      new URL(servers.nats.urlFor(name)).password,
+    ]);
+    return [...passwords, servers.s3.secretKey, servers.secret('api-key')];
+  }
+
+  /** Text of all logs of the services. */
+  logs(): string {
+    return readdirSync(this.logFolder)
+      .map((name) => readFileSync(join(this.logFolder, name), 'utf8'))
+      .join('\n');
+  }
+
+  /** @returns a folder with the logs of the services, which outlives this world */
+  keepLogs(): string {
+    const kept = mkdtempSync(join(tmpdir(), 'anneal-faults-'));
+    cpSync(this.logFolder, kept, { recursive: true });
+    return kept;
+  }
+
+  /** Ends the services, the client and the servers. @returns how each service ended */
+  async close(): Promise<{ service: ServiceName; code: number | null; tookMs: number }[]> {
+    const ends = await Promise.all(
+      this.replicas.map(async (replica) => ({ service: replica.service, ...(await replica.stop()) })),
+    );
+    await this.nats.close();
+    await this.database.end();
+    await this.servers.stop();
+    return ends;
+  }
+
+  private kill(): void {
+    for (const replica of this.replicas) replica.signal('SIGKILL');
+    for (const pid of Object.values(this.servers.servers.pids())) {
+      try {
+        if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended already.
+      }
+    }
+  }
+
+  private replica(service: ServiceName, number: number): Replica {
+    const { environment, preload } = this.options;
+    const module = preload?.(service, number);
+    return new Replica(service, number, {
+      environment: {
+        ...this.servers.environment(service),
+        LEASE_SECONDS: String(leaseSeconds),
+        LOG_LEVEL: 'info',
+        STOP_GRACE_SECONDS: '1',
+        ...(['trainer', 'merger', 'evaluator'].includes(service)
+          ? { ENGINE_PYTHON: this.options.engine?.python ?? this.engine.python }
+          : {}),
+        ...(['trainer', 'evaluator'].includes(service) ? { DEVICE: 'cpu' } : {}),
+        ...(this.store ? { S3_ENDPOINT: this.store } : {}),
+        ...environment?.(service, number),
+      },
+      logFile: join(this.logFolder, `${service}-${number}.log`),
+      ...(module ? { preload: module } : {}),
+    });
+  }
+
+  private gatewayUrl(): string {
+    const log = readFileSync(join(this.logFolder, 'gateway-0.log'), 'utf8');
+    const address = [...log.matchAll(/"address":"([^"]+)"/g)].at(-1)?.[1];
+    if (!address) throw new Error('the gateway has not said its address yet');
+    return address;
+  }
+
+  private async ready(): Promise<void> {
+    for (const end = Date.now() + 60_000; Date.now() < end; await pause(100)) {
+      const said = this.replicas.map(({ service, number }) => {
+        try {
+          return readFileSync(join(this.logFolder, `${service}-${number}.log`), 'utf8').includes('"address":');
+        } catch {
+          return false;
+        }
+      });
+      if (said.every(Boolean)) return;
+    }
+    throw new Error(`not all services are ready; their logs are in ${this.logFolder}`);
+  }
+
+  private writeData(): void {
+    const rows = Array.from({ length: trainingRows }, (_, n) => ({
+      messages: [
+        { role: 'user', content: `question ${n}` },
+        { role: 'assistant', content: `answer ${n}` },
+      ],
+    }));
+    const questions = Array.from({ length: 4 }, (_, n) => ({
+      id: `q${n}`,
+      messages: [{ role: 'user', content: `What is ${n}?` }],
+      expected: n % 2 === 0 ? `What is ${n}?` : 'something else',
+    }));
+    const lines = (list: readonly object[]): string => list.map((row) => `${JSON.stringify(row)}\n`).join('');
+    writeFileSync(join(this.folder, 'train.jsonl'), lines(rows));
+    writeFileSync(join(this.folder, 'questions.jsonl'), lines(questions));
+  }
+}
