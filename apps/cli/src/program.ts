@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { askCommand } from './commands/ask.command.js';
+import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { downCommand } from './commands/down.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
     runsCommand(),
     showCommand(),
     ...steerCommands(),
+    deadLettersCommand(),
     askCommand(),
     demoCommand(),
     migrateCommand(),

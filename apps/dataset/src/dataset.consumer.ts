@@ -1,4 +1,4 @@
-import { readTrainRequest, TrainRequested, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import { readTrainRequest, TrainRequested, type ReceivedEvent } from '@anneal/contracts';
 import { Inbox, JobQueue } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';

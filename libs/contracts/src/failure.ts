@@ -39,6 +39,7 @@ export const failureCodes = {
   ATTEMPTS_EXHAUSTED: { retryable: false },
   RUN_NOT_FOUND: { retryable: false },
   RUN_CONFLICT: { retryable: false },
+  DEAD_LETTER_NOT_FOUND: { retryable: false },
   UNAUTHORIZED: { retryable: false },
   CONFIG_INVALID: { retryable: false },
   SETUP_PYTHON_MISSING: { retryable: false },

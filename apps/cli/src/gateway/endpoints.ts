@@ -36,6 +36,11 @@ export async function removeEndpoints(data: string): Promise<void> {
 export async function findGateway(option: string | undefined): Promise<Pick<Endpoints, 'http' | 'apiKey'>> {
   const { ANNEAL_URL: http, ANNEAL_API_KEY: apiKey } = process.env;
   if (option === undefined && http && apiKey) return { http, apiKey };
+  return readEndpoints(option);
+}
+
+/** Everything that a system on a data folder listens with. */
+export async function readEndpoints(option: string | undefined): Promise<Endpoints> {
   const data = dataFolder(option);
   let text: string;
   try {
