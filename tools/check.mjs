@@ -10,12 +10,6 @@ const steps = [
   ['dependency rules', 'npm', ['run', '--silent', 'rules'], 'mend the import that is named'],
   ['dead code', bin('knip'), [], 'remove what is named, or use it'],
   ['generated files', process.execPath, ['tools/generate.mjs', '--check'], 'npm run generate'],
-  [
-    'faults',
-    process.execPath,
-    ['test/dist/faults/main.js', '--seed', '1'],
-    'npm run test:faults with the seed that it printed',
-  ],
   ['tests', process.execPath, ['tools/test.mjs'], 'npm test'],
 ];
 for (const [name, command, args, remedy] of steps) {
@@ -26,5 +20,5 @@ for (const [name, command, args, remedy] of steps) {
     console.error(`\n"${name}" failed: ${remedy}.`);
     process.exit(1);
   }
-  if (name !== 'tests' && name !== 'faults') console.log(`${name}: ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+  if (name !== 'tests') console.log(`${name}: ok (${((Date.now() - began) / 1000).toFixed(1)} s)`);
 }
