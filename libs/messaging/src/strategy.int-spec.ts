@@ -179,7 +179,8 @@ describe('a broker that goes away', () => {
     await server.up();
     await vi.waitFor(() => expect(strategy.isConnected()).toBe(true), 10_000);
     await vi.waitFor(() => publishEvent(jetstream(admin), failed('killed-1')), { timeout: 20_000, interval: 500 });
-    await vi.waitFor(() => expect(got).toEqual(['failed-killed-1']), 20_000);
+    // What an earlier reader left unacknowledged may come in between.
+    await vi.waitFor(() => expect(got).toContain('failed-killed-1'), 20_000);
   });
 
   it('is bound to again after it lost its store and was migrated', async () => {
