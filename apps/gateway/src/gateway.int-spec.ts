@@ -182,7 +182,8 @@ describe('the read model', () => {
   it('writes progress to the stage, and shows its first word as running', async () => {
     train({ ...sampleRequest, id: 'busy' });
     await gateway.runWhen('busy', () => true);
-    for (let done = 1; done <= 50; done += 1) sayProgress(progressOf('busy', done));
+    const { at } = progressOf('busy', 0);
+    for (let done = 1; done <= 50; done += 1) sayProgress({ ...progressOf('busy', done), at });
     const run = await gateway.runWhen('busy', ({ stages }) => stages[1]?.progress?.done === 50);
     expect(run.stages[1]).toMatchObject({ state: 'running', progress: { phase: 'training' } });
   });

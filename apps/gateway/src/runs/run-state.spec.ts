@@ -157,6 +157,12 @@ describe('progress', () => {
     expect(stage(progressed(run, progress(6, 10)).run, 'trainer')?.progress?.done).toBe(10);
   });
 
+  it('takes the last of several words of one millisecond, and none of them twice', () => {
+    const { run } = progressed(progressed(opened, progress(5, 1)).run, progress(5, 2));
+    expect(stage(run, 'trainer')?.progress?.done).toBe(2);
+    expect(progressed(run, progress(5, 2)).run).toBe(run);
+  });
+
   it('never moves a finished stage back', () => {
     const { run } = trainingCompleted(opened, at(3), events.trained.training);
     expect(progressed(run, progress(4)).run).toBe(run);

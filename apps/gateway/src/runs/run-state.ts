@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   isFinal,
   type AcceptedRunSpec,
@@ -112,10 +113,16 @@ export function retried({ finishedAt: _end, failure: _failure, ...run }: RunReco
 /** The first word of a stage marks it running; older words than the last one, and words after the end, count for nothing. */
 export function progressed(run: RunRecord, progress: Progress): Step {
   const stage = run.stages.find(({ stage: name }) => name === progress.stage);
-  if (stage?.progress !== undefined && Date.parse(stage.progress.at) >= Date.parse(progress.at)) return { run };
+  if (stage?.progress !== undefined && !isNews(progress, stage.progress)) return { run };
   return {
     run: changeStage(startStage(run, progress.stage, progress.at), progress.stage, (s) => ({ ...s, progress })),
   };
+}
+
+/** Words arrive in order, and several may share a millisecond: of those the last one counts, said again it is no news. */
+function isNews(word: Progress, last: Progress): boolean {
+  const later = Date.parse(word.at) - Date.parse(last.at);
+  return later > 0 || (later === 0 && !isDeepStrictEqual(word, last));
 }
 
 /** Facts of events that arrive late still complete the picture of a run that ended well; no other end is touched. */
