@@ -11,13 +11,15 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 
 /** Comes by standard input, because the environment may hold secrets that belong in no file. */
 const order = JSON.parse(readFileSync(0, 'utf8'));
-const { directory, identity, mark, slot } = order;
+const { directory, identity, mark, slot, attendedSeconds } = order;
 
 function read(path) {
   try {
@@ -61,6 +63,7 @@ const run = {
   bootId: read('/proc/sys/kernel/random/boot_id').trim(),
   supervisor: { pid: process.pid, startTime: startTimeOf(process.pid) },
   state: 'waiting',
+  attendedSeconds,
 };
 
 function end(record) {
@@ -75,6 +78,7 @@ function end(record) {
 
 let child;
 let waiting;
+let unattended = false;
 // The command has a session of its own and is signalled by itself; what is sent here is handed on. Hang-up and
 // interrupt come from the terminal of a service that this process must outlive.
 process.on('SIGHUP', () => undefined);
@@ -101,6 +105,37 @@ try {
   process.exit(0);
 }
 
+/** Ends the command, or the waiting for its slot, when nobody has attended to it for as long as was allowed last. */
+function watchAttention() {
+  const file = join(directory, 'attended');
+  let seen;
+  // Time that passed and not the time of day: a clock that is set must not kill a training.
+  let since = performance.now();
+  const look = setInterval(() => {
+    let changed;
+    try {
+      changed = statSync(file).mtimeMs;
+    } catch {
+      // nobody has attended yet
+    }
+    if (changed !== seen) since = performance.now();
+    seen = changed;
+    const allowed = Number(read(file)) || attendedSeconds;
+    if (performance.now() - since < allowed * 1000) return;
+    clearInterval(look);
+    const reason = `nobody attended to ${order.command} for ${allowed} s, so it is ended: another host may go on with its job\n`;
+    process.stderr.write(reason);
+    waiting?.kill('SIGKILL');
+    if (child?.pid === undefined) return end({ code: null, signal: 'SIGKILL', unattended: true });
+    unattended = true;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // gone already
+    }
+  }, 500);
+}
+
 function start(lock) {
   const stdout = openSync(join(directory, 'stdout.log'), 'a');
   const stderr = openSync(join(directory, 'stderr.log'), 'a');
@@ -116,7 +151,7 @@ function start(lock) {
   if (child.pid === undefined) return;
   const { pid } = child;
   writeRecord('run.json', { ...run, state: 'running', pid, startTime: startTimeOf(pid), pgid: pid });
-  child.on('exit', (code, signal) => end({ code, signal }));
+  child.on('exit', (code, signal) => end({ code, signal, ...(unattended ? { unattended } : {}) }));
 }
 
 function waitForSlot() {
@@ -138,5 +173,6 @@ function waitForSlot() {
   });
 }
 
+if (attendedSeconds !== undefined) watchAttention();
 if (slot === undefined) start(undefined);
 else waitForSlot();

@@ -10,6 +10,11 @@ export interface ProcessSpec {
   readonly cwd: string;
   /** Lock file that the whole process tree holds; the command waits for it. */
   readonly slot?: string;
+  /**
+   * The supervisor ends the process when nobody has waited for it for so many seconds: its service is frozen or gone,
+   * and another host may hold the job. Left out, it may run for ever.
+   */
+  readonly attendedSeconds?: number;
 }
 
 /** For whom the process works. The token is the fencing token of the job's lease. */
@@ -19,12 +24,16 @@ export interface ProcessIdentity {
   readonly token: string;
 }
 
-/** How the process ended. `lost` means that it is gone and that nobody saw its exit code. */
+/**
+ * How the process ended. `lost` means that it is gone and that nobody saw its exit code, `unattended` that its
+ * supervisor ended it because nobody attended to it.
+ */
 export interface ExitRecord {
   readonly code: number | null;
   readonly signal: string | null;
   readonly endedAt: string;
   readonly lost?: boolean;
+  readonly unattended?: boolean;
 }
 
 export type ProcessState = 'waiting' | 'running' | 'ended';
@@ -37,8 +46,13 @@ export interface SupervisedProcess {
   readonly identity: ProcessIdentity;
   /** Set when something asked for is missing on this machine, for example the lock of a slot. */
   readonly warning: string | undefined;
-  /** Resolves once the command has ended; aborting the signal ends the waiting, not the process. */
+  /**
+   * Resolves once the command has ended, and counts as attending to it meanwhile; aborting the signal ends the waiting,
+   * not the process.
+   */
   wait(signal?: AbortSignal): Promise<ExitRecord>;
+  /** Allows the process to go on for so many seconds without anybody who waits for it. */
+  leaveFor(seconds: number): void;
   state(): ProcessState;
   /** SIGTERM to the group, then SIGKILL to every descendant; resolves when all of them are gone. */
   kill(graceMs: number): Promise<void>;

@@ -18,6 +18,7 @@ const runRecord = z.object({
   startTime: z.string().optional(),
   pgid: z.int().min(1).optional(),
   warning: z.string().optional(),
+  attendedSeconds: z.number().positive().optional(),
 });
 export type RunRecord = z.infer<typeof runRecord>;
 
@@ -26,6 +27,7 @@ const exitRecord = z.object({
   signal: z.string().nullable(),
   endedAt: z.string(),
   lost: z.boolean().optional(),
+  unattended: z.boolean().optional(),
 });
 
 /** Who runs in this folder, as far as it is written down. */
@@ -36,6 +38,15 @@ export function readRun(directory: string): RunRecord | undefined {
 /** How the command of this folder ended, once it has. */
 export function readExit(directory: string): ExitRecord | undefined {
   return readRecord(join(directory, 'exit.json'), exitRecord);
+}
+
+/** Says that somebody attends to the process of this folder, and will again within so many seconds. */
+export function writeAttended(directory: string, seconds: number): void {
+  try {
+    writeFileSync(join(directory, 'attended'), String(seconds));
+  } catch {
+    // A full disk, or a folder that is being removed: the process goes on for as long as the last word allows.
+  }
 }
 
 /** Writes down that the command is gone and nobody saw how; the supervisor's own word, if there is one, stays. */

@@ -184,6 +184,33 @@ describe('kill', () => {
   });
 });
 
+describe('a process that wants to be attended to', () => {
+  const endless = 'setInterval(() => 0, 500)';
+
+  it('is ended by its supervisor when nobody waits for it', async () => {
+    const one = await start('a', endless, { attendedSeconds: 1 });
+    await expect.poll(() => one.state(), { timeout: 10_000 }).toBe('ended');
+    expect(await one.wait()).toMatchObject({ signal: 'SIGKILL', unattended: true });
+    expect(await one.tailLog(1)).toMatch(/nobody attended/);
+  });
+
+  it('lives for as long as somebody does, and for a while longer when it is left', async () => {
+    const one = await start('a', endless, { attendedSeconds: 1.5 });
+    await expect(one.wait(AbortSignal.timeout(4_000))).rejects.toThrow();
+    expect(one.state()).toBe('running');
+    one.leaveFor(60);
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    expect((await adopt('a')).state()).toBe('running');
+  });
+
+  it('does not start when the slot is free at last', async () => {
+    await start('a', endless, { slot: slotFile(folder, 'cpu') });
+    const second = await start('b', '', { slot: slotFile(folder, 'cpu'), attendedSeconds: 1 });
+    await expect.poll(() => second.state(), { timeout: 10_000 }).toBe('ended');
+    expect(await second.wait()).toMatchObject({ code: null, unattended: true });
+  });
+});
+
 describe('a slot', () => {
   const slotOf = (): string => slotFile(folder, 'cpu');
 

@@ -10,7 +10,7 @@ import { becomes, killTree } from './kill-tree.js';
 import { tailLines } from './log-tail.js';
 import { bootId, family, isAlive, signalProcess, type ProcessId } from './proc.js';
 import type { ExitRecord, ProcessIdentity, ProcessSpec, ProcessState, SupervisedProcess } from './process-types.js';
-import { readExit, readRun, writeLost, type RunRecord } from './records.js';
+import { readExit, readRun, writeAttended, writeLost, type RunRecord } from './records.js';
 
 const supervisorFile = fileURLToPath(new URL('../supervisor.mjs', import.meta.url));
 const pollMs = 100;
@@ -96,8 +96,14 @@ class RecordedProcess implements SupervisedProcess {
   }
 
   async wait(signal?: AbortSignal): Promise<ExitRecord> {
+    const { attendedSeconds } = this.#run;
+    let attendedAt = -Infinity;
     for (;;) {
       signal?.throwIfAborted();
+      if (attendedSeconds !== undefined && performance.now() - attendedAt > (attendedSeconds * 1000) / 6) {
+        writeAttended(this.directory, attendedSeconds);
+        attendedAt = performance.now();
+      }
       const lives = this.#lives();
       // Read after the look at the process: a supervisor writes the record and then ends, never the other way round.
       const record = readExit(this.directory);
@@ -105,6 +111,10 @@ class RecordedProcess implements SupervisedProcess {
       if (!lives) return writeLost(this.directory);
       await sleep(pollMs, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  leaveFor(seconds: number): void {
+    if (this.#run.attendedSeconds !== undefined) writeAttended(this.directory, seconds);
   }
 
   async kill(graceMs: number): Promise<void> {
@@ -170,6 +180,7 @@ async function putAway(directory: string): Promise<void> {
     await rename(join(directory, `${stream}.log`), join(directory, `${stream}.${label}.log`)).catch(() => undefined);
   }
   await rm(join(directory, 'exit.json'), { force: true });
+  await rm(join(directory, 'attended'), { force: true });
   await rm(join(directory, 'run.json'), { force: true });
 }
 

@@ -15,7 +15,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'anneal-batch-'));
   generator = makeStandInGenerator(join(folder, 'engine'));
   writeFileSync(join(folder, 'config.json'), '{}');
-  inference = new BatchInference({ engine: generator, workDir: folder, device: 'cpu', threads: 1, batch: 2 });
+  inference = new BatchInference({
+    engine: generator,
+    workDir: folder,
+    device: 'cpu',
+    threads: 1,
+    batch: 2,
+    leaseSeconds: 30,
+  });
 });
 afterEach(async () => {
   const left = await adoptProcess(join(folder, 'work'));

@@ -23,6 +23,7 @@ export interface BatchOptions {
   readonly threads: number;
   /** Prompts at once. */
   readonly batch: number;
+  readonly leaseSeconds: number;
 }
 
 /** Time for a killed generation to close its files; what it has answered is on disk already. */
@@ -53,7 +54,7 @@ export class BatchInference implements Inference {
     const found = await adoptProcess(request.directory);
     // It was started for the same prompts, or for more of them.
     if (found && !('ended' in found)) return found;
-    const { engine, workDir, device, threads, batch } = this.options;
+    const { engine, workDir, device, threads, batch, leaseSeconds } = this.options;
     const input = join(request.directory, 'prompts.jsonl');
     const prompts = replies.missing().map(({ id, prompt }) => `${JSON.stringify({ id, ...prompt })}\n`);
     await writeFile(input, prompts.join(''));
@@ -68,6 +69,7 @@ export class BatchInference implements Inference {
       env: engineProcessEnv(engine, { home, threads, gpus: device === 'cpu' ? [] : [device] }),
       cwd: request.directory,
       slot: slotFile(workDir, device),
+      attendedSeconds: 2 * leaseSeconds,
     });
   }
 

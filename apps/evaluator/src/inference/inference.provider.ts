@@ -11,9 +11,17 @@ export function inferenceProvider(config: EvaluatorConfig): Provider {
     provide: INFERENCE,
     useFactory: async (): Promise<Inference> => {
       const { INFERENCE_URL: url, BATCH: batch, THREADS: threads, WORK_DIR: workDir, ENGINE_PYTHON: python } = config;
+      const { LEASE_SECONDS: leaseSeconds } = config;
       if (url !== undefined) return new ServerInference({ url, concurrency: batch });
       const [gpu] = config.DEVICE === 'auto' ? await detectGpus() : [];
-      return new BatchInference({ engine: { python }, workDir, device: gpu?.index ?? 'cpu', threads, batch });
+      return new BatchInference({
+        engine: { python },
+        workDir,
+        device: gpu?.index ?? 'cpu',
+        threads,
+        batch,
+        leaseSeconds,
+      });
     },
   };
 }

@@ -37,6 +37,7 @@ export async function runUnderSlot(
     env: engineProcessEnv({ python: config.ENGINE_PYTHON }, { home, threads: config.THREADS }),
     cwd: folder,
     slot: slotFile(config.WORK_DIR, 'cpu'),
+    attendedSeconds: 2 * config.LEASE_SECONDS,
   });
   try {
     const exit = await process.wait(signal);
