@@ -1,5 +1,6 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
+import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { BaseModels } from './plan/base.model.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { TrainingTable } from './plan/training.table.js';
@@ -7,8 +8,10 @@ import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
 import { TrainerConsumer } from './trainer.consumer.js';
+import { CheckpointTable } from './training/checkpoint.table.js';
 import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
+import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { TrainingProgress } from './training/training.progress.js';
 
@@ -16,7 +19,7 @@ export const trainerService = defineService({
   name: 'trainer',
   stage: 'trainer',
   config: trainerConfig,
-  migrations: [CreateTraining1767225600000],
+  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000],
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
@@ -25,6 +28,8 @@ export const trainerService = defineService({
       BaseModels,
       TrainingTable,
       SettleTraining,
+      CheckpointTable,
+      StoreCheckpoints,
       LaunchTraining,
       Leftovers,
       StoreResult,

@@ -6,7 +6,7 @@ import {
   type Failure,
   type TrainedModel,
 } from '@anneal/contracts';
-import { Outbox, type ClaimedJob, type Completion, type StopSignal, type WorkContext } from '@anneal/jobs';
+import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -18,6 +18,7 @@ import type { TrainerConfig } from './trainer.config.js';
 import { attendTraining, readTrainingLog } from './training/attend.training.js';
 import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
+import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
@@ -33,6 +34,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     private readonly settling: SettleTraining,
     private readonly launching: LaunchTraining,
     private readonly storing: StoreResult,
+    private readonly checkpoints: StoreCheckpoints,
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
@@ -71,14 +73,10 @@ export class TrainModelWork implements StageWork<TrainInput> {
   }
 
   /** The run was paused while nobody attended to its training: that is all there is to do. */
-  private async stopLeftRunning(
-    job: ClaimedJob<TrainInput>,
-    folder: RunFolder,
-    { signal }: WorkContext,
-  ): Promise<never> {
+  private async stopLeftRunning(job: ClaimedJob<TrainInput>, folder: RunFolder, context: WorkContext): Promise<never> {
     const found = await adoptProcess(folder.process);
-    if (found && !('ended' in found)) await this.attend(found, { job, folder, log: new TrainingLog(), signal });
-    throw new Error(`the run is ${String(signal.reason)}`);
+    if (found && !('ended' in found)) await this.attend(found, { job, folder, log: new TrainingLog(), context });
+    throw new Error(`the run is ${String(context.signal.reason)}`);
   }
 
   /** Runs Axolotl until all steps are done, over as many starts as that takes. */
@@ -86,13 +84,13 @@ export class TrainModelWork implements StageWork<TrainInput> {
     job: ClaimedJob<TrainInput>,
     settled: SettledTraining,
     folder: RunFolder,
-    { signal }: WorkContext,
+    context: WorkContext,
   ): Promise<TrainingLog> {
     let found = await adoptProcess(folder.process);
     for (;;) {
       const log = new TrainingLog();
-      const process = found ?? (await this.launching.launch(job, settled, folder, signal));
-      const exit = 'ended' in process ? process.ended : await this.attend(process, { job, folder, log, signal });
+      const process = found ?? (await this.launching.launch(job, settled, folder, context.signal));
+      const exit = 'ended' in process ? process.ended : await this.attend(process, { job, folder, log, context });
       if ('ended' in process) await readTrainingLog(folder, log);
       const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
       if (outcome === 'completed') return log;
@@ -112,16 +110,21 @@ export class TrainModelWork implements StageWork<TrainInput> {
       job,
       folder,
       log,
-      signal,
-    }: { job: ClaimedJob<TrainInput>; folder: RunFolder; log: TrainingLog; signal: StopSignal },
+      context,
+    }: { job: ClaimedJob<TrainInput>; folder: RunFolder; log: TrainingLog; context: WorkContext },
   ): Promise<ExitRecord> {
-    const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds } = this.config;
+    const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds, ADOPT_SECONDS: adoptSeconds } = this.config;
     this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
     const silence = this.progress.report(job, log, process);
+    const stopKeeping = this.checkpoints.follow(job, folder, context);
     try {
-      return await attendTraining(process, { folder, log, signal, onStop, checkpointSeconds });
+      const { signal } = context;
+      return await attendTraining(process, { folder, log, signal, onStop, checkpointSeconds, adoptSeconds });
     } finally {
       silence();
+      await stopKeeping();
+      // A paused run may be resumed on any host.
+      if (context.signal.reason === 'paused') await this.checkpoints.keepNewest(job, folder, context.commit);
     }
   }
 }

@@ -23,6 +23,18 @@ export const trainerConfig = z.object({
     .describe(
       'leave: a training goes on without the service and is adopted later. checkpoint: it writes one and ends.',
     ),
+  CHECKPOINT_UPLOAD_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(300)
+    .describe('At most how often the newest checkpoint of a training goes to the object store, for another host.'),
+  ADOPT_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(900)
+    .describe('How long a training that was left running waits for a service to adopt it before it is ended.'),
   CHECKPOINT_SECONDS: z.coerce
     .number()
     .int()

@@ -72,14 +72,15 @@ export class TestTrainer {
   }
 
   /** On the tables of the trainer itself. */
-  async query(sql: string): Promise<void> {
+  async query(sql: string): Promise<unknown[]> {
     const dataSource = createDataSource({
       url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '',
       schema: 'trainer',
     });
     await dataSource.initialize();
-    await dataSource.query(sql);
+    const rows = await dataSource.query<unknown[]>(sql);
     await dataSource.destroy();
+    return rows;
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {
@@ -192,10 +193,13 @@ export class TestTrainer {
 }
 
 /** Waits for what is to come true within 20 s. */
-export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+): Promise<T> {
   const giveUpAt = Date.now() + 20_000;
   for (;;) {
-    const seen = look();
+    const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
     if (Date.now() > giveUpAt) throw new Error(`${what} did not happen`);
     await pause(20);

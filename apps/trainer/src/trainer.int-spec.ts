@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, truncateSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import {
   PauseRequested,
   ResumeRequested,
@@ -161,6 +161,45 @@ describe('a training that is disturbed', () => {
       .at(-1)?.step;
     expect(from).toBeLessThan(newest);
     expect(from).toBeGreaterThan(0);
+  });
+});
+
+describe('a training whose host is lost', () => {
+  const steps = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+  const stored = (runId: string) =>
+    trainer.query(`SELECT step FROM training_checkpoint WHERE run_id = '${runId}' ORDER BY step`);
+
+  it('goes on from the object store, with all that was said before', async () => {
+    await trainer.stopService();
+    await trainer.startService({ CHECKPOINT_UPLOAD_SECONDS: '1' });
+    await trainer.engine.setFaults({ stepMs: 150 });
+    await trainer.prepare('moved', { checkpointEvery: 2 }, 20);
+    await until('a stored checkpoint', async () => (await stored('moved')).length > 0);
+    await trainer.stopService();
+    process.kill(trainer.starts('moved')[0] ?? 0, 'SIGKILL');
+    await until('its death', () => !isAlive(trainer.starts('moved')[0] ?? 0));
+    rmSync(trainer.folder('moved'), { recursive: true, force: true, maxRetries: 5 });
+    const [from] = (await stored('moved')).slice(-1);
+    await trainer.startService();
+    const { training } = await trainer.word(TrainingCompleted, 'moved');
+    expect(training).toMatchObject({ resumed: 1, steps: 20 });
+    const begins = trainer.events('moved').filter(({ event }) => event === 'trainBegin');
+    expect(begins.map(({ step }) => ({ step }))).toEqual([{ step: 0 }, from]);
+    expect([...new Set(trainer.steps('moved'))]).toEqual(steps(20));
+  });
+
+  it('goes on elsewhere too when its run was paused', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('rests-elsewhere', { checkpointEvery: 100 }, 12);
+    await trainer.step('rests-elsewhere', 3);
+    await trainer.say(PauseRequested, { runId: 'rests-elsewhere', by: 'test', turn: 1 });
+    const { step } = await trainer.word(TrainingPaused, 'rests-elsewhere');
+    expect(await stored('rests-elsewhere')).toEqual([{ step }]);
+    rmSync(trainer.folder('rests-elsewhere'), { recursive: true, force: true });
+    await trainer.say(ResumeRequested, { runId: 'rests-elsewhere', by: 'test', turn: 2 });
+    const { training } = await trainer.word(TrainingCompleted, 'rests-elsewhere');
+    expect(training).toMatchObject({ resumed: 1, steps: 12 });
+    expect(trainer.steps('rests-elsewhere')).toEqual(steps(12));
   });
 });
 

@@ -26,20 +26,31 @@ export interface CheckpointSearch {
  * file last; Axolotl itself would take any folder with the highest number, a torn one too.
  */
 export async function findCompleteCheckpoint(outputDir: string): Promise<CheckpointSearch> {
-  const names = await readdir(outputDir).catch(() => []);
-  const found = names
-    .flatMap((name) => {
-      const step = /^checkpoint-(\d+)$/.exec(name)?.[1];
-      return step === undefined ? [] : [{ name, step: Number(step) }];
-    })
-    .toSorted((a, b) => b.step - a.step);
   const rejected: { name: string; reason: string }[] = [];
-  for (const checkpoint of found) {
+  for (const checkpoint of await checkpointsIn(outputDir)) {
     const reason = await problemWith(join(outputDir, checkpoint.name), checkpoint.step);
     if (reason === undefined) return { checkpoint, rejected };
     rejected.push({ name: checkpoint.name, reason });
   }
   return { checkpoint: undefined, rejected };
+}
+
+/** The newest checkpoint that has its marker, which is written last. Its files are not read. */
+export async function findNewestCheckpoint(outputDir: string): Promise<Checkpoint | undefined> {
+  for (const checkpoint of await checkpointsIn(outputDir)) {
+    const marked = await stat(join(outputDir, checkpoint.name, markerName)).catch(() => undefined);
+    if (marked) return checkpoint;
+  }
+  return undefined;
+}
+
+async function checkpointsIn(outputDir: string): Promise<Checkpoint[]> {
+  const names = await readdir(outputDir).catch(() => []);
+  const found = names.flatMap((name) => {
+    const step = /^checkpoint-(\d+)$/.exec(name)?.[1];
+    return step === undefined ? [] : [{ name, step: Number(step) }];
+  });
+  return found.toSorted((a, b) => b.step - a.step);
 }
 
 async function problemWith(folder: string, step: number): Promise<string | undefined> {

@@ -9,7 +9,7 @@ export {
 } from './axolotl-commands.js';
 export { unknownKeys, type UnknownKey } from './axolotl-schema.js';
 export { locateBaseModel, pinBaseModel, type LocatedModel, type LocateOptions } from './base-model.js';
-export { findCompleteCheckpoint, type Checkpoint, type CheckpointSearch } from './checkpoints.js';
+export { findCompleteCheckpoint, findNewestCheckpoint, type Checkpoint, type CheckpointSearch } from './checkpoints.js';
 export { engineProcessEnv, fetchProcessEnv, type EngineLocation, type EngineProcess } from './engine-environment.js';
 export { engineEvent, type EngineEvent } from './engine-events.js';
 export { trainOutcome, type EndedTraining, type TrainFailureCode, type TrainOutcome } from './train-outcome.js';

@@ -114,6 +114,24 @@ export const bothKilled: Fault = async (world) => {
   return 'service and training killed, resumed from a checkpoint';
 };
 
+/** F8: no trainer can say that it still has its training, as on a host that is cut off. The training ends by itself. */
+export const cutOff: Fault = async (world) => {
+  const id = await world.request({ steps: 600, checkpointEvery: 20 });
+  await trainingOwner(world, id);
+  await pause(1_000);
+  const frozen = world.of('trainer');
+  for (const replica of frozen) replica.signal('SIGSTOP');
+  const took = await timeOf(() => {
+    const gone = async () => trainingsBelow(world.folder).every(({ folder }) => !folder.endsWith(id));
+    return waitFor('the training to end by itself', gone, (2 * leaseSeconds + 6) * 1000);
+  }).finally(() => {
+    for (const replica of frozen) replica.signal('SIGCONT');
+  });
+  if (took < leaseSeconds) throw new Error(`the training ended after ${took.toFixed(1)} s already`);
+  await world.until(id, ({ state }) => state === 'succeeded', 90_000);
+  return `ended by itself after ${took.toFixed(1)} s with a lease of ${leaseSeconds} s, then gone on with`;
+};
+
 /** F11: SIGTERM during each stage ends the processes within ten seconds and uses up no attempt. */
 export const gracefulStop: Fault = async (world) => {
   world.engine.setGeneratorFaults({ batchMs: 400 });
@@ -200,6 +218,13 @@ export const crashesAtEdges: Fault = async (world) => {
   if (crashes < crashPoints.length * 4) throw new Error(`only ${crashes} crashes happened`);
   return `${crashes} crashes at ${crashPoints.length} edges`;
 };
+
+/** @returns seconds */
+async function timeOf(act: () => Promise<void>): Promise<number> {
+  const began = performance.now();
+  await act();
+  return (performance.now() - began) / 1000;
+}
 
 async function trainingOwner(world: World, id: string): Promise<{ pid: number; owner: string }> {
   await waitFor(

@@ -4,6 +4,7 @@ import {
   badStore,
   bothKilled,
   crashesAtEdges,
+  cutOff,
   gracefulStop,
   steering,
   strangeDeadLetters,
@@ -81,6 +82,7 @@ async function killingAndCutting(): Promise<void> {
     if (await run('F7 strange events', strangeEvents)) deadLetters = strangeDeadLetters;
     await run('F8 zombie with an old token', zombie);
     await run('F8 service and training killed', bothKilled);
+    await run('F8 host cut off', cutOff);
     await run('F11 graceful stop', gracefulStop);
     await run('pause, resume, cancel, retry', steering);
     if (proxy) await run('F5 bad way to the store', badStore(proxy));

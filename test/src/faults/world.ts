@@ -97,7 +97,7 @@ export class World {
         maxSteps: steps,
         microBatch: 1,
         gradientAccumulation: 1,
-        epochs: 10,
+        epochs: 100,
         checkpointEvery,
       },
       evaluation: { benchmarks: [{ name: 'own-set', source: `file:${join(this.folder, 'questions.jsonl')}` }] },

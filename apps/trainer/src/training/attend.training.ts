@@ -12,6 +12,7 @@ export interface AttendOptions {
   readonly signal: StopSignal;
   readonly onStop: 'leave' | 'checkpoint';
   readonly checkpointSeconds: number;
+  readonly adoptSeconds: number;
 }
 
 /**
@@ -39,9 +40,9 @@ export async function readTrainingLog(folder: RunFolder, log: TrainingLog): Prom
 }
 
 async function endTraining(process: SupervisedProcess, options: AttendOptions): Promise<void> {
-  const { folder, signal, onStop, checkpointSeconds } = options;
+  const { folder, signal, onStop, checkpointSeconds, adoptSeconds } = options;
   const { reason } = signal;
-  if (reason === 'stopping' && onStop === 'leave') return;
+  if (reason === 'stopping' && onStop === 'leave') return process.leaveFor(adoptSeconds);
   if (reason === 'stopping' || reason === 'paused') {
     if (process.state() === 'running') {
       await writeFile(folder.stop, '');

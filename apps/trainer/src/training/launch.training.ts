@@ -16,6 +16,7 @@ import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { pathsFor, type RunFolder } from './run.folder.js';
+import { StoreCheckpoints } from './store.checkpoints.js';
 import { startMarkLine } from './training.log.js';
 
 /** Starts Axolotl for a run, at the beginning or from where an earlier start got to. */
@@ -26,6 +27,7 @@ export class LaunchTraining {
     @Inject(LOGGER) private readonly log: Logger,
     private readonly models: BaseModels,
     private readonly cache: ArtifactCache,
+    private readonly checkpoints: StoreCheckpoints,
   ) {}
 
   /** Nobody may be training in the folder. */
@@ -38,6 +40,7 @@ export class LaunchTraining {
     const { spec, dataset } = job.input;
     const { prompt } = spec.training;
     const paths = pathsFor(prompt, dataset.artifact);
+    await this.checkpoints.restore(job.runId, folder, signal);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
     const { directory } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
     await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
@@ -115,6 +118,8 @@ export class LaunchTraining {
       cwd: folder.path,
       // Trainings on several GPUs always take the first ones, so the first one's lock is enough for all of them.
       slot: slotFile(this.config.WORK_DIR, gpus[0] ?? 'cpu'),
+      // Another host may have the job after one lease of silence; this one's training ends before it wastes much.
+      attendedSeconds: 2 * this.config.LEASE_SECONDS,
     });
   }
 }

@@ -1,0 +1,31 @@
+import { artifactRef, type ArtifactRef } from '@anneal/contracts';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+const storedCheckpoint = z.object({ step: z.int(), artifact: artifactRef });
+export type StoredCheckpoint = z.infer<typeof storedCheckpoint>;
+
+const rows = z.array(storedCheckpoint);
+
+/** The table `training_checkpoint`: what any host can go on from. */
+@Injectable()
+export class CheckpointTable {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async newest(runId: string): Promise<StoredCheckpoint | undefined> {
+    const found = await this.dataSource.query<unknown>(
+      'SELECT step, artifact FROM training_checkpoint WHERE run_id = $1 ORDER BY step DESC LIMIT 1',
+      [runId],
+    );
+    return rows.parse(found)[0];
+  }
+
+  async insert(tx: EntityManager, runId: string, step: number, artifact: ArtifactRef): Promise<void> {
+    await tx.query(
+      `INSERT INTO training_checkpoint (run_id, step, artifact) VALUES ($1, $2, $3::jsonb)
+       ON CONFLICT (run_id, step) DO UPDATE SET artifact = excluded.artifact, stored_at = now()`,
+      [runId, step, JSON.stringify(artifact)],
+    );
+  }
+}
