@@ -1,7 +1,7 @@
 import { apiError, runView, StageFailed, type ApiError, type RunView } from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
-import { sampleRequest, sampleSpec } from './run-samples.fixture.js';
+import { sampleRequest, sampleSpec } from '@anneal/testing';
 
 let gateway: TestGateway;
 beforeAll(async () => {

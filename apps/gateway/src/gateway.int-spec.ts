@@ -17,7 +17,7 @@ import {
 import { publishTrainRequest } from '@anneal/messaging';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
-import { sampleEvents, sampleRequest, sampleSpec } from './run-samples.fixture.js';
+import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
 
 let gateway: TestGateway;
 beforeAll(async () => {

@@ -18,7 +18,13 @@ export class Replica {
   constructor(
     readonly service: ServiceName,
     readonly number: number,
-    private readonly options: { environment: Record<string, string>; logFile: string; preload?: string },
+    private readonly options: {
+      environment: Record<string, string>;
+      logFile: string;
+      preload?: string;
+      /** In the place of the service's own main. */
+      script?: string;
+    },
   ) {}
 
   get pid(): number | undefined {
@@ -28,8 +34,8 @@ export class Replica {
   start(): void {
     this.wanted = true;
     const { environment, logFile, preload } = this.options;
+    const script = this.options.script ?? join(root, 'apps', this.service, 'dist', 'main.js');
     const log = openSync(logFile, 'a');
-    const script = join(root, 'apps', this.service, 'dist', 'main.js');
     const child = spawn(process.execPath, [...(preload ? ['--import', preload] : []), script], {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment },
       stdio: ['ignore', log, log],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sampleRequest } from '../run-samples.fixture.js';
+import { sampleRequest } from '@anneal/testing';
 import { checkSpec, InvalidSpec } from '../runs/spec.check.js';
 import { readJson, readYaml } from './body.js';
 

@@ -1,6 +1,6 @@
 import type { Progress, StageName } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import { plan, sampleEvents, sampleSpec } from '../run-samples.fixture.js';
+import { samplePlan as plan, sampleEvents, sampleSpec } from '@anneal/testing';
 import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
 import {
   cancelled,

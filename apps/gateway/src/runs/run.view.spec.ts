@@ -1,6 +1,6 @@
 import { runView } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import { sampleEvents, sampleSpec } from '../run-samples.fixture.js';
+import { sampleEvents, sampleSpec } from '@anneal/testing';
 import { openedRun, rejectedRun } from './run.record.js';
 import { runRow, runValues, runColumns, toRecord } from './run.row.js';
 import { evaluationCompleted, modelPublished } from './run-state.js';

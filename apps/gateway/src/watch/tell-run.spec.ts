@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Progress } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import { sampleEvents, sampleSpec } from '../run-samples.fixture.js';
+import { sampleEvents, sampleSpec } from '@anneal/testing';
 import { openedRun, type RunRecord } from '../runs/run.record.js';
 import { datasetPrepared, stageFailed } from '../runs/run-state.js';
 import { RunFeed } from './run.feed.js';

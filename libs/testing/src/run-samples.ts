@@ -27,7 +27,7 @@ function artifact(kind: Artifact['kind']): Artifact {
   return { kind, digest: 'a'.repeat(64), files: 1, bytes: 10 };
 }
 
-export const plan: EventData<typeof TrainingStarted>['plan'] = {
+export const samplePlan: EventData<typeof TrainingStarted>['plan'] = {
   method: 'lora',
   strategy: 'single',
   device: 'cpu',
@@ -62,7 +62,7 @@ export function sampleEvents(runId: string, report: Artifact = artifact('report'
   const training: EventData<typeof TrainingCompleted>['training'] = {
     artifact: artifact('adapter'),
     base,
-    plan,
+    plan: samplePlan,
     planArtifact: artifact('plan'),
     steps: 10,
     resumed: 0,
@@ -98,7 +98,7 @@ export function sampleEvents(runId: string, report: Artifact = artifact('report'
   };
   return {
     prepared: { ...run, dataset },
-    started: { ...run, plan, base, planArtifact: artifact('plan') },
+    started: { ...run, plan: samplePlan, base, planArtifact: artifact('plan') },
     trained: { ...run, dataset, training },
     merged: { ...run, dataset, training, merge },
     evaluated: { ...run, dataset, training, merge, evaluation },
