@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 /**
  * Every way in which a run, a stage or a command can fail. The set is closed: a foreign failure is mapped onto it in one
- * exhaustive place per stage. `retryable` says whether the same work may succeed when it is simply tried again.
+ * exhaustive place per stage. `retryable` says whether the same work may succeed when it is simply tried again, `outage`
+ * that something the work needs is away, for which the work itself cannot be blamed.
  */
 export const failureCodes = {
   SPEC_INVALID: { retryable: false },
@@ -30,10 +31,10 @@ export const failureCodes = {
   SECRET_MISSING: { retryable: false },
   ARTIFACT_MISSING: { retryable: false },
   ARTIFACT_CORRUPT: { retryable: true },
-  STORE_UNAVAILABLE: { retryable: true },
-  BROKER_UNAVAILABLE: { retryable: true },
-  DATABASE_UNAVAILABLE: { retryable: true },
-  HUB_UNAVAILABLE: { retryable: true },
+  STORE_UNAVAILABLE: { retryable: true, outage: true },
+  BROKER_UNAVAILABLE: { retryable: true, outage: true },
+  DATABASE_UNAVAILABLE: { retryable: true, outage: true },
+  HUB_UNAVAILABLE: { retryable: true, outage: true },
   LEASE_LOST: { retryable: true },
   DISK_FULL: { retryable: false },
   ATTEMPTS_EXHAUSTED: { retryable: false },
@@ -50,7 +51,7 @@ export const failureCodes = {
   SERVER_START_FAILED: { retryable: true },
   NOT_RUNNING: { retryable: false },
   INTERNAL: { retryable: true },
-} as const satisfies Record<string, { retryable: boolean }>;
+} as const satisfies Record<string, { retryable: boolean; outage?: true }>;
 
 export type FailureCode = keyof typeof failureCodes;
 
@@ -99,6 +100,11 @@ export class Failure extends Error {
     this.field = options.field;
     this.file = options.file;
     this.row = options.row;
+  }
+
+  /** Whether something that the work needs is away: such a failure uses up no attempt. */
+  get isOutage(): boolean {
+    return this.retryable && 'outage' in failureCodes[this.code];
   }
 
   /** The failure as plain data, ready for an event, a row or an HTTP answer. */

@@ -2,13 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Failure, StageFailed } from '@anneal/contracts';
 import type { EntityManager } from 'typeorm';
 import { transaction } from './database.js';
-import { fail, giveBack, retryLater, succeed, type Claim } from './job-rows.js';
+import { fail, giveBack, retryLater, succeed, waitForEnd, type Claim } from './job-rows.js';
 import { Lease } from './lease.js';
 import { silentLog } from './log.js';
 import { retryDelayMs } from './retry-delay.js';
 import type { ClaimedJob, StopReason } from './work.js';
 import type { JobWorkerOptions } from './worker-options.js';
 
+/** With the longest pause between two of them, this is more than a night and a day. */
+const mostOutages = 1_000;
 /** How long the database is waited for between two tries of writing down how an attempt ended. */
 const settleBackoff = { firstMs: 200, factor: 2, maxMs: 5_000 };
 
@@ -88,13 +90,15 @@ export class Attempt<Input> {
       return;
     }
     const failure = this.toFailure(error);
-    if (!failure.retryable || this.job.attempt >= this.job.maxAttempts) return this.failForGood(failure);
-    const pauseMs = retryDelayMs(this.job.attempt, this.options.worker.backoff);
+    const waits = failure.isOutage && this.job.outages < mostOutages;
+    if (!waits && (!failure.retryable || this.job.attempt >= this.job.maxAttempts)) return this.failForGood(failure);
+    const pauseMs = retryDelayMs(waits ? this.job.outages + 1 : this.job.attempt, this.options.worker.backoff);
+    const putOff = waits ? waitForEnd : retryLater;
     this.log.warn(
       { err: failure, code: failure.code, pauseMs, ...this.fields() },
       'an attempt failed; it is tried again',
     );
-    if (await this.settle('put off', (tx) => retryLater(tx, this.job, failure.toDetail(), pauseMs))) {
+    if (await this.settle('put off', (tx) => putOff(tx, this.job, failure.toDetail(), pauseMs))) {
       this.options.worker.onRetry?.(this.job, failure, new Date(Date.now() + pauseMs));
     }
   }

@@ -2,6 +2,7 @@ import { Failure } from '@anneal/contracts';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource, openDatabase, transaction } from './database.js';
+import { jobMigrations } from './migrations.js';
 import { eventually, ownMigrations, TestDatabase } from './jobs.fixture.js';
 import { prepareRoles } from './roles.js';
 
@@ -48,7 +49,11 @@ describe('the database', () => {
       await prepareRoles(database.adminUrl, [{ name: 'evaluator', password: 'evaluator-pw' }]);
       const replicas = await Promise.all([1, 2, 3].map(() => database.open('evaluator')));
       const rows = await replicas[0]?.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY id');
-      expect(rows?.map(({ name }) => name)).toEqual(['JobTables1764000000000', 'Effects1764000000001']);
+      expect(rows?.map(({ name }) => name).toSorted()).toEqual([
+        'Effects1764000000001',
+        'JobOutages1764000000001',
+        'JobTables1764000000000',
+      ]);
       const tables = await database.query<{ table_name: string }>(
         `SELECT table_name FROM information_schema.tables WHERE table_schema = 'evaluator' ORDER BY 1`,
       );
@@ -68,9 +73,9 @@ describe('the database', () => {
 
     it('undoes and repeats its migrations', async () => {
       const dataSource = await database.open('evaluator');
-      for (const _ of [...ownMigrations, 'of the library']) await dataSource.undoLastMigration();
+      for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
-      expect(await dataSource.runMigrations()).toHaveLength(2);
+      expect(await dataSource.runMigrations()).toHaveLength(3);
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

@@ -17,6 +17,7 @@ const claimedRow = z
     input: z.unknown(),
     attempt: z.int(),
     max_attempts: z.int(),
+    outages: z.int(),
     lease_token: z.string(),
     causation_id: z.string().nullable(),
     exhausted: z.boolean(),
@@ -32,6 +33,7 @@ const claimedRow = z
       input: row.input,
       attempt: row.attempt,
       maxAttempts: row.max_attempts,
+      outages: row.outages,
       token: row.lease_token,
       causationId: row.causation_id ?? undefined,
     },
@@ -74,7 +76,7 @@ export async function claim(
             started_at = coalesce(started_at, now())
        FROM next
       WHERE job.id = next.id
-     RETURNING job.id, run_id, kind, input, attempt, max_attempts, lease_token, causation_id, exhausted, paused`,
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, lease_token, causation_id, exhausted, paused`,
     [kind, owner, leaseSeconds, except],
   );
   const [row] = returnedRows(result);
@@ -115,6 +117,14 @@ export function fail(tx: Queryable, job: Owned, failure: FailureDetail): Promise
 export function retryLater(tx: Queryable, job: Owned, failure: FailureDetail, pauseMs: number): Promise<boolean> {
   const runAt = 'now() + make_interval(secs => $4::float8)';
   const set = `state = 'ready', run_at = ${runAt}, failure = $3::jsonb, ${unowned}`;
+  return change(tx, job, set, [JSON.stringify(failure), pauseMs / 1000]);
+}
+
+/** As {@link retryLater}, for something that is away: the attempt does not count, the outage does. */
+export function waitForEnd(tx: Queryable, job: Owned, failure: FailureDetail, pauseMs: number): Promise<boolean> {
+  const runAt = 'now() + make_interval(secs => $4::float8)';
+  const counts = 'attempt = greatest(attempt - 1, 0), outages = outages + 1';
+  const set = `state = 'ready', run_at = ${runAt}, failure = $3::jsonb, ${counts}, ${unowned}`;
   return change(tx, job, set, [JSON.stringify(failure), pauseMs / 1000]);
 }
 

@@ -119,5 +119,17 @@ const jobs = [
   `CREATE TRIGGER job_announce AFTER INSERT ON job FOR EACH STATEMENT EXECUTE FUNCTION announce_job()`,
 ];
 
+class JobOutages1764000000001 implements MigrationInterface {
+  readonly name = 'JobOutages1764000000001';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job ADD COLUMN outages int NOT NULL DEFAULT 0');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job DROP COLUMN outages');
+  }
+}
+
 /** The migrations of inbox, outbox and job rows; createDataSource puts them before a service's own. */
-export const jobMigrations: readonly MigrationClass[] = [JobTables1764000000000];
+export const jobMigrations: readonly MigrationClass[] = [JobTables1764000000000, JobOutages1764000000001];

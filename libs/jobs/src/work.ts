@@ -17,6 +17,8 @@ export interface ClaimedJob<Input> {
   /** Counted from 1; the attempt that runs now is included. */
   readonly attempt: number;
   readonly maxAttempts: number;
+  /** How often an attempt ended because something was away that it needs; such attempts are not counted. */
+  readonly outages: number;
   /** Fencing token: rises with every claim, so that what an earlier owner left behind can be told apart. */
   readonly token: string;
   /** Id of the event that led to the job. */

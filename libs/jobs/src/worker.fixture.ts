@@ -103,6 +103,7 @@ const jobRow = z.object({
   id: z.string(),
   state: z.string(),
   attempt: z.number(),
+  outages: z.number(),
   lease_token: z.string(),
   lease_owner: z.string().nullable(),
   started: z.boolean(),

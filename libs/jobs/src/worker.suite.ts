@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Failure } from '@anneal/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually, TestDatabase } from './jobs.fixture.js';
 import { aborted, effecting, latch, nothing, Passing, Refused, TestJobs } from './worker.fixture.js';
@@ -80,6 +81,7 @@ describe('JobQueue and JobWorker', () => {
         input: { n: 7 },
         attempt: 1,
         maxAttempts: 2,
+        outages: 0,
         token: '1',
         causationId: 'cause',
       });
@@ -156,6 +158,18 @@ describe('JobQueue and JobWorker', () => {
       await jobs.add('run-1');
       await eventually(async () => expect(await state('run-1')).toBe('succeeded'));
       expect(await jobs.effects()).toEqual(['2']);
+    });
+
+    it('of what the work needs use up no attempt, however long it is away', async () => {
+      let away = 3;
+      jobs.worker(async (job, context) => {
+        if ((away -= 1) >= 0) throw new Failure('STORE_UNAVAILABLE', 'Away.', { remedy: 'Wait.' });
+        return effecting()(job, context);
+      });
+      await jobs.add('run-1', { maxAttempts: 2 });
+      await eventually(async () => expect(await state('run-1')).toBe('succeeded'));
+      expect(await jobs.row('run-1')).toMatchObject({ attempt: 1, outages: 3 });
+      expect(await jobs.effects()).toEqual(['4']);
     });
 
     it('include an input that cannot be read, without running the work', async () => {
