@@ -37,6 +37,8 @@ export function s3Program({ binary, folder, ports, login, bucket }: S3ServerOpti
     stopSignal: 'SIGTERM',
     stopGraceMs: 1_500,
     isReady: () => storesObjects(login, bucket),
+    // After a full disk its volumes stay closed to writing, although there is room again, until it is started anew.
+    unwellLimitMs: 20_000,
     cleanUp: () => removeSockets(ports),
   };
 }

@@ -21,6 +21,11 @@ export interface ServerProgram {
   readonly stopGraceMs: number;
   /** Resolves when a real request was answered; rejects, or says false, while the server is not ready. */
   isReady(): Promise<boolean>;
+  /**
+   * How long a server that runs may say no to `isReady` before it is killed and started anew; one that heals by itself
+   * leaves it out. Milliseconds.
+   */
+  readonly unwellLimitMs?: number;
   /** Removes what the server leaves outside the data folder. */
   cleanUp?(): void;
 }
@@ -133,6 +138,7 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
     let attempt = 0;
     for (;;) {
       const readySince = performance.now();
+      void this.#killWhenUnwell(server);
       const how = await server.ended;
       if (this.#isStopping) return;
       this.emit('died', how);
@@ -145,6 +151,17 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
       if (this.#isStopping) return;
       this.emit('restarted');
     }
+  }
+
+  async #killWhenUnwell(server: ServerProcess): Promise<void> {
+    const { unwellLimitMs } = this.#program;
+    if (unwellLimitMs === undefined) return;
+    for (let wellAt = performance.now(); performance.now() - wellAt < unwellLimitMs;) {
+      await sleep(unwellLimitMs / 4, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => undefined);
+      if (server.hasEnded() || this.#isStopping) return;
+      if (await this.#program.isReady().catch(() => false)) wellAt = performance.now();
+    }
+    if (!server.hasEnded()) server.signal('SIGKILL');
   }
 
   async #becomesReady(server: ServerProcess): Promise<boolean> {
