@@ -10,6 +10,8 @@ const steps = [
   ['dependency rules', 'npm', ['run', '--silent', 'rules'], 'mend the import that is named'],
   ['dead code', bin('knip'), [], 'remove what is named, or use it'],
   ['generated files', process.execPath, ['tools/generate.mjs', '--check'], 'npm run generate'],
+  // One seed, so that what is red here is red again elsewhere; soaks take others.
+  ['faults', process.execPath, ['test/dist/faults/main.js', '--seed', '1'], 'npm run test:faults -- --seed 1'],
   ['tests', process.execPath, ['tools/test.mjs'], 'npm test'],
 ];
 for (const [name, command, args, remedy] of steps) {

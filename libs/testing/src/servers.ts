@@ -15,9 +15,9 @@ export interface TestServers {
   stop(): Promise<void>;
 }
 
-/** Real NATS, PostgreSQL and S3 servers, migrated for the six services, in a folder of their own. */
-export async function startTestServers(): Promise<TestServers> {
-  const folder = mkdtempSync(join(tmpdir(), 'anneal-servers-'));
+/** Real NATS, PostgreSQL and S3 servers, migrated for the six services, in a folder of their own below `parent`. */
+export async function startTestServers(parent = tmpdir()): Promise<TestServers> {
+  const folder = mkdtempSync(join(parent, 'anneal-servers-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   const binaries = await installServers();
   const servers = await startServers({

@@ -45,7 +45,7 @@ async function deliverTwice(world: World, sabotage: Sabotage): Promise<Provoked>
 
 /** Without an outbox what is said after the commit dies with the process. */
 async function killAfterCommit(world: World, sabotage: Sabotage): Promise<Provoked> {
-  setSabotage(world.folder, { ...sabotage, crash: 'done, not published', round: sabotage.control ? 101 : 100 });
+  setSabotage(world.folder, { ...sabotage, crash: ['done, not published'], round: sabotage.control ? 101 : 100 });
   const id = await world.request();
   const ended = await world
     .until(id, ({ state }) => state === 'succeeded', 20_000)

@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stageNames } from '@anneal/contracts';
 import { migrateTopology, connectNats } from '@anneal/messaging';
-import { crashPoints, setSabotage } from './sabotage-plan.js';
+import { storeOf } from './invariants.js';
+import { crashes, crashesOf, crashPoints, setSabotage } from './sabotage-plan.js';
 import { trainingsBelow } from './observer.js';
 import type { Proxy, Weather } from './proxy.js';
+import type { SmallDisk } from './small-disk.js';
 import { readStream } from './stream.js';
-import { leaseSeconds, type World } from './world.js';
+import { hubName, leaseSeconds, type World } from './world.js';
 
 /** What a fault did, in a few words; it throws when the system did not come through. */
 export type Fault = (world: World) => Promise<string>;
@@ -160,31 +163,26 @@ export const gracefulStop: Fault = async (world) => {
 
 /** Pause, resume, retry and cancel, each in the middle of a training. */
 export const steering: Fault = async (world) => {
-  const say = async (id: string, verb: string): Promise<void> => {
-    world.steered.add(id);
-    const { status } = await world.call(`/api/runs/${id}/${verb}`, { method: 'POST' });
-    if (status !== 200) throw new Error(`${verb} of ${id} was answered with ${status}`);
-  };
   const paused = await world.request({ steps: 80, checkpointEvery: 100 });
   await trainingOwner(world, paused);
   await pause(400);
-  await say(paused, 'pause');
+  await say(world, paused, 'pause');
   await waitFor('the training to stop', async () => trainingsBelow(world.folder).length === 0, 20_000);
   await pause(1_000);
   if ((await world.view(paused))?.state !== 'paused') throw new Error('the run is not paused');
-  await say(paused, 'resume');
+  await say(world, paused, 'resume');
   await world.until(paused, ({ state }) => state === 'succeeded');
 
   const cancelled = await world.request({ steps: 400 });
   await trainingOwner(world, cancelled);
-  await say(cancelled, 'cancel');
+  await say(world, cancelled, 'cancel');
   await waitFor('the training to be gone', async () => trainingsBelow(world.folder).length === 0, 20_000);
 
   await world.engine.setFaults({ stepMs: 25, notFiniteAtStep: 5 });
   const failed = await world.request({ steps: 30, checkpointEvery: 2 });
   await world.until(failed, ({ state }) => state === 'failed');
   await world.engine.setFaults({ stepMs: 25 });
-  await say(failed, 'retry');
+  await say(world, failed, 'retry');
   await world.until(failed, ({ state }) => state === 'succeeded');
   return 'one run paused and resumed, one cancelled, one failed and retried';
 };
@@ -204,20 +202,91 @@ export function badStore(proxy: Proxy): Fault {
   };
 }
 
-/** F4: every service crashes once at each edge of the mechanisms. */
+/** F4: every service crashes once at each edge that it passes, while several runs come through. */
 export const crashesAtEdges: Fault = async (world) => {
-  let crashes = 0;
-  for (const [index, crash] of crashPoints.entries()) {
-    const round = index + 1;
-    setSabotage(world.folder, { crash, round });
-    const id = await world.request();
-    await world.until(id, ({ state }) => state === 'succeeded', 90_000);
-    setSabotage(world.folder, {});
-    crashes += readdirSync(world.folder).filter((name) => name.startsWith(`crashed-${round}-`)).length;
+  setSabotage(world.folder, { crash: crashPoints, round: 1 });
+  const missing = (): string[] => {
+    const happened = new Set(crashesOf(world.folder, 1));
+    return crashes.filter((crash) => !happened.has(crash));
+  };
+  for (let wave = 0; missing().length > 0; wave += 1) {
+    if (wave === 4) throw new Error(`never happened: ${missing().join(', ')}`);
+    for (const to of ['registry', 'hub', 'registry'] as const) await world.request({ to });
+    if (!(await world.settled(300_000))) throw new Error('some runs did not end');
   }
-  if (crashes < crashPoints.length * 4) throw new Error(`only ${crashes} crashes happened`);
-  return `${crashes} crashes at ${crashPoints.length} edges`;
+  setSabotage(world.folder, {});
+  return `${crashes.length} crashes at ${crashPoints.length} edges, ${world.requested.length} runs`;
 };
+
+/** F6: the Hub takes a commit and does not say so, is overtaken, has no time, and does not know the token any more. */
+export const badHub: Fault = async (world) => {
+  const { faults } = world.hub;
+  const publish = async (): Promise<string> => world.request({ to: 'hub' });
+  const succeeds = (id: string): Promise<unknown> => world.until(id, ({ state }) => state === 'succeeded', 60_000);
+
+  faults.add('commit', { kind: 'drop-answer' });
+  await succeeds(await publish());
+  const overtaken = await publish();
+  faults.add('commit', {
+    kind: 'meanwhile',
+    act: () =>
+      void world.hub.repository(hubName(overtaken)).commit('of somebody else', { put: { 'notes.md': 'mine' } }),
+  });
+  await succeeds(overtaken);
+  faults.add('commit', { kind: 'status', status: 429, retryAfter: 1 });
+  faults.add('commit', { kind: 'status', status: 503 });
+  await succeeds(await publish());
+  faults.add('create', { kind: 'status', status: 401 });
+  const refused = await publish();
+  const run = await world.until(refused, ({ state }) => state !== 'running');
+  if (run.failure?.code !== 'PUBLISH_REFUSED') throw new Error(`a dead token led to ${run.state}`);
+  await say(world, refused, 'retry');
+  await succeeds(refused);
+  return 'answer to a commit lost, overtaken by another commit, 429, 503, dead token';
+};
+
+/** Changes the course of a run by hand. */
+export async function say(world: World, id: string, verb: string): Promise<void> {
+  world.steered.add(id);
+  const { status } = await world.call(`/api/runs/${id}/${verb}`, { method: 'POST' });
+  if (status !== 200) throw new Error(`${verb} of ${id} was answered with ${status}`);
+}
+
+/** F10: the one disk of broker, database, object store and work folders is full for some seconds, in the middle of runs. */
+export function fullDisk(disk: SmallDisk): Fault {
+  return async (world) => {
+    const training = await world.request({ steps: 160, checkpointEvery: 10 });
+    await trainingOwner(world, training);
+    const waiting = await world.request();
+    disk.fill();
+    // Asked for while there is no room: the broker may not take it before there is.
+    let taken = false;
+    const late = world.request().finally(() => (taken = true));
+    // The store may get nothing to write from the runs in this time, and how it comes back is a part of the question.
+    const object = [{ path: 'any', source: randomBytes(1024 * 1024) }];
+    const stored = storeOf(world)
+      .putFiles('log', object, { signal: AbortSignal.timeout(4_000) })
+      .then(
+        () => 'took',
+        () => 'refused',
+      );
+    await pause(5_000);
+    const broker = taken ? 'took' : 'refused';
+    disk.free();
+    const ids = [training, waiting, await late];
+    const retried: string[] = [];
+    for (const id of ids) {
+      // The object store itself takes up to a minute to see that there is room again.
+      const { state, failure } = await world.until(id, (run) => run.state !== 'running', 180_000);
+      if (state === 'succeeded') continue;
+      if (failure?.code !== 'DISK_FULL') throw new Error(`${id} ${state}: ${failure?.code} ${failure?.message}`);
+      await say(world, id, 'retry');
+      await world.until(id, (run) => run.state === 'succeeded', 90_000);
+      retried.push(id);
+    }
+    return `full for 5 s, the broker ${broker} a request, the store ${await stored} an object; ${ids.length} runs, of which ${retried.length} failed with DISK_FULL and were retried`;
+  };
+}
 
 /** @returns seconds */
 async function timeOf(act: () => Promise<void>): Promise<number> {

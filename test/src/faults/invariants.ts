@@ -3,7 +3,7 @@ import { connectStore } from '@anneal/artifacts';
 import { serviceNames, stageNames } from '@anneal/contracts';
 import type { Observer } from './observer.js';
 import { consumerBacklog, readStream, type StoredEvent } from './stream.js';
-import type { World } from './world.js';
+import { hubName, type World } from './world.js';
 
 export interface Expected {
   /** Runs that are meant to succeed; every other one only has to end. */
@@ -51,6 +51,7 @@ export async function checkInvariants(
     inOrder(events, expected),
     await nothingWaits(world, expected),
     await artifactsAreWhole(world, events),
+    ...(world.onHub.size > 0 ? [onceOnTheHub(world, expected)] : []),
     noSecrets(world, events, expected),
     await attemptsWithinLimits(world),
     ...(observer
@@ -103,7 +104,10 @@ async function effects(
   const tags = await storeOf(world).listTags();
   const published = new Map<string, number>();
   for (const { runId } of tags) published.set(runId, (published.get(runId) ?? 0) + 1);
-  for (const run of succeed) if (published.get(run) !== 1) wrong.push(`${run} has ${published.get(run) ?? 0} tags`);
+  for (const run of succeed) {
+    const wanted = world.onHub.has(run) ? 0 : 1;
+    if ((published.get(run) ?? 0) !== wanted) wrong.push(`${run} has ${published.get(run) ?? 0} tags`);
+  }
   const doubled = [...(observer?.doubled ?? [])];
   return [
     {
@@ -111,7 +115,10 @@ async function effects(
       holds: wrong.length === 0,
       detail:
         wrong.slice(0, 4).join('; ') ||
-        `${succeed.length} runs, ${world.engine.trainingStarts().length} starts of trainings`,
+        [
+          `${succeed.length} runs`,
+          ...(world.cheap ? [`${world.engine.trainingStarts().length} starts of trainings`] : []),
+        ].join(', '),
     },
     ...(observer
       ? [
@@ -187,6 +194,22 @@ async function artifactsAreWhole(world: World, events: readonly StoredEvent[]): 
     invariant: 'I5 artifacts re-hash to their keys',
     holds: broken.length === 0,
     detail: broken.slice(0, 3).join('; ') || `${digests.size} artifacts`,
+  };
+}
+
+/** Every run that was to be published on the Hub made one commit there, and nobody else made any. */
+function onceOnTheHub(world: World, { succeed }: Expected): Finding {
+  const wanted = succeed.filter((run) => world.onHub.has(run));
+  const wrong = wanted.flatMap((run) => {
+    const name = hubName(run);
+    const titles = world.hub.has(name) ? world.hub.repository(name).commits.map(({ title }) => title) : [];
+    const own = titles.filter((title) => title === `Anneal run ${run}`).length;
+    return own === 1 ? [] : [`${run} has ${own} commits`];
+  });
+  return {
+    invariant: 'I6 one commit on the Hub for each publication',
+    holds: wrong.length === 0,
+    detail: wrong.join(', ') || `${wanted.length} of ${wanted.length}`,
   };
 }
 

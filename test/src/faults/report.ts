@@ -44,9 +44,10 @@ export class Report {
   }
 
   findings(where: string, findings: readonly Finding[]): void {
+    this.note(`  ${where}:`);
     for (const { invariant, holds, detail } of findings) {
       if (holds) this.passed += 1;
-      if (holds) this.note(`  ✓ ${invariant}: ${detail}`);
+      if (holds) this.note(`    ✓ ${invariant}: ${detail}`);
       else this.fail(`${where}: ${invariant}: ${detail}`);
     }
   }

@@ -1,10 +1,12 @@
 // Loaded into a service process before its own code (`node --import`): lets it crash at a named edge, or switches one
 // mechanism off to show that the suite notices. Nothing of the services knows of it.
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Inbox, JobWorker, Outbox, OutboxRelay } from '@anneal/jobs';
+import childProcess from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { Inbox, JobQueue, JobWorker, Outbox, OutboxRelay } from '@anneal/jobs';
+import { Client as StoreClient } from 'minio';
 import pg from 'pg';
-import type { CrashPoint, Sabotage } from './sabotage-plan.js';
+import { crashFile, readSabotage, type CrashPoint, type Sabotage } from './sabotage-plan.js';
 
 const folder = process.env['ANNEAL_SABOTAGE'] ?? '';
 const service = process.env['ANNEAL_SABOTAGE_SERVICE'] ?? '';
@@ -16,16 +18,15 @@ function methodOf<Owner extends object, Name extends keyof Owner>(owner: Owner, 
 }
 
 function plan(): Sabotage {
-  const file = join(folder, 'sabotage.json');
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Sabotage) : {};
+  return readSabotage(folder);
 }
 
 /** Dies here, once per round: the next life of the service goes past this edge. */
 function crashAt(point: CrashPoint): void {
-  const { crash, round = 0 } = plan();
-  if (crash !== point) return;
+  const { crash = [], round = 0 } = plan();
+  if (!crash.includes(point)) return;
   try {
-    closeSync(openSync(join(folder, `crashed-${round}-${service}`), 'wx'));
+    closeSync(openSync(crashFile(folder, round, service, point), 'wx'));
   } catch {
     return;
   }
@@ -118,6 +119,48 @@ JobWorker.prototype.start = function (this: JobWorker<unknown>) {
 interface Blindable {
   abort: (reason: string) => void;
 }
+
+// The object store: manifests seal an artifact, tags publish it.
+const putObject = methodOf(StoreClient.prototype, 'putObject');
+StoreClient.prototype.putObject = async function (this: StoreClient, ...args: Parameters<StoreClient['putObject']>) {
+  const [, key] = args;
+  const seals = key.startsWith('manifests/');
+  const tags = /^registry\/[^/]+\/[^/]+\.json$/.test(key);
+  if (seals) crashAt('artifact sent, not sealed');
+  if (tags) crashAt('tag not set');
+  const result = await putObject.apply(this, args);
+  if (seals) crashAt('artifact sealed');
+  if (tags) crashAt('tag set');
+  return result;
+};
+
+const { fetch } = globalThis;
+globalThis.fetch = async (input, init) => {
+  const address = input instanceof Request ? input.url : String(input);
+  const commits = /\/api\/models\/[^?]+\/commit\//.test(address);
+  if (commits) crashAt('commit not sent to the Hub');
+  const answer = await fetch(input, init);
+  if (commits) crashAt('committed at the Hub');
+  return answer;
+};
+
+// A supervisor of the engine is the one child that is to outlive a service.
+const { spawn } = childProcess;
+childProcess.spawn = ((...args: Parameters<typeof spawn>) => {
+  const outlives = args[2]?.detached === true;
+  if (outlives) crashAt('process not started');
+  const child = spawn(...args);
+  // What is to be told to it has to be in its pipe before this process dies.
+  if (outlives) setTimeout(() => crashAt('process started, not recorded'), 20);
+  return child;
+}) as typeof spawn;
+syncBuiltinESMExports();
+
+// Whoever crashes at each edge needs more attempts than a job has; that they are limited is checked elsewhere.
+const addJob = methodOf(JobQueue.prototype, 'add');
+JobQueue.prototype.add = async function (this: JobQueue, tx, job) {
+  return addJob.call(this, tx, plan().crash ? { ...job, maxAttempts: 50 } : job);
+};
 
 if (skewMs !== 0) {
   const now = methodOf(Date, 'now');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { serviceNames, type RunView, type ServiceName } from '@anneal/contracts';
-import { startTestServers, type TestServers } from '@anneal/testing';
+import { startHub, startTestServers, type SmallHub, type TestServers } from '@anneal/testing';
 import { jetstream } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
@@ -21,24 +21,36 @@ export interface WorldOptions {
   readonly route?: (endpoint: string) => Promise<string>;
   /** The real engine, with its model, in the place of the cheap one. */
   readonly engine?: { readonly python: string; readonly model: string };
+  /** Where the folder of the world is made. */
+  readonly parent?: string;
   /** Called with the folder of the world before its services start. */
   readonly prepare?: (folder: string) => void;
 }
 
 export const leaseSeconds = 3;
 const trainingRows = 8;
+/** The one token that the small Hub knows. */
+const hubToken = 'hf_writer';
+
+/** Repository of a run that is published on the Hub. */
+export function hubName(run: string): string {
+  return `acme/${run}`;
+}
 
 /** Six services as processes on real servers, the cheap engine in place of Axolotl, and a client that asks for runs. */
 export class World {
   readonly requested: string[] = [];
   /** Runs whose course was changed by hand: what the API tells of them may go back. */
   readonly steered = new Set<string>();
+  /** Runs that are published on the Hub; all others go to the registry. */
+  readonly onHub = new Set<string>();
   readonly replicas: Replica[] = [];
   private counter = 0;
 
   private constructor(
     readonly servers: TestServers,
     readonly engine: CheapEngine,
+    readonly hub: SmallHub,
     readonly nats: NatsConnection,
     /** As a superuser of the database. */
     readonly database: pg.Pool,
@@ -47,7 +59,8 @@ export class World {
   ) {}
 
   static async open(options: WorldOptions = {}): Promise<World> {
-    const servers = await startTestServers();
+    const servers = await startTestServers(options.parent);
+    const hub = await startHub();
     const engine = await makeCheapEngine(join(servers.folder, 'engine'));
     await engine.setFaults({ stepMs: 25 });
     const { host, username: user, password: pass } = new URL(servers.servers.nats.url);
@@ -55,7 +68,7 @@ export class World {
     const database = new pg.Pool({ connectionString: servers.servers.postgres.url, max: 4 });
     database.on('error', () => undefined);
     const store = await options.route?.(servers.servers.s3.endpoint);
-    const world = new World(servers, engine, nats, database, options, store);
+    const world = new World(servers, engine, hub, nats, database, options, store);
     // However this process ends, nothing of the world outlives it.
     process.once('exit', () => world.kill());
     mkdirSync(world.logFolder, { recursive: true });
@@ -68,6 +81,11 @@ export class World {
     for (const replica of world.replicas) replica.start();
     await world.ready();
     return world;
+  }
+
+  /** Whether the cheap engine trains, which counts its starts. */
+  get cheap(): boolean {
+    return this.options.engine === undefined;
   }
 
   get folder(): string {
@@ -83,10 +101,11 @@ export class World {
   }
 
   /** Asks for a run at the front door, with bare JSON, as any client would; repeats until the broker has taken it. */
-  async request(change: { steps?: number; checkpointEvery?: number } = {}): Promise<string> {
+  async request(change: { steps?: number; checkpointEvery?: number; to?: 'registry' | 'hub' } = {}): Promise<string> {
     const id = `run-${(this.counter += 1)}`;
     this.requested.push(id);
-    const { steps = 12, checkpointEvery = 4 } = change;
+    const { steps = 12, checkpointEvery = 4, to = 'registry' } = change;
+    if (to === 'hub') this.onHub.add(id);
     const spec = {
       id,
       name: id,
@@ -101,7 +120,7 @@ export class World {
         checkpointEvery,
       },
       evaluation: { benchmarks: [{ name: 'own-set', source: `file:${join(this.folder, 'questions.jsonl')}` }] },
-      publish: { when: 'always', to: `registry:${id}:latest` },
+      publish: { when: 'always', to: to === 'hub' ? `hub:${hubName(id)}` : `registry:${id}:latest` },
     };
     await this.publish('anneal.train.requested', JSON.stringify(spec), { 'Nats-Msg-Id': `request-${id}` });
     return id;
@@ -168,7 +187,7 @@ export class World {
       servers.secret(`postgres-${name}`),
       new URL(servers.nats.urlFor(name)).password,
     ]);
-    return [...passwords, servers.s3.secretKey, servers.secret('api-key')];
+    return [...passwords, servers.s3.secretKey, servers.secret('api-key'), hubToken];
   }
 
   /** Text of all logs of the services. */
@@ -192,6 +211,7 @@ export class World {
     );
     await this.nats.close();
     await this.database.end();
+    await this.hub.stop();
     await this.servers.stop();
     return ends;
   }
@@ -220,6 +240,7 @@ export class World {
           ? { ENGINE_PYTHON: this.options.engine?.python ?? this.engine.python }
           : {}),
         ...(['trainer', 'evaluator'].includes(service) ? { DEVICE: 'cpu' } : {}),
+        ...(service === 'publisher' ? { HF_ENDPOINT: this.hub.url, HF_TOKEN: hubToken } : {}),
         ...(this.store ? { S3_ENDPOINT: this.store } : {}),
         ...environment?.(service, number),
       },
