@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type PreparedDataset } from '@anneal/contracts';
-import { conversationDigest, type Conversation } from './rows/conversation.js';
+import { conversationDigest, type Conversation } from '@anneal/rows';
 import { HeldOutSplit } from './rows/held-out.split.js';
 import { LineFile } from './rows/line.file.js';
 

@@ -12,5 +12,4 @@ export { fileRootsShape, resolveFileReference } from './local-files.js';
 export { runService } from './run.js';
 export { startService, type RunningService } from './start.js';
 export { cacheProvider, storeProvider } from './store.js';
-export { longestLine, readTextLines, type TextLine } from './text-lines.js';
 export { CONFIG, LOGGER, NATS } from './tokens.js';

@@ -1,6 +1,6 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { Failure } from '@anneal/contracts';
-import type { Rows } from './row.js';
+import type { Rows } from '@anneal/rows';
 
 // A set of any size is read in chunks; this bounds what DuckDB keeps beside them.
 const engineLimits = { threads: '1', memory_limit: '512MB' };
@@ -15,7 +15,7 @@ export async function* readParquetRows(path: string, name: string): Rows {
     for await (const chunk of result.yieldRowObjectJson()) {
       for (const columns of chunk) {
         number += 1;
-        yield { number, columns };
+        yield { number, unit: 'row', columns };
       }
     }
   } catch (cause) {

@@ -1,9 +1,7 @@
 import type { AcceptedRunSpec } from '@anneal/contracts';
+import { findColumns, readJsonlRows, toConversation, type Conversation, type Rows } from '@anneal/rows';
 import type { SourceFile, StagedSource } from '../sources/source.js';
-import { findColumns, toConversation, type Conversation } from './conversation.js';
-import { readJsonlRows } from './jsonl.rows.js';
 import { readParquetRows } from './parquet.rows.js';
-import type { Rows } from './row.js';
 
 /** All rows of a source as conversations, in the order of the source. */
 export async function* readRows(

@@ -64,6 +64,11 @@ describe('a jsonl file', () => {
     });
   });
 
+  it('is not trained with characters that nobody wrote', async () => {
+    const source = await put('d.jsonl', Buffer.from('{"question":"u","answer":"\xE4"}', 'latin1'));
+    await expect(read(source)).rejects.toMatchObject({ code: 'DATASET_ROW_INVALID', row: 1 });
+  });
+
   it.each([
     ['{"question":"u"', 'Line 2'],
     ['[1]', 'Line 2'],
@@ -97,6 +102,14 @@ describe('a parquet file', () => {
   it('is read with nested conversations', async () => {
     const messages = `[{'role': 'user', 'content': 'u'}, {'role': 'assistant', 'content': 'a'}]`;
     expect(await read(await parquet(`SELECT ${messages} AS messages`))).toEqual([conversation]);
+  });
+
+  it("is read with the keys of OpenAI's messages, as a table fills them in", async () => {
+    const more = `'weight': 1::BIGINT, 'name': NULL, 'tool_calls': []::STRUCT(id VARCHAR)[], 'function_call': NULL::VARCHAR`;
+    const messages = `[{'role': 'user', 'content': 'u', ${more}}, {'role': 'assistant', 'content': 'a', ${more}}]`;
+    expect(await read(await parquet(`SELECT ${messages} AS messages`))).toEqual([conversation]);
+    const without = messages.replaceAll('1::BIGINT', '0::BIGINT');
+    await expect(read(await parquet(`SELECT ${without} AS messages`))).rejects.toMatchObject({ row: 1 });
   });
 
   it('that broke off is named as such', async () => {

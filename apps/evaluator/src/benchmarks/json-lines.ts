@@ -1,5 +1,5 @@
 import { Failure } from '@anneal/contracts';
-import { longestLine, readTextLines } from '@anneal/service';
+import { longestLine, readTextLines } from '@anneal/rows';
 
 export interface JsonLine {
   /** Line of the file, counted from 1. */
@@ -18,7 +18,7 @@ export async function* readJsonLines(path: string, name: string): AsyncIterable<
 }
 
 function tooLong(row: number, file: string): Failure {
-  return new Failure('BENCHMARK_INVALID', `Line ${row} of ${file} is longer than ${longestLine} characters.`, {
+  return new Failure('BENCHMARK_INVALID', `Line ${row} of ${file} is longer than ${longestLine} bytes.`, {
     remedy: 'Write one JSON object per line; a JSON array over the whole file is not JSONL.',
     file,
     row,

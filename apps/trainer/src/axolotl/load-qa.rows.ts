@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Failure } from '@anneal/contracts';
-import { longestLine, readTextLines } from '@anneal/service';
+import { longestLine, readTextLines } from '@anneal/rows';
 import { z } from 'zod';
 
 const row = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
@@ -26,7 +26,7 @@ export async function writeQuestionsAndAnswers(from: string, to: string, signal:
 }
 
 function tooLong(row: number): Failure {
-  return new Failure('DATASET_ROW_INVALID', `Row ${row} is longer than ${longestLine} characters.`, {
+  return new Failure('DATASET_ROW_INVALID', `Row ${row} is longer than ${longestLine} bytes.`, {
     remedy: 'Shorten the row, or leave it out.',
     row,
   });

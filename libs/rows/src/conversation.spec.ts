@@ -2,7 +2,7 @@ import { Failure } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
 import { conversationDigest, findColumns, toConversation } from './conversation.js';
 
-const row = (columns: Record<string, unknown>, number = 1) => ({ number, columns });
+const row = (columns: Record<string, unknown>, number = 1) => ({ number, unit: 'line' as const, columns });
 const failureOf = (act: () => unknown): Failure => {
   try {
     act();
@@ -33,7 +33,7 @@ describe('the columns of a source', () => {
       field: 'dataset.columns.question',
       file: 'data.jsonl',
     });
-    expect(failure.message).toContain('"a", "b"');
+    expect(failure.message).toContain('line 1 of data.jsonl has the columns "a", "b"');
   });
 
   it('are named when none fits', () => {
@@ -111,6 +111,16 @@ describe('a row', () => {
     expect(failure.message).toContain(problem);
   });
 
+  it('is named by the line or the row on which it stands', () => {
+    const wrong = { ...row({ q: '' }, 7), unit: 'row' as const };
+    expect(failureOf(() => toConversation(row({ q: '' }, 7), qa, undefined, 'd.jsonl')).message).toBe(
+      'In line 7 of d.jsonl, column "q" is empty.',
+    );
+    expect(failureOf(() => toConversation(wrong, qa, undefined, 'd.parquet')).message).toBe(
+      'In row 7 of d.parquet, column "q" is empty.',
+    );
+  });
+
   it('has the same digest in whatever form it came', () => {
     const asColumns = toConversation(row({ q: 'u', a: 'a' }), qa, undefined, 'f');
     const asMessages = {
@@ -120,5 +130,46 @@ describe('a row', () => {
       ],
     };
     expect(conversationDigest(asColumns)).toBe(conversationDigest(asMessages));
+  });
+});
+
+describe("a row of OpenAI's chat form", () => {
+  const user = { role: 'user', content: 'u' };
+  const answer = { role: 'assistant', content: 'a' };
+  const read = (...messages: unknown[]) =>
+    toConversation(row({ messages }, 7), { messages: 'messages' }, undefined, 'data.jsonl').messages;
+
+  it.each([
+    [{ weight: 1 }],
+    // What parquet and programs that write every key make of a message that has none of them.
+    [{ weight: '1', tool_calls: [], function_call: null }],
+    [{ weight: null, tool_calls: null, function_call: null, name: null }],
+    [{ name: 'Ada' }],
+    [{ anything: 'else' }],
+  ])('is trained without %j', (more) => {
+    expect(read({ ...user, ...more }, { ...answer, ...more })).toEqual([user, answer]);
+  });
+
+  it.each([
+    [{ ...answer, weight: 0 }, 'messages.1.weight: messages of another weight than 1 are not trained yet'],
+    [{ ...answer, weight: '0' }, 'messages.1.weight: messages of another weight than 1 are not trained yet'],
+    [{ ...answer, weight: 0.5 }, 'messages.1.weight: messages of another weight than 1 are not trained yet'],
+    [
+      { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function' }] },
+      'messages.1.tool_calls: tool calls are not trained yet',
+    ],
+    [
+      { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } },
+      'messages.1.function_call: function calls are not trained yet',
+    ],
+    [{ role: 'tool', content: 't' }, 'messages.1.role: messages of the role "tool" are not trained yet'],
+    [{ role: 'function', content: 't' }, 'messages.1.role: messages of the role "function" are not trained yet'],
+    [{ role: 'developer', content: 't' }, 'messages.1.role: messages of the role "developer" are not trained yet'],
+  ])('is refused with %j, and not trained without it', (message, problem) => {
+    const failure = failureOf(() => read(user, message, answer));
+    expect(failure).toMatchObject({ code: 'DATASET_ROW_INVALID', row: 7 });
+    expect(failure.message).toBe(
+      `In line 7 of data.jsonl, column "messages" is no conversation to train on (${problem}).`,
+    );
   });
 });

@@ -1,28 +1,36 @@
 import { Failure } from '@anneal/contracts';
-import { longestLine, readTextLines } from '@anneal/service';
 import { z } from 'zod';
-import type { Rows } from './row.js';
+import type { Rows, SourceRow } from './row.js';
+import { longestLine, readTextLines, type TextLine } from './text-lines.js';
 
 const object = z.record(z.string(), z.unknown());
 
 /** Reads one JSON object per line; empty lines are passed over, anything else is named by its line. */
 export async function* readJsonlRows(path: string, name: string): Rows {
-  for await (const { number, text } of readTextLines(path, (line) => tooLong(line, name)))
-    yield { number, columns: parseLine(text, number, name) };
+  for await (const line of readTextLines(path, (number) => tooLong(number, name))) yield jsonlRow(line, name);
 }
 
-function tooLong(row: number, file: string): Failure {
-  return new Failure('DATASET_ROW_INVALID', `Line ${row} of ${file} is longer than ${longestLine} characters.`, {
+/** What is said about a line that is too long to be read. */
+export function tooLong(row: number, file: string): Failure {
+  return new Failure('DATASET_ROW_INVALID', `Line ${row} of ${file} is longer than ${longestLine} bytes.`, {
     remedy: 'Write one JSON object per line; a JSON array over the whole file is not JSONL.',
     file,
     row,
   });
 }
 
-function parseLine(line: string, row: number, file: string): Record<string, unknown> {
+/** The row on a line, or what is wrong with the line. */
+export function jsonlRow({ number: row, text, isUtf8 }: TextLine, file: string): SourceRow {
+  if (!isUtf8) {
+    throw new Failure('DATASET_ROW_INVALID', `Line ${row} of ${file} is not UTF-8.`, {
+      remedy: 'Save the file as UTF-8.',
+      file,
+      row,
+    });
+  }
   let value: unknown;
   try {
-    value = JSON.parse(line);
+    value = JSON.parse(text);
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new Failure('DATASET_ROW_INVALID', `Line ${row} of ${file} is not JSON: ${detail}.`, {
@@ -40,5 +48,5 @@ function parseLine(line: string, row: number, file: string): Record<string, unkn
       row,
     });
   }
-  return parsed.data;
+  return { number: row, unit: 'line', columns: parsed.data };
 }

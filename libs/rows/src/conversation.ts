@@ -3,10 +3,36 @@ import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
 import { z } from 'zod';
 import type { SourceRow } from './row.js';
 
-const message = z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() });
-export type Message = z.infer<typeof message>;
+/** Roles of OpenAI's chat rows that no chat template here is sure to know. */
+const rolesNotTrained: unknown[] = ['developer', 'tool', 'function'];
 
-/** The one form in which rows leave this service: a conversation that ends with the answer to be learnt. */
+/** A key that must hold nothing. Tables, and programs that write every key, say null or an empty list for nothing. */
+const nothing = (what: string) =>
+  z
+    .unknown()
+    .refine((value) => value === null || (Array.isArray(value) && value.length === 0), `${what} are not trained yet`)
+    .optional();
+
+/**
+ * A message of OpenAI's chat rows, of which role and content are trained; `name` and unknown keys are passed over. What
+ * changes the meaning of a row is refused: without it the row would teach what its author left out.
+ */
+const message = z
+  .object({
+    role: z.enum(['system', 'user', 'assistant'], {
+      error: ({ input }) =>
+        rolesNotTrained.includes(input) ? `messages of the role "${String(input)}" are not trained yet` : undefined,
+    }),
+    // As text, too: so come the 64-bit integers of a parquet file.
+    weight: z.literal([1, '1'], { error: 'messages of another weight than 1 are not trained yet' }).nullish(),
+    tool_calls: nothing('tool calls'),
+    function_call: nothing('function calls'),
+    content: z.string(),
+  })
+  .transform(({ role, content }) => ({ role, content }));
+type Message = z.infer<typeof message>;
+
+/** The one form in which rows are trained: a conversation that ends with the answer to be learnt. */
 export interface Conversation {
   readonly messages: readonly Message[];
 }
@@ -24,7 +50,7 @@ export function findColumns(first: SourceRow, wanted: Mapping | undefined, file:
   const present = Object.keys(first.columns);
   for (const [what, column] of Object.entries(wanted ?? {})) {
     if (!present.includes(column))
-      throw columnMissing(`dataset.columns.${what} names "${column}"`, present, file, `dataset.columns.${what}`);
+      throw columnMissing(`dataset.columns.${what} names "${column}"`, first, file, `dataset.columns.${what}`);
   }
   if (wanted?.messages || (wanted?.question && wanted.answer)) return wanted;
   const found = (names: readonly string[]): string | undefined => names.find((name) => present.includes(name));
@@ -33,13 +59,14 @@ export function findColumns(first: SourceRow, wanted: Mapping | undefined, file:
   const question = wanted?.question ?? found(usualNames.question);
   const answer = wanted?.answer ?? found(usualNames.answer);
   if (question && answer) return { ...wanted, question, answer };
-  throw columnMissing('No column holds messages, nor question and answer', present, file, 'dataset.columns');
+  throw columnMissing('No column holds messages, nor question and answer', first, file, 'dataset.columns');
 }
 
-function columnMissing(what: string, present: string[], file: string, field: string): Failure {
+function columnMissing(what: string, { number, unit, columns }: SourceRow, file: string, field: string): Failure {
+  const present = Object.keys(columns).map((name) => `"${name}"`);
   return new Failure(
     'DATASET_COLUMN_MISSING',
-    `${what}, but ${file} has the columns ${present.map((name) => `"${name}"`).join(', ') || '(none)'}.`,
+    `${what}, but ${unit} ${number} of ${file} has the columns ${present.join(', ') || '(none)'}.`,
     {
       remedy: 'Name the columns in dataset.columns, as messages, or as question and answer.',
       field,
@@ -56,7 +83,7 @@ export function toConversation(
   file: string,
 ): Conversation {
   const refuse = (problem: string): never => {
-    throw new Failure('DATASET_ROW_INVALID', `Row ${row.number} of ${file}: ${problem}.`, {
+    throw new Failure('DATASET_ROW_INVALID', `In ${row.unit} ${row.number} of ${file}, ${problem}.`, {
       remedy: 'Correct or remove this row.',
       file,
       row: row.number,
@@ -91,7 +118,7 @@ function checkMessages(
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return refuse(
-      `column "${column}" is no conversation (${[column, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'unreadable'})`,
+      `column "${column}" is no conversation to train on (${[column, ...(issue?.path ?? [])].join('.')}: ${issue?.message ?? 'unreadable'})`,
     );
   }
   const messages = parsed.data;
