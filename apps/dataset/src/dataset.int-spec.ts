@@ -172,6 +172,46 @@ describe('a request', () => {
   });
 });
 
+describe('an artifact as source', () => {
+  const lines = (part: string[]): Buffer => Buffer.from(part.map((line) => `${line}\n`).join(''));
+  const put = async (files: Record<string, Uint8Array>): Promise<string> => {
+    const sources = Object.entries(files).map(([path, source]) => ({ path, source }));
+    return (await connectStore(servers.servers.s3).putFiles('file', sources)).digest;
+  };
+
+  it('gives the rows of all its files that hold rows', async () => {
+    const parts = [lines(rows(30).slice(0, 10)), lines(rows(30).slice(10))] as const;
+    const digest = await put({ 'b/more.jsonl': parts[1], 'a.jsonl': parts[0], 'notes.txt': Buffer.from('notes') });
+    const spec = request(`artifact:${digest}`);
+    await publishTrainRequest(nats, spec);
+    const dataset = await prepared(spec.id);
+    expect(dataset).toMatchObject({ source: `artifact:${digest}`, rows: { read: 30 } });
+    expect(dataset.sourceDigest).toBe(createHash('sha256').update(Buffer.concat(parts)).digest('hex'));
+  });
+
+  it('is named by the beginning of its digest, with the file that is wrong', async () => {
+    const digest = await put({ 'train.jsonl': lines([row(1), '{"problem":']) });
+    const spec = request(`artifact:${digest}`);
+    await publishTrainRequest(nats, spec);
+    const { failure } = await failed(spec.id);
+    const file = `artifact:${digest.slice(0, 12)}/train.jsonl`;
+    expect(failure).toMatchObject({ code: 'DATASET_ROW_INVALID', file, row: 2 });
+    expect(failure.message).toContain(`Line 2 of ${file}`);
+  });
+
+  it.each([
+    ['is not stored', async () => 'ab'.repeat(32), 'The store has no artifact:abababababab'],
+    ['has no rows', () => put({ 'notes.txt': Buffer.from('notes') }), 'without a .jsonl or .parquet file'],
+  ])('that %s is not found', async (_what, digest, message) => {
+    const spec = request(`artifact:${await digest()}`);
+    await publishTrainRequest(nats, spec);
+    const { attempts, failure } = await failed(spec.id);
+    expect(attempts).toBe(1);
+    expect(failure).toMatchObject({ code: 'DATASET_NOT_FOUND', field: 'dataset.source' });
+    expect(failure.message).toContain(message);
+  });
+});
+
 describe('a source that is wrong', () => {
   it.each([
     ['a line that is no JSON', [...rows(2), '{"problem":'], { code: 'DATASET_ROW_INVALID', row: 3 }],

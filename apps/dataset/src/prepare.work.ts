@@ -67,7 +67,12 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     signal: AbortSignal,
     tell: (phase: string, done?: number) => void,
   ): Promise<PreparedDataset> {
-    const source = await stageSource(spec.dataset, { directory, signal, config: this.config });
+    const source = await stageSource(spec.dataset, {
+      directory,
+      signal,
+      config: this.config,
+      store: this.store,
+    });
     const holdsOut = spec.evaluation.benchmarks.some(({ name }) => name === 'held-out');
     const files = await PreparedFiles.create(join(directory, 'prepared'), holdsOut ? spec.dataset.heldOut : 0);
     try {

@@ -5,7 +5,9 @@ export const sha256 = z
   .regex(/^[0-9a-f]{64}$/, 'a SHA-256 digest is 64 hexadecimal digits')
   .describe('SHA-256, lower-case hexadecimal.');
 
-export const artifactKind = z.enum(['dataset', 'plan', 'checkpoint', 'adapter', 'weights', 'model', 'report', 'log']);
+export const artifactKind = z
+  .enum(['file', 'dataset', 'plan', 'checkpoint', 'adapter', 'weights', 'model', 'report', 'log'])
+  .describe('"file" is one that was uploaded; a stage made all others.');
 export type ArtifactKind = z.infer<typeof artifactKind>;
 
 /** One file of an artifact. `path` is relative, with `/`, and never leaves the artifact. */

@@ -30,6 +30,13 @@ describe('RunSpec', () => {
     expect(parsed.ok).toBe(true);
   });
 
+  it.each(['acme/data', 'hub:acme/data', 'file:/data/d.jsonl', `artifact:${'0a'.repeat(32)}`])(
+    'takes its data from %s',
+    (source) => {
+      expect(parseRunSpec({ ...smallest, dataset: { source } }).ok).toBe(true);
+    },
+  );
+
   it.each([
     [{ ...smallest, training: { method: 'lora', learning_rte: 1 } }, 'training.learning_rte'],
     [{ ...smallest, trianing: {} }, 'trianing'],
@@ -37,6 +44,8 @@ describe('RunSpec', () => {
     [{ ...smallest, model: { base: '../../etc' } }, 'model.base'],
     [{ ...smallest, model: { base: 'https://somewhere/model' } }, 'model.base'],
     [{ ...smallest, dataset: { source: 'file:/a\nb' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'artifact:train.jsonl' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: `artifact:${'0A'.repeat(32)}` } }, 'dataset.source'],
     [{ ...smallest, training: { method: 'magic' } }, 'training.method'],
     [{ ...smallest, id: 'Not An Id' }, 'id'],
     [{ ...smallest, publish: { tokenRef: 'hf_secret' } }, 'publish.tokenRef'],

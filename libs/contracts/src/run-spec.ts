@@ -33,8 +33,13 @@ export const dataSource = z
   .string()
   .max(1000)
   .regex(printable)
-  .regex(new RegExp(`^(file:.+|(hub:)?${hubId})$`), 'a dataset is a Hub id (owner/name) or file:PATH')
-  .describe('Hub id, or file:PATH of a .jsonl or .parquet file.');
+  .regex(
+    new RegExp(`^(file:.+|artifact:[0-9a-f]{64}|(hub:)?${hubId})$`),
+    'a dataset is a Hub id (owner/name), file:PATH or artifact:DIGEST',
+  )
+  .describe(
+    'Hub id, file:PATH of a .jsonl or .parquet file, or artifact:DIGEST of .jsonl and .parquet files that are stored already; the digest is the SHA-256 of the manifest.',
+  );
 
 export const publishTarget = z
   .string()

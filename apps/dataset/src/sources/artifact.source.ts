@@ -1,0 +1,57 @@
+import { createWriteStream } from 'node:fs';
+import { extname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { ArtifactStore } from '@anneal/artifacts';
+import { Failure, type ArtifactRef } from '@anneal/contracts';
+import { formatOf } from './file.source.js';
+import type { SourceFile, StagedSource } from './source.js';
+
+const readable = /\.(parquet|jsonl)$/;
+
+interface ArtifactOptions {
+  directory: string;
+  signal: AbortSignal;
+  store: ArtifactStore;
+}
+
+/** Fetches the .jsonl and .parquet files of a stored artifact, in the order of their paths. What else is in it stays there. */
+export async function artifactSource(
+  reference: string,
+  { directory, signal, store }: ArtifactOptions,
+): Promise<StagedSource> {
+  const digest = reference.replace(/^artifact:/, '');
+  // Enough of the digest to know it again; whole, it would hide the file in a message.
+  const name = `artifact:${digest.slice(0, 12)}`;
+  const { ref, paths } = await lookUp(store, digest, name);
+  const files: SourceFile[] = [];
+  for (const [index, path] of paths.entries()) {
+    const target = join(directory, `source-${index}${extname(path)}`);
+    await pipeline(await store.openFile(ref, path, signal), createWriteStream(target), { signal });
+    const named = `${name}/${path}`;
+    files.push({ path: target, name: named, format: await formatOf(target, named) });
+  }
+  return { name, files };
+}
+
+async function lookUp(
+  store: ArtifactStore,
+  digest: string,
+  name: string,
+): Promise<{ ref: ArtifactRef; paths: string[] }> {
+  const ref = await store.refOf(digest).catch((error: unknown) => {
+    if (!(error instanceof Failure) || error.code !== 'ARTIFACT_MISSING') throw error;
+    throw notFound(`The store has no ${name}`, error);
+  });
+  const { files } = await store.readManifest(ref);
+  const paths = files.map(({ path }) => path).filter((path) => readable.test(path));
+  if (paths.length === 0) throw notFound(`${name} is a ${ref.kind} without a .jsonl or .parquet file`);
+  return { ref, paths };
+}
+
+function notFound(what: string, cause?: unknown): Failure {
+  return new Failure('DATASET_NOT_FOUND', `${what}.`, {
+    remedy: 'Store the file first, and name the digest of its manifest as artifact:DIGEST.',
+    field: 'dataset.source',
+    cause,
+  });
+}
