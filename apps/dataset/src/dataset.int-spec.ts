@@ -212,6 +212,44 @@ describe('an artifact as source', () => {
   });
 });
 
+describe('rows that are held out of another source', () => {
+  it('are asked, and none of them is trained', async () => {
+    const source = await file('all.jsonl', rows(40));
+    const heldOutFrom = await file('questions.jsonl', rows(48).slice(30));
+    const spec = request(source, { heldOutFrom, limit: 35 });
+    await publishTrainRequest(nats, spec);
+    const dataset = await prepared(spec.id);
+    expect(dataset.source).toBe(source);
+    expect(dataset.rows).toEqual({ read: 35, train: 30, heldOut: 18, duplicates: 0, dropped: 5 });
+    const store = connectStore(servers.servers.s3);
+    const heldOut = (await store.getFile(dataset.artifact, 'held-out.jsonl')).toString().trim().split('\n');
+    const answers = heldOut.map((line) => Number((JSON.parse(line) as { expected: string }).expected));
+    expect(answers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 18 }, (_, index) => index + 31));
+    const train = (await store.getFile(dataset.artifact, 'train.jsonl')).toString();
+    expect(train).not.toContain('What is 30 + 1?');
+  });
+
+  it('are not read when nobody asks them', async () => {
+    const source = await file('asked-by-nobody.jsonl', rows(20));
+    const evaluation = { benchmarks: [{ name: 'mmlu-pro' as const }] };
+    const spec = { ...request(source, { heldOutFrom: source }), evaluation };
+    await publishTrainRequest(nats, spec);
+    expect((await prepared(spec.id)).rows).toMatchObject({ train: 20, heldOut: 0, dropped: 0 });
+  });
+
+  it.each([
+    ['file:/etc/hostname', { code: 'DATASET_NOT_FOUND' }],
+    [`artifact:${'cd'.repeat(32)}`, { code: 'DATASET_NOT_FOUND' }],
+    ['acme/nowhere', { code: 'DATASET_NOT_FOUND' }],
+    ['blank.jsonl', { code: 'DATASET_EMPTY', file: 'blank.jsonl' }],
+  ])('are missing: %s', async (from, failure) => {
+    const heldOutFrom = from === 'blank.jsonl' ? await file(from, ['']) : from;
+    const spec = request(await file('enough.jsonl', rows(20)), { heldOutFrom });
+    await publishTrainRequest(nats, spec);
+    expect((await failed(spec.id)).failure).toMatchObject({ ...failure, field: 'dataset.heldOutFrom' });
+  });
+});
+
 describe('a source that is wrong', () => {
   it.each([
     ['a line that is no JSON', [...rows(2), '{"problem":'], { code: 'DATASET_ROW_INVALID', row: 3 }],

@@ -14,7 +14,7 @@ import { toDatasetFailure } from './dataset.failure.js';
 import type { PrepareInput } from './prepare.input.js';
 import { PreparedFiles } from './prepared.files.js';
 import { readRows } from './rows/read.rows.js';
-import type { StagedSource } from './sources/source.js';
+import type { SourceField, StagedSource } from './sources/source.js';
 import { stageSource } from './sources/stage.source.js';
 
 /** Brings the source here, checks and splits its rows, and stores the set that the trainer uses as it is. */
@@ -67,16 +67,21 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     signal: AbortSignal,
     tell: (phase: string, done?: number) => void,
   ): Promise<PreparedDataset> {
-    const source = await stageSource(spec.dataset, {
-      directory,
-      signal,
-      config: this.config,
-      store: this.store,
-    });
+    const { dataset } = spec;
+    const stage = (source: string, field: SourceField): Promise<StagedSource> =>
+      stageSource(
+        { ...dataset, source },
+        { field, directory: join(directory, field), signal, config: this.config, store: this.store },
+      );
+    const source = await stage(dataset.source, 'dataset.source');
     const holdsOut = spec.evaluation.benchmarks.some(({ name }) => name === 'held-out');
-    const files = await PreparedFiles.create(join(directory, 'prepared'), holdsOut ? spec.dataset.heldOut : 0);
+    const heldOutFrom = holdsOut ? dataset.heldOutFrom : undefined;
+    const share = holdsOut && heldOutFrom === undefined ? dataset.heldOut : 0;
+    const files = await PreparedFiles.create(join(directory, 'prepared'), share);
     try {
-      for await (const conversation of readRows(source, spec.dataset)) {
+      if (heldOutFrom !== undefined)
+        await holdOut(files, await stage(heldOutFrom, 'dataset.heldOutFrom'), dataset, signal);
+      for await (const conversation of readRows(source, dataset)) {
         signal.throwIfAborted();
         await files.add(conversation);
         if (files.read % 1000 === 0) tell('checking', files.read);
@@ -85,11 +90,30 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
       if (holdsOut && rows.heldOut === 0) throw nothingHeldOut(source.name, rows.train);
       tell('storing', rows.read);
       const artifact = await this.store.putDirectory('dataset', files.directory, { signal });
-      return { artifact, source: spec.dataset.source, sourceDigest: await digestOf(source), rows, characters };
+      return { artifact, source: dataset.source, sourceDigest: await digestOf(source), rows, characters };
     } finally {
       await files.close();
     }
   }
+}
+
+/** Holds out the rows of a source of their own; how many rows are trained on is no limit for them. */
+async function holdOut(
+  files: PreparedFiles,
+  source: StagedSource,
+  dataset: AcceptedRunSpec['dataset'],
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const conversation of readRows(source, { ...dataset, limit: undefined })) {
+    signal.throwIfAborted();
+    files.holdOut(conversation);
+  }
+  if (files.heldOut > 0) return;
+  throw new Failure('DATASET_EMPTY', `${source.name} has no row to hold out.`, {
+    remedy: 'Give a source with at least one row, or leave out dataset.heldOutFrom.',
+    field: 'dataset.heldOutFrom',
+    file: source.name,
+  });
 }
 
 function nothingHeldOut(file: string, rows: number): Failure {

@@ -37,6 +37,31 @@ describe('the prepared files', () => {
     expect(train.filter((text) => heldOut.includes(text))).toEqual([]);
   });
 
+  it('hold out rows of another source, and train on none of them', async () => {
+    const files = await PreparedFiles.create(folder, 0);
+    for (let number = 0; number < 300; number += 1) files.holdOut(conversation(`row ${number % 250}`));
+    for (let number = 240; number < 300; number += 1) await files.add(conversation(`row ${number}`));
+    await files.add(conversation('row 299'));
+    const { rows } = await files.finish('d');
+    await files.close();
+    expect(rows).toEqual({ read: 61, train: 50, heldOut: 200, duplicates: 1, dropped: 10 });
+    const train = (await lines('train.jsonl')).map(({ messages }) => messages[0]?.content);
+    expect(train).toEqual(Array.from({ length: 50 }, (_, index) => `row ${index + 250}`));
+    const heldOut = (await lines('held-out.jsonl')).map(({ messages }) => messages[0]?.content);
+    expect(new Set(heldOut).size).toBe(200);
+  });
+
+  it('refuse a set of which everything is held out', async () => {
+    const files = await PreparedFiles.create(folder, 0);
+    files.holdOut(conversation('row'));
+    await files.add(conversation('row'));
+    await expect(files.finish('d.jsonl')).rejects.toMatchObject({
+      code: 'DATASET_EMPTY',
+      message: 'd.jsonl has no row to train on: dataset.heldOutFrom has all of them, too.',
+    });
+    await files.close();
+  });
+
   it('ask for the answer without showing it', async () => {
     const files = await PreparedFiles.create(folder, 0.5);
     for (let number = 0; number < 20; number += 1) await files.add(conversation(`row ${number}`));

@@ -9,10 +9,12 @@ import { LineFile } from './rows/line.file.js';
 export class PreparedFiles {
   read = 0;
   private duplicates = 0;
+  private dropped = 0;
   private train = 0;
   private total = 0;
   private longest = 0;
   private readonly seen = new Set<string>();
+  private readonly fromElsewhere = new Set<string>();
   private readonly split: HeldOutSplit<Conversation>;
 
   private constructor(
@@ -29,9 +31,27 @@ export class PreparedFiles {
     return new PreparedFiles(directory, await LineFile.create(join(directory, 'train.jsonl')), heldOutShare);
   }
 
+  /** How many rows are held out so far. */
+  get heldOut(): number {
+    return this.split.heldOut.length;
+  }
+
+  /** Holds out a row of another source. Those go before all others, so that none of them is trained on. */
+  holdOut(conversation: Conversation): void {
+    const digest = conversationDigest(conversation);
+    if (this.fromElsewhere.has(digest)) return;
+    this.fromElsewhere.add(digest);
+    this.split.holdOut(digest, conversation);
+  }
+
   async add(conversation: Conversation): Promise<void> {
     this.read += 1;
     const digest = conversationDigest(conversation);
+    // Also the rows that were too many to be asked: whoever names a source to be held out has all of it in mind.
+    if (this.fromElsewhere.has(digest)) {
+      this.dropped += 1;
+      return;
+    }
     if (this.seen.has(digest)) {
       this.duplicates += 1;
       return;
@@ -44,18 +64,18 @@ export class PreparedFiles {
   /** Completes both files. */
   async finish(name: string): Promise<Pick<PreparedDataset, 'rows' | 'characters'>> {
     if (this.train === 0) {
-      throw new Failure('DATASET_EMPTY', `${name} has no row to train on.`, {
-        remedy: 'Give a source with at least one row.',
+      const why = this.dropped > 0 ? ': dataset.heldOutFrom has all of them, too' : '';
+      throw new Failure('DATASET_EMPTY', `${name} has no row to train on${why}.`, {
+        remedy: 'Give a source with at least one row that is not held out.',
         field: 'dataset.source',
         file: name,
       });
     }
     await this.trainFile.flush();
-    const { heldOut } = this.split;
-    if (heldOut.length > 0) await this.writeHeldOut();
-    const { read, train, duplicates } = this;
+    const { read, train, heldOut, duplicates, dropped } = this;
+    if (heldOut > 0) await this.writeHeldOut();
     return {
-      rows: { read, train, heldOut: heldOut.length, duplicates, dropped: 0 },
+      rows: { read, train, heldOut, duplicates, dropped },
       characters: { total: this.total, longest: this.longest },
     };
   }

@@ -37,6 +37,11 @@ describe('RunSpec', () => {
     },
   );
 
+  it('holds rows of another source out, when it says so', () => {
+    const dataset = { source: 'acme/data', heldOutFrom: 'file:/data/questions.jsonl' };
+    expect(parseRunSpec({ ...smallest, dataset })).toMatchObject({ ok: true, spec: { dataset } });
+  });
+
   it.each([
     [{ ...smallest, training: { method: 'lora', learning_rte: 1 } }, 'training.learning_rte'],
     [{ ...smallest, trianing: {} }, 'trianing'],
@@ -46,6 +51,7 @@ describe('RunSpec', () => {
     [{ ...smallest, dataset: { source: 'file:/a\nb' } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: 'artifact:train.jsonl' } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: `artifact:${'0A'.repeat(32)}` } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'acme/data', heldOutFrom: 'questions.jsonl' } }, 'dataset.heldOutFrom'],
     [{ ...smallest, training: { method: 'magic' } }, 'training.method'],
     [{ ...smallest, id: 'Not An Id' }, 'id'],
     [{ ...smallest, publish: { tokenRef: 'hf_secret' } }, 'publish.tokenRef'],

@@ -70,7 +70,12 @@ const datasetShape = {
     .max(0.5)
     .default(0.1)
     .describe('Share of rows held out from training, at most 200 rows; used when a benchmark is "held-out".'),
-  limit: z.int().min(1).optional().describe('Take only the first rows.'),
+  heldOutFrom: dataSource
+    .optional()
+    .describe(
+      'Source whose rows are held out instead of a share of the other one: at most 200 of them, those with the smallest digests. Rows to train on that occur anywhere in it are dropped. Used, in place of heldOut, when a benchmark is "held-out"; config, split, revision, columns and system say the same about it as about source.',
+    ),
+  limit: z.int().min(1).optional().describe('Take only the first rows of source.'),
 };
 
 const loraShape = {

@@ -15,7 +15,13 @@ export const preparedDataset = z
     artifact: artifactRef.describe('train.jsonl, and held-out.jsonl when rows are held out.'),
     source: z.string(),
     sourceDigest: sha256.describe('Of the source file as it was read.'),
-    rows: z.object({ read: z.int(), train: z.int().min(1), heldOut: z.int(), duplicates: z.int(), dropped: z.int() }),
+    rows: z.object({
+      read: z.int(),
+      train: z.int().min(1),
+      heldOut: z.int(),
+      duplicates: z.int(),
+      dropped: z.int().describe('Not trained because dataset.heldOutFrom has them, too.'),
+    }),
     characters: z.object({ total: z.int(), longest: z.int() }).describe('Of the training rows.'),
   })
   .meta({ id: 'PreparedDataset' });

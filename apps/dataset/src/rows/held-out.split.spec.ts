@@ -35,6 +35,15 @@ describe('the held-out split', () => {
     expect(heldOut).toEqual(rows.toSorted().slice(0, 200));
   });
 
+  it('holds out what comes from elsewhere, at most 200 rows and always the same ones', () => {
+    const rows = digests(1000);
+    for (const order of [rows, rows.toReversed()]) {
+      const split = new HeldOutSplit<string>(0);
+      for (const row of order) split.holdOut(row, row);
+      expect(split.heldOut.map(({ row }) => row)).toEqual(rows.toSorted().slice(0, 200));
+    }
+  });
+
   it('holds nothing out when nothing is wanted', () => {
     expect(heldOutOf(digests(1000), 0)).toEqual([]);
   });

@@ -21,7 +21,11 @@ export class HeldOutSplit<Row> {
   take(digest: string, row: Row): Row | undefined {
     // The first 32 bits of the digest, as a number from 0 to 1.
     const place = Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32;
-    if (place >= this.share) return row;
+    return place >= this.share ? row : this.holdOut(digest, row);
+  }
+
+  /** Holds a row out whatever its digest, and gives back what is one too many: an earlier row, this one, or nothing. */
+  holdOut(digest: string, row: Row): Row | undefined {
     const at = this.chosen.findIndex((other) => other.digest > digest);
     this.chosen.splice(at < 0 ? this.chosen.length : at, 0, { digest, row });
     return this.chosen.length > mostHeldOut ? this.chosen.pop()?.row : undefined;

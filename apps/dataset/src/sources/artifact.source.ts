@@ -4,11 +4,12 @@ import { pipeline } from 'node:stream/promises';
 import type { ArtifactStore } from '@anneal/artifacts';
 import { Failure, type ArtifactRef } from '@anneal/contracts';
 import { formatOf } from './file.source.js';
-import type { SourceFile, StagedSource } from './source.js';
+import type { SourceField, SourceFile, StagedSource } from './source.js';
 
 const readable = /\.(parquet|jsonl)$/;
 
 interface ArtifactOptions {
+  field: SourceField;
   directory: string;
   signal: AbortSignal;
   store: ArtifactStore;
@@ -17,12 +18,12 @@ interface ArtifactOptions {
 /** Fetches the .jsonl and .parquet files of a stored artifact, in the order of their paths. What else is in it stays there. */
 export async function artifactSource(
   reference: string,
-  { directory, signal, store }: ArtifactOptions,
+  { field, directory, signal, store }: ArtifactOptions,
 ): Promise<StagedSource> {
   const digest = reference.replace(/^artifact:/, '');
   // Enough of the digest to know it again; whole, it would hide the file in a message.
   const name = `artifact:${digest.slice(0, 12)}`;
-  const { ref, paths } = await lookUp(store, digest, name);
+  const { ref, paths } = await lookUp(store, digest, { name, field });
   const files: SourceFile[] = [];
   for (const [index, path] of paths.entries()) {
     const target = join(directory, `source-${index}${extname(path)}`);
@@ -36,22 +37,22 @@ export async function artifactSource(
 async function lookUp(
   store: ArtifactStore,
   digest: string,
-  name: string,
+  { name, field }: { name: string; field: SourceField },
 ): Promise<{ ref: ArtifactRef; paths: string[] }> {
   const ref = await store.refOf(digest).catch((error: unknown) => {
     if (!(error instanceof Failure) || error.code !== 'ARTIFACT_MISSING') throw error;
-    throw notFound(`The store has no ${name}`, error);
+    throw notFound(`The store has no ${name}`, field, error);
   });
   const { files } = await store.readManifest(ref);
   const paths = files.map(({ path }) => path).filter((path) => readable.test(path));
-  if (paths.length === 0) throw notFound(`${name} is a ${ref.kind} without a .jsonl or .parquet file`);
+  if (paths.length === 0) throw notFound(`${name} is a ${ref.kind} without a .jsonl or .parquet file`, field);
   return { ref, paths };
 }
 
-function notFound(what: string, cause?: unknown): Failure {
+function notFound(what: string, field: SourceField, cause?: unknown): Failure {
   return new Failure('DATASET_NOT_FOUND', `${what}.`, {
     remedy: 'Store the file first, and name the digest of its manifest as artifact:DIGEST.',
-    field: 'dataset.source',
+    field,
     cause,
   });
 }

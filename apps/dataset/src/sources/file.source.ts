@@ -2,19 +2,29 @@ import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { resolveFileReference } from '@anneal/service';
-import type { SourceFile, StagedSource } from './source.js';
+import type { SourceField, SourceFile, StagedSource } from './source.js';
 
 const parquetMagic = 'PAR1';
 
 /** Opens a local file and finds its format by looking at it. */
-export async function fileSource(reference: string, roots: readonly string[]): Promise<StagedSource> {
-  const path = await resolveFileReference(reference, { roots, field: 'dataset.source', missing: 'DATASET_NOT_FOUND' });
+export async function fileSource(
+  reference: string,
+  { roots, field }: { roots: readonly string[]; field: SourceField },
+): Promise<StagedSource> {
+  const path = await resolveFileReference(reference, { roots, field, missing: 'DATASET_NOT_FOUND' });
   const name = basename(path);
+  if (!(await stat(path)).isFile()) {
+    throw new Failure('DATASET_UNREADABLE', `${name} is not a file.`, {
+      remedy: 'Name one .jsonl or .parquet file.',
+      field,
+      file: name,
+    });
+  }
   return { name, files: [{ path, name, format: await formatOf(path, name) }] };
 }
 
 export async function formatOf(path: string, name: string): Promise<SourceFile['format']> {
-  const { size } = await statFile(path, name);
+  const { size } = await stat(path);
   if (size === 0) {
     throw new Failure('DATASET_EMPTY', `${name} is empty.`, {
       remedy: 'Give a file with at least one row.',
@@ -35,16 +45,4 @@ export async function formatOf(path: string, name: string): Promise<SourceFile['
     });
   }
   return 'jsonl';
-}
-
-async function statFile(path: string, name: string): Promise<{ size: number }> {
-  const found = await stat(path);
-  if (!found.isFile()) {
-    throw new Failure('DATASET_UNREADABLE', `${name} is not a file.`, {
-      remedy: 'Name one .jsonl or .parquet file.',
-      field: 'dataset.source',
-      file: name,
-    });
-  }
-  return found;
 }

@@ -37,7 +37,7 @@ function dataset(more: object = {}): AcceptedRunSpec['dataset'] {
 }
 
 function stage(more: object = {}, token?: string, signal = new AbortController().signal): Promise<StagedSource> {
-  return hubSource(dataset(more), { directory: folder, signal, endpoint: hub.url, token });
+  return hubSource(dataset(more), { field: 'dataset.source', directory: folder, signal, endpoint: hub.url, token });
 }
 
 async function questions(more: object = {}, token?: string): Promise<string[]> {

@@ -7,9 +7,10 @@ import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
 import { datasetInfo, fileDownloadInfo, HubApiError, listFiles } from '@huggingface/hub';
 import { formatOf } from './file.source.js';
 import { chooseFiles } from './hub.files.js';
-import type { SourceFile, StagedSource } from './source.js';
+import type { SourceField, SourceFile, StagedSource } from './source.js';
 
 interface HubOptions {
+  field: SourceField;
   directory: string;
   signal: AbortSignal;
   endpoint: string;
@@ -22,6 +23,15 @@ interface Call {
   readonly hubUrl: string;
   readonly accessToken?: string;
   readonly fetch: typeof fetch;
+}
+
+/** A file to be fetched, and where to. */
+interface Download {
+  readonly path: string;
+  readonly revision: string;
+  readonly target: string;
+  readonly signal: AbortSignal;
+  readonly field: SourceField;
 }
 
 /** Fetches the files of a Hub dataset that hold the wanted configuration and split, all from one commit. */
@@ -38,12 +48,12 @@ export async function hubSource(dataset: AcceptedRunSpec['dataset'], options: Hu
     const files: SourceFile[] = [];
     for (const [index, path] of chooseFiles(paths, name, dataset).entries()) {
       const target = join(options.directory, `source-${index}${extname(path)}`);
-      await download(call, { path, revision: sha, target, signal: options.signal });
+      await download(call, { path, revision: sha, target, signal: options.signal, field: options.field });
       files.push({ path: target, name: `${name}/${path}`, format: await formatOf(target, path) });
     }
     return { name, files };
   } catch (error) {
-    throw toHubFailure(error, name);
+    throw toHubFailure(error, name, options.field);
   }
 }
 
@@ -60,12 +70,9 @@ function callOf(name: string, { endpoint, token, signal }: HubOptions): Call {
  * The client finds the file; the bytes are fetched without it, since its blobs hide a download that breaks off
  * (`WebBlob.stream` aborts with a bare string) and go on when they are no longer wanted.
  */
-async function download(
-  call: Call,
-  { path, revision, target, signal }: { path: string; revision: string; target: string; signal: AbortSignal },
-): Promise<void> {
+async function download(call: Call, { path, revision, target, signal, field }: Download): Promise<void> {
   const found = await fileDownloadInfo({ ...call, path, revision });
-  if (!found) throw notFound(`${call.repo.name} lists ${path}, but does not deliver it`);
+  if (!found) throw notFound(`${call.repo.name} lists ${path}, but does not deliver it`, field);
   const headers = call.accessToken === undefined ? {} : { authorization: `Bearer ${call.accessToken}` };
   const response = await call.fetch(found.url, { headers });
   if (!response.ok || !response.body) throw new HubApiError(response.url, response.status);
@@ -74,10 +81,10 @@ async function download(
   if (size !== found.size) throw unavailable(`The Hub delivered ${size} of the ${found.size} bytes of ${path}`);
 }
 
-function notFound(what: string): Failure {
+function notFound(what: string, field: SourceField): Failure {
   return new Failure('DATASET_NOT_FOUND', `${what}.`, {
-    remedy: 'Check dataset.source, config, split and revision.',
-    field: 'dataset.source',
+    remedy: `Check ${field}, config, split and revision.`,
+    field,
   });
 }
 
@@ -89,16 +96,16 @@ function unavailable(what: string, cause?: unknown): Failure {
 }
 
 /** An answer of the Hub is not kept as a cause: its message holds the URL, which may be as good as a key. */
-function toHubFailure(error: unknown, name: string): unknown {
+function toHubFailure(error: unknown, name: string, field: SourceField): unknown {
   if (error instanceof HubApiError) {
     const { statusCode: status } = error;
     if (status === 401 || status === 403) {
       return new Failure('DATASET_NOT_FOUND', `The Hub does not let this service read ${name}.`, {
         remedy: 'Check the name; for a gated dataset accept its terms and set HF_TOKEN for the dataset service.',
-        field: 'dataset.source',
+        field,
       });
     }
-    if (status === 404) return notFound(`The Hub has no dataset ${name} at that revision`);
+    if (status === 404) return notFound(`The Hub has no dataset ${name} at that revision`, field);
     return unavailable(`The Hub answered ${status} for ${name}`);
   }
   // What `fetch` throws when there is no answer, and when an answer breaks off.

@@ -1,3 +1,6 @@
+/** The field of the RunSpec that names a source, and is at fault when there is none. */
+export type SourceField = 'dataset.source' | 'dataset.heldOutFrom';
+
 /** A file that has been brought to this machine and does not change any more. */
 export interface SourceFile {
   readonly path: string;

@@ -13,6 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+const at = () => ({ roots: [folder], field: 'dataset.source' as const });
+
 async function put(name: string, content: string | Uint8Array): Promise<string> {
   await writeFile(join(folder, name), content);
   return `file:${join(folder, name)}`;
@@ -26,7 +28,7 @@ function dataset(source: string, more: object = {}): AcceptedRunSpec['dataset'] 
 
 async function read(reference: string, more: object = {}): Promise<unknown[]> {
   const rows: unknown[] = [];
-  for await (const row of readRows(await fileSource(reference, [folder]), dataset(reference, more))) rows.push(row);
+  for await (const row of readRows(await fileSource(reference, at()), dataset(reference, more))) rows.push(row);
   return rows;
 }
 
@@ -130,7 +132,7 @@ describe('a file reference', () => {
     ['file:/nowhere/at/all.jsonl', 'outside the folders'],
     ['file:/etc/hostname', 'outside the folders'],
   ])('%s is refused', async (reference, message) => {
-    await expect(fileSource(reference, [folder])).rejects.toMatchObject({
+    await expect(fileSource(reference, at())).rejects.toMatchObject({
       code: 'DATASET_NOT_FOUND',
       field: 'dataset.source',
       message: expect.stringContaining(message) as string,
@@ -139,13 +141,13 @@ describe('a file reference', () => {
 
   it('does not lead out of the roots by a link', async () => {
     await symlink('/etc/hostname', join(folder, 'link.jsonl'));
-    await expect(fileSource(`file:${join(folder, 'link.jsonl')}`, [folder])).rejects.toMatchObject({
+    await expect(fileSource(`file:${join(folder, 'link.jsonl')}`, at())).rejects.toMatchObject({
       code: 'DATASET_NOT_FOUND',
     });
   });
 
   it('to an empty file or a folder is refused', async () => {
-    await expect(fileSource(await put('empty.jsonl', ''), [folder])).rejects.toMatchObject({ code: 'DATASET_EMPTY' });
-    await expect(fileSource(`file:${folder}`, [folder])).rejects.toMatchObject({ code: 'DATASET_UNREADABLE' });
+    await expect(fileSource(await put('empty.jsonl', ''), at())).rejects.toMatchObject({ code: 'DATASET_EMPTY' });
+    await expect(fileSource(`file:${folder}`, at())).rejects.toMatchObject({ code: 'DATASET_UNREADABLE' });
   });
 });
