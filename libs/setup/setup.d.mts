@@ -49,6 +49,16 @@ export interface WheelInstallation {
   readonly log: (line: string) => void;
 }
 
+export interface EnvironmentInstallation {
+  readonly purpose: Purpose;
+  /** A requirements file with hashes, for Python 3.12. */
+  readonly requirements: string;
+  /** What `environmentFolder` names. */
+  readonly dir: string;
+  readonly finish?: (python: string) => Promise<void>;
+  readonly log: (line: string) => void;
+}
+
 type Environment = Record<string, string | undefined>;
 type Log = (line: string) => void;
 
@@ -64,6 +74,10 @@ export function findPip(choice?: { named?: string; candidates?: readonly string[
 export function toolEnvironment(extra?: Record<string, string>): Environment;
 export function runInstaller(tool: Tool, step: Step): Promise<string>;
 export function runProgram(what: string, remedy: string, step: Step): Promise<string>;
+export function environmentFolder(asked: { cache: string; thing: string; requirements: string }): string;
+export function isInstalled(dir: string): boolean;
+/** @returns whether it was there already */
+export function installEnvironment(installation: EnvironmentInstallation): Promise<boolean>;
 export function installWheels(installation: WheelInstallation): Promise<void>;
 export function downloadWheels(download: {
   purpose: Purpose;

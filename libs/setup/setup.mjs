@@ -1,5 +1,6 @@
 // What the installers share. Plain Node >= 20.19 without packages: it runs before `npm ci`.
 export { cacheKey, defaultCache, demandSpace, openCache } from './cache.mjs';
+export { environmentFolder, installEnvironment, isInstalled } from './environment.mjs';
 export { explainFileError, explainOutput, explainProgram } from './explain.mjs';
 export { withLock } from './lock.mjs';
 export { findPip, findPython, interpreters } from './python.mjs';
