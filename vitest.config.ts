@@ -24,6 +24,20 @@ export default defineConfig({
       },
       {
         ...shared,
+        // The official clients against one system, which all files share.
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.conformance-spec.ts'],
+          exclude: never,
+          globalSetup: 'test/conformance/global-setup.ts',
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
         test: {
           name: 'e2e',
           include: everywhere('e2e-spec'),

@@ -1,6 +1,6 @@
-// All tests: Python, then unit, integration and end-to-end. Ends with one plain line of passed, failed and skipped.
+// All tests: Python, then unit, integration, conformance and end-to-end. Ends with one plain line of passed, failed and skipped.
 //   npm test                     everything
-//   npm test -- unit             one project of: python unit integration e2e
+//   npm test -- unit             one project of: python unit integration conformance e2e
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,9 +9,10 @@ import { installServers } from '../infra/embedded/install.mjs';
 import { installDemoModel } from '../libs/engine/install-demo-model.mjs';
 import { installEngine } from '../libs/engine/install.mjs';
 import { reportSetupError } from '../libs/setup/setup.mjs';
+import { installPythonClient } from '../test/conformance/python/install.mjs';
 
 const root = join(import.meta.dirname, '..');
-const kinds = ['python', 'unit', 'integration', 'e2e'];
+const kinds = ['python', 'unit', 'integration', 'conformance', 'e2e'];
 const wanted = process.argv.slice(2).filter((word) => kinds.includes(word));
 const chosen = wanted.length > 0 ? wanted : kinds;
 const log = (line) => console.log(line);
@@ -75,6 +76,7 @@ async function install() {
   await installServers({ log });
   const engine = await installEngine({ log });
   await installDemoModel({ engine, log });
+  await installPythonClient({ log });
   return engine;
 }
 

@@ -15,8 +15,8 @@ export async function sabotaged(options: WorldOptions & { skew?: boolean; from?:
   return World.open({
     ...options,
     preload: () => preload,
-    environment: (service, replica) => ({
-      ...options.environment?.(service, replica),
+    environment: (service, ...more) => ({
+      ...options.environment?.(service, ...more),
       ANNEAL_SABOTAGE: folder,
       ANNEAL_SABOTAGE_SERVICE: service,
       ANNEAL_SABOTAGE_SKEW_MS: String(skewOf(service)),

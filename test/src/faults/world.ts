@@ -14,7 +14,7 @@ export interface WorldOptions {
   /** Processes of each stage; the gateway has one, so that its address stays known. */
   readonly replicas?: number;
   /** More variables for some services. */
-  readonly environment?: (service: ServiceName, replica: number) => Record<string, string>;
+  readonly environment?: (service: ServiceName, replica: number, engine: CheapEngine) => Record<string, string>;
   /** A module that is loaded into a service before its own code. */
   readonly preload?: (service: ServiceName, replica: number) => string | undefined;
   /** Puts something between the services and the object store; returns the address to use. */
@@ -94,6 +94,14 @@ export class World {
 
   get logFolder(): string {
     return join(this.folder, 'log');
+  }
+
+  /** Where the gateway listens; another place after each of its starts. */
+  gatewayUrl(): string {
+    const log = readFileSync(join(this.logFolder, 'gateway-0.log'), 'utf8');
+    const address = [...log.matchAll(/"address":"([^"]+)"/g)].at(-1)?.[1];
+    if (!address) throw new Error('the gateway has not said its address yet');
+    return address;
   }
 
   of(service: ServiceName): Replica[] {
@@ -242,18 +250,11 @@ export class World {
         ...(['trainer', 'evaluator'].includes(service) ? { DEVICE: 'cpu' } : {}),
         ...(service === 'publisher' ? { HF_ENDPOINT: this.hub.url, HF_TOKEN: hubToken } : {}),
         ...(this.store ? { S3_ENDPOINT: this.store } : {}),
-        ...environment?.(service, number),
+        ...environment?.(service, number, this.engine),
       },
       logFile: join(this.logFolder, `${service}-${number}.log`),
       ...(module ? { preload: module } : {}),
     });
-  }
-
-  private gatewayUrl(): string {
-    const log = readFileSync(join(this.logFolder, 'gateway-0.log'), 'utf8');
-    const address = [...log.matchAll(/"address":"([^"]+)"/g)].at(-1)?.[1];
-    if (!address) throw new Error('the gateway has not said its address yet');
-    return address;
   }
 
   private async ready(): Promise<void> {
