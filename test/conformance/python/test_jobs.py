@@ -128,9 +128,10 @@ class JobsTest(unittest.TestCase):
             "learning_rte": {"extra_body": {"learning_rte": 1}},
         }
         for param, change in refused.items():
-            with self.subTest(param), self.assertRaises(BadRequestError) as error:
-                start_job(self.client, **{"training_file": training_file, **change})
-            self.assertEqual(error.exception.param, param)
+            with self.subTest(param):
+                with self.assertRaises(BadRequestError) as error:
+                    start_job(self.client, **{"training_file": training_file, **change})
+                self.assertEqual(error.exception.param, param)
 
     def test_are_not_found_under_ids_that_nobody_gave(self) -> None:
         with self.assertRaises(NotFoundError) as refused:
