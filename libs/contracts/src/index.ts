@@ -19,6 +19,8 @@ export {
   type ManifestFile,
 } from './artifact.js';
 export {
+  defaultLearningRates,
+  modelReference,
   acceptRunSpec,
   carriedRunSpec,
   parseRunSpec,
@@ -75,21 +77,87 @@ export {
   type TrainedModel,
   type TrainingPlan,
   type Verdict,
+  trainingPlan,
 } from './stage.events.js';
+export { protoFolder } from './proto.js';
+export {
+  healthPart,
+  pulseSubject,
+  readiness,
+  servicePulse,
+  systemView,
+  type Backlog,
+  type HealthPart,
+  type Readiness,
+  type ServicePulse,
+  type SystemView,
+} from './system.api.js';
 export { progress, progressSubject, retryDetail, type Progress, type RetryDetail } from './progress.js';
 export {
   apiError,
+  apiKeyScopes,
+  apiKeyView,
+  apiKeyWish,
   evaluationReport,
   isFinal,
   runList,
+  runListQuery,
   runState,
   runView,
   stageView,
   type ApiError,
+  type ApiKeyView,
+  type ApiKeyWish,
   type EvaluationReport,
+  type RunListQuery,
   type RunState,
   type RunView,
   type StageState,
   type StageView,
 } from './runs.api.js';
 export { readTrainRequest, runIdFromEvent, type TrainRequest } from './train-request.js';
+export {
+  fileFields,
+  fileListQuery,
+  fileName,
+  filePurpose,
+  fileStatus,
+  uploadCompletion,
+  uploadCreation,
+  uploadStatus,
+  type FilePurpose,
+  type OpenaiFile,
+  type OpenaiPart,
+  type OpenaiUpload,
+} from './files.api.js';
+export {
+  checkpointListQuery,
+  hyperparameters,
+  jobBody,
+  jobEventListQuery,
+  jobListQuery,
+  type Hyperparameters,
+  type JobBody,
+  type JobStatus,
+  type OpenaiCheckpoint,
+  type OpenaiJob,
+  type OpenaiJobEvent,
+  type RunSpecFragment,
+} from './jobs.api.js';
+export { type OpenaiErrorBody, type OpenaiModel, type Page, type PageQuery } from './openai.api.js';
+export { openApi } from './openapi.js';
+export {
+  deliveryAttempt,
+  webhookChange,
+  webhookEventType,
+  webhookEventTypes,
+  webhookListQuery,
+  webhookRotation,
+  webhookTest,
+  webhookWish,
+  type DeliveryAttempt,
+  type OpenaiEndpoint,
+  type WebhookDelivery,
+  type WebhookEventType,
+  type WebhookTested,
+} from './webhooks.api.js';

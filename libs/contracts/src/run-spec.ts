@@ -84,6 +84,9 @@ const loraShape = {
   dropout: z.number().min(0).max(0.9).default(0),
 };
 
+/** Of an adapter and of all weights, when a RunSpec names none. */
+export const defaultLearningRates = { lora: 2e-4, qlora: 2e-4, full: 2e-5 } as const;
+
 const trainingShape = {
   method: z.enum(['lora', 'qlora', 'full']),
   strategy: z.enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed']).default('auto'),

@@ -50,6 +50,54 @@ export const runView = z
 export type RunView = z.infer<typeof runView>;
 
 export const runList = z.object({ runs: z.array(runView) }).meta({ id: 'RunList' });
+export const runAnswer = z.object({ run: runView }).meta({ id: 'RunAnswer' });
+export const specAnswer = z.object({ spec: runSpec }).meta({ id: 'SpecAnswer' });
+
+export const runListQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  before: z.string().min(1).optional().describe('Id of a run: those that are older are listed.'),
+  state: runState.optional().describe('Only runs in this state.'),
+  name: z.string().min(1).max(63).optional().describe('Only runs of this name.'),
+});
+export type RunListQuery = z.infer<typeof runListQuery>;
+
+/** What a key of the API may do; each includes those before it. */
+export const apiKeyScopes = ['read', 'submit', 'admin'] as const;
+
+/** An API key as administrators see it: never its secret. */
+export const apiKeyView = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    project: z.string(),
+    scope: z.enum(apiKeyScopes),
+    createdAt: z.iso.datetime(),
+    expiresAt: z.iso.datetime().optional(),
+    revokedAt: z.iso.datetime().optional(),
+    lastUsedAt: z.iso.datetime().optional(),
+  })
+  .meta({ id: 'ApiKeyView' });
+export type ApiKeyView = z.infer<typeof apiKeyView>;
+
+/** What a new key is made of. */
+export const apiKeyWish = z
+  .strictObject({
+    name: z.string().min(1).max(100),
+    project: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{0,40}$/, 'a project has 1 to 41 characters of a-z, 0-9 and -')
+      .default('default'),
+    scope: z.enum(apiKeyScopes).default('submit'),
+    expiresInDays: z.number().positive().max(3650).optional(),
+  })
+  .meta({ id: 'ApiKeyWish' });
+export type ApiKeyWish = z.infer<typeof apiKeyWish>;
+
+export const apiKeyList = z.object({ keys: z.array(apiKeyView) }).meta({ id: 'ApiKeyList' });
+export const apiKeyAnswer = z.object({ key: apiKeyView }).meta({ id: 'ApiKeyAnswer' });
+export const newApiKey = apiKeyAnswer
+  .extend({ text: z.string().describe('The key itself, which is shown here and never again.') })
+  .meta({ id: 'NewApiKey' });
 
 /** The body of every error answer of the native API. */
 export const apiError = z
