@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Failure, type ArtifactKind, type ArtifactRef, type Manifest, type ManifestFile } from '@anneal/contracts';
 import type { GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
-import { connect, type Connection } from './connection.js';
+import { connect, type Connection, type TransferLimits } from './connection.js';
 import { downloadDirectory } from './directory.js';
 import { contentOf } from './download.js';
 import { manifestKey, openManifest, refOf, sealManifest } from './manifest.js';
@@ -47,6 +47,12 @@ export class ArtifactStore {
       );
       await client.removeObject(bucket, key).catch(() => undefined);
     });
+  }
+
+  /** Asks once whether the bucket is there. @throws when it is not, or nobody answers */
+  async probe(): Promise<void> {
+    const { client, bucket } = this.#connection;
+    if (!(await client.bucketExists(bucket))) throw new Error(`the bucket ${bucket} is gone`);
   }
 
   /** Stores the files of a directory, except those left out, and names them. Symbolic links are refused. */
@@ -202,6 +208,6 @@ export class ArtifactStore {
 }
 
 /** A store at this address. Nothing is asked of the server before the first call. */
-export function connectStore(options: StoreOptions): ArtifactStore {
-  return new ArtifactStore(connect(options));
+export function connectStore(options: StoreOptions, limits: Partial<TransferLimits> = {}): ArtifactStore {
+  return new ArtifactStore(connect(options, limits));
 }

@@ -16,6 +16,7 @@ export {
   type DurableStreamState,
   type TopologyOptions,
 } from './topology.js';
+export { followPulses, PulsePublisher } from './pulse.js';
 export { permissionsOf, type Permissions } from './permissions.js';
 export {
   decodeEvent,

@@ -1,4 +1,4 @@
-import { eventList, type ServiceName } from '@anneal/contracts';
+import { eventList, pulseSubject, type ServiceName } from '@anneal/contracts';
 import { durableStream, progressStream } from './topology.js';
 
 export interface Permissions {
@@ -19,6 +19,7 @@ export function permissionsOf(service: ServiceName): Permissions {
   return {
     publish: [
       ...ownEvents,
+      pulseSubject(service),
       ...(isStage ? [`anneal.progress.*.${service}`] : readProgress()),
       `$JS.API.CONSUMER.INFO.${stream}.${service}`,
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${service}`,
@@ -28,7 +29,7 @@ export function permissionsOf(service: ServiceName): Permissions {
       `$JS.ACK.${stream}.${service}.>`,
       `$JS.ACK.*.*.${stream}.${service}.>`,
     ],
-    subscribe: [`_INBOX_${service}.>`],
+    subscribe: [`_INBOX_${service}.>`, ...(isStage ? [] : ['anneal.pulse.*'])],
   };
 }
 

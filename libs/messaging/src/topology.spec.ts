@@ -39,7 +39,8 @@ describe('permissions', () => {
 
   it.each(serviceNames)('%s reaches its own consumer and inbox only', (service) => {
     const { publish, subscribe } = permissionsOf(service);
-    expect(subscribe).toEqual([`_INBOX_${service}.>`]);
+    const everyPulse = service === 'gateway' ? ['anneal.pulse.*'] : [];
+    expect(subscribe).toEqual([`_INBOX_${service}.>`, ...everyPulse]);
     const ofDurable = publish.filter((subject) => /^\$JS\..*\bANNEAL\./.test(subject));
     expect(ofDurable).toHaveLength(4);
     expect(ofDurable.every((subject) => subject.includes(`.ANNEAL.${service}`))).toBe(true);

@@ -9,6 +9,7 @@ import {
 } from '@anneal/jobs';
 import type { ProgressPublisher } from '@anneal/messaging';
 import type { ModuleMetadata, Type } from '@nestjs/common';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { z } from 'zod';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { BaseConfig } from './config.js';
@@ -86,12 +87,26 @@ function waitingForRetry(
   };
 }
 
+/** An injectable that takes calls beside HTTP. */
+export interface Listener {
+  /** @returns where it listens, HOST:PORT */
+  listen(): Promise<string>;
+  /** Takes no new calls, and lets those that are under way end within the grace. */
+  close(options: { graceMs: number }): Promise<void>;
+}
+
+type FastifyOptions = NonNullable<ConstructorParameters<typeof FastifyAdapter>[0]>;
+
 /** All that makes a service this service; the rest is the same for all six. */
 export interface ServiceDefinition<Config extends BaseConfig = BaseConfig> {
   readonly name: ServiceName;
   readonly config: z.ZodType<Config>;
   readonly migrations: readonly MigrationClass[];
   readonly module: (config: Config) => Pick<ModuleMetadata, 'controllers' | 'providers' | 'imports'>;
+  /** How its HTTP side is set up, beyond what all services have. */
+  readonly http?: FastifyOptions;
+  /** What listens beside HTTP, by the names of their addresses. */
+  readonly listeners?: Readonly<Record<string, Type<Listener>>>;
   /** The stage that the workers belong to. */
   readonly stage?: StageName;
   readonly workers?: readonly WorkerDeclaration[];

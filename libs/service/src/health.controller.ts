@@ -1,7 +1,9 @@
+import type { Readiness } from '@anneal/contracts';
 import { Controller, Get, Header, HttpStatus, Inject, Res } from '@nestjs/common';
-import { METRICS, READINESS } from './tokens.js';
+import { build } from './build.js';
 import type { Metrics } from './metrics.js';
-import type { Readiness } from './readiness.js';
+import type { AskReadiness } from './readiness.js';
+import { METRICS, READINESS } from './tokens.js';
 
 interface Reply {
   status(code: number): this;
@@ -12,22 +14,25 @@ interface Reply {
 @Controller()
 export class HealthController {
   constructor(
-    @Inject(READINESS) private readonly readiness: Readiness,
+    @Inject(READINESS) private readonly readiness: AskReadiness,
     @Inject(METRICS) private readonly metrics: Metrics,
   ) {}
 
   @Get('health/live')
-  live(): { status: 'up' } {
+  live(): { status: 'up'; version: string; build?: string } {
+    return { status: 'up', ...build };
+  }
+
+  /** The port is opened when migrations are done and events are read, so whoever gets an answer has waited long enough. */
+  @Get('health/startup')
+  startup(): { status: 'up' } {
     return { status: 'up' };
   }
 
   @Get('health/ready')
   async ready(@Res() reply: Reply): Promise<void> {
-    const report = await this.readiness();
-    const up = Object.values(report).every((part) => part === 'up');
-    await reply
-      .status(up ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE)
-      .send({ status: up ? 'up' : 'down', ...report });
+    const report: Readiness = await this.readiness();
+    await reply.status(report.status === 'up' ? HttpStatus.OK : HttpStatus.SERVICE_UNAVAILABLE).send(report);
   }
 
   @Get('metrics')

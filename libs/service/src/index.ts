@@ -6,8 +6,9 @@ export {
   type BaseConfig,
   type Environment,
 } from './config.js';
-export { defineService, worker, type ServiceDefinition, type StageWork } from './definition.js';
+export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
 export { createLogger, type Logger } from './logging.js';
+export { HealthController } from './health.controller.js';
 export { fileRootsShape, resolveFileReference } from './local-files.js';
 export { runService } from './run.js';
 export { startService, type RunningService } from './start.js';

@@ -4,7 +4,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Failure, StageFailed, TrainingCompleted, type EventData, type ReceivedEvent } from '@anneal/contracts';
+import {
+  Failure,
+  readiness,
+  StageFailed,
+  TrainingCompleted,
+  type EventData,
+  type Readiness,
+  type ReceivedEvent,
+} from '@anneal/contracts';
 import { Inbox, JobQueue, Outbox, type ClaimedJob, type Completion } from '@anneal/jobs';
 import {
   connectNats,
@@ -21,7 +29,7 @@ import { Controller, Injectable } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { baseConfigShape, storeConfigShape, workConfigShape } from './config.js';
-import { defineService, worker } from './definition.js';
+import { defineService, worker, type Listener } from './definition.js';
 import { Line } from './line.fixture.js';
 import { createLogger } from './logging.js';
 import { startService, type RunningService } from './start.js';
@@ -71,12 +79,27 @@ class TestWork {
   }
 }
 
+/** What a listener was closed with, and whether the service was still alive then. */
+const closed = vi.fn<(options: { graceMs: number }, live: number) => void>();
+
+@Injectable()
+class TestListener implements Listener {
+  async listen(): Promise<string> {
+    return 'somewhere:1';
+  }
+
+  async close(options: { graceMs: number }): Promise<void> {
+    closed(options, (await get('/health/live')).status);
+  }
+}
+
 const testService = defineService({
   name: 'merger',
   stage: 'merger',
   config: z.object({ ...baseConfigShape, ...storeConfigShape, ...workConfigShape }),
   migrations: [],
-  module: () => ({ controllers: [TestConsumer], providers: [TestWork] }),
+  module: () => ({ controllers: [TestConsumer], providers: [TestWork, TestListener] }),
+  listeners: { test: TestListener },
   workers: [worker({ kind: 'test', input: z.object({}), work: TestWork })],
 });
 
@@ -117,9 +140,9 @@ const start = async (more: Record<string, string> = {}): Promise<RunningService>
   return (service = await startService(testService, { ...environment, ...more }, { logger }));
 };
 const get = (path: string): Promise<Response> => fetch(new URL(path, service?.url));
-const ready = async (): Promise<{ status: number; report: Record<string, string> }> => {
+const ready = async (): Promise<{ status: number; report: Readiness }> => {
   const answer = await get('/health/ready');
-  return { status: answer.status, report: (await answer.json()) as Record<string, string> };
+  return { status: answer.status, report: readiness.parse(await answer.json()) };
 };
 const complete = async (runId: string): Promise<void> => {
   const envelope = { id: `of-${runId}`, source: 'test', runId };
@@ -130,11 +153,15 @@ const soon = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout:
 describe('a service', () => {
   it('is alive, ready, and tells its numbers', async () => {
     await start();
-    expect(await (await get('/health/live')).json()).toEqual({ status: 'up' });
+    expect(await (await get('/health/live')).json()).toMatchObject({ status: 'up', version: '0.1.0' });
+    expect((await get('/health/startup')).status).toBe(200);
     await soon(async () => {
       expect(await ready()).toEqual({
         status: 200,
-        report: { status: 'up', database: 'up', broker: 'up', consumer: 'up' },
+        report: {
+          status: 'up',
+          parts: { database: { state: 'up' }, broker: { state: 'up' }, consumer: { state: 'up' } },
+        },
       });
     });
     await complete('counted');
@@ -150,7 +177,10 @@ describe('a service', () => {
     await start();
     database.cut();
     await soon(async () => {
-      expect(await ready()).toMatchObject({ status: 503, report: { status: 'down', database: 'down', broker: 'up' } });
+      expect(await ready()).toMatchObject({
+        status: 503,
+        report: { status: 'down', parts: { database: { state: 'down' }, broker: { state: 'up' } } },
+      });
     });
     expect((await get('/health/live')).status).toBe(200);
     const metrics = await get('/metrics');
@@ -164,7 +194,9 @@ describe('a service', () => {
   it('whose broker is silent is not ready', async () => {
     await start();
     broker.silence();
-    await soon(async () => expect(await ready()).toMatchObject({ status: 503, report: { broker: 'down' } }));
+    await soon(async () =>
+      expect(await ready()).toMatchObject({ status: 503, report: { parts: { broker: { state: 'down' } } } }),
+    );
     broker.mend();
     await soon(async () => expect(await ready()).toMatchObject({ status: 200 }));
   });
@@ -173,6 +205,14 @@ describe('a service', () => {
 describe('a stop', () => {
   const saidFailed = (runId: string): boolean =>
     heard.some(({ definition, event }) => definition === StageFailed && event.runId === runId);
+
+  it('first closes what listens beside HTTP', async () => {
+    const running = await start({ STOP_GRACE_SECONDS: '2' });
+    expect(running.addresses).toEqual({ test: 'somewhere:1' });
+    closed.mockClear();
+    await running.stop();
+    expect(closed.mock.calls).toEqual([[{ graceMs: 2_000 }, 200]]);
+  });
 
   it('lets running work finish, and what it says is still published', async () => {
     const running = await start({ STOP_GRACE_SECONDS: '1' });

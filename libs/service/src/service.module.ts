@@ -1,5 +1,6 @@
-import { Inbox, JobQueue, Outbox, type OutboxRelay } from '@anneal/jobs';
-import { ProgressPublisher, type JetStreamStrategy, type NatsConnection } from '@anneal/messaging';
+import { ArtifactStore } from '@anneal/artifacts';
+import { Inbox, JobQueue, Outbox, type DeadLetterTable, type OutboxRelay } from '@anneal/jobs';
+import { ProgressPublisher, PulsePublisher, type JetStreamStrategy, type NatsConnection } from '@anneal/messaging';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { BaseConfig } from './config.js';
@@ -7,7 +8,8 @@ import type { ServiceDefinition } from './definition.js';
 import { HealthController } from './health.controller.js';
 import type { Logger } from './logging.js';
 import { Metrics } from './metrics.js';
-import { readinessOf } from './readiness.js';
+import { Pulse } from './pulse.js';
+import { readinessOf, type AskReadiness, type Drain } from './readiness.js';
 import { RunCourseConsumer } from './run-course.consumer.js';
 import { CONFIG, LOGGER, METRICS, NATS, READINESS } from './tokens.js';
 
@@ -21,6 +23,8 @@ export interface Foundation<Config extends BaseConfig> {
   readonly relay: OutboxRelay;
   readonly strategy: JetStreamStrategy;
   readonly metrics: Metrics;
+  readonly deadLetters: DeadLetterTable;
+  readonly drain: Drain;
 }
 
 @Module({})
@@ -31,7 +35,8 @@ export class ServiceModule {
     foundation: Foundation<Config>,
   ): DynamicModule {
     const own = definition.module(foundation.config);
-    const { dataSource, connection, outbox } = foundation;
+    const { dataSource, connection, outbox, strategy, relay, deadLetters, drain } = foundation;
+    const service = definition.name;
     return {
       module: ServiceModule,
       imports: own.imports ?? [],
@@ -41,7 +46,20 @@ export class ServiceModule {
         { provide: LOGGER, useValue: foundation.logger },
         { provide: NATS, useValue: connection },
         { provide: METRICS, useValue: foundation.metrics },
-        { provide: READINESS, useValue: readinessOf(dataSource, connection, foundation.strategy) },
+        {
+          provide: READINESS,
+          inject: [{ token: ArtifactStore, optional: true }],
+          useFactory: (store: ArtifactStore | undefined) =>
+            readinessOf({ dataSource, connection, strategy, store, drain }),
+        },
+        {
+          provide: Pulse,
+          inject: [READINESS],
+          useFactory: (readiness: AskReadiness) => {
+            const publisher = new PulsePublisher(connection);
+            return new Pulse({ service, publisher, readiness, dataSource, relay, deadLetters });
+          },
+        },
         { provide: DataSource, useValue: dataSource },
         { provide: Outbox, useValue: outbox },
         { provide: Inbox, useValue: new Inbox(dataSource, definition.name) },

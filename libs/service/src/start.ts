@@ -25,6 +25,8 @@ export interface RunningService {
   readonly name: string;
   /** Base URL of its HTTP side. */
   readonly url: string;
+  /** Where it listens beside HTTP, HOST:PORT by the names of its definition. */
+  readonly addresses: Readonly<Record<string, string>>;
   /** Takes no new work, lets running work finish within the grace, publishes what is written, and closes. */
   stop(): Promise<void>;
 }
@@ -39,7 +41,7 @@ const closeMs = 3_000;
 
 /**
  * Starts a service: configuration, database and migrations, broker, then Nest with HTTP and the event consumer, then
- * the workers. Several services may run in one process; nothing here is global.
+ * the workers, then what listens beside HTTP. Several services may run in one process; nothing here is global.
  */
 export async function startService<Config extends BaseConfig>(
   definition: ServiceDefinition<Config>,
@@ -62,9 +64,14 @@ export async function startService<Config extends BaseConfig>(
       },
     });
     const url = (await app.getUrl()).replace('[::1]', '127.0.0.1');
-    logger.info({ address: url }, 'ready');
+    const addresses = await openListeners(definition, config, app, opened);
+    logger.info({ address: url, ...addresses }, 'ready');
     let stopping: Promise<void> | undefined;
-    return { name: definition.name, url, stop: () => (stopping ??= closeAll(opened, logger)) };
+    const stop = (): Promise<void> => {
+      foundation.drain.begun = true;
+      return (stopping ??= closeAll(opened, logger));
+    };
+    return { name: definition.name, url, addresses, stop };
   } catch (error) {
     await closeAll(opened, logger);
     throw error;
@@ -108,7 +115,9 @@ async function lay<Config extends BaseConfig>(
     log: { warn: (message, fields) => logger.warn(fields ?? {}, message) },
     deadLetters: watched(deadLetters, metrics, logger),
   });
-  return { config, logger, connection, dataSource, outbox: new Outbox(definition.name), relay, strategy, metrics };
+  const outbox = new Outbox(definition.name);
+  const drain = { begun: false };
+  return { config, logger, connection, dataSource, outbox, relay, strategy, metrics, deadLetters, drain };
 }
 
 /** Dead letters are counted and logged besides. */
@@ -141,7 +150,7 @@ async function openApp<Config extends BaseConfig>(
   const { config, logger, strategy } = foundation;
   const app = await NestFactory.create<NestFastifyApplication>(
     ServiceModule.of(definition, foundation),
-    new FastifyAdapter(),
+    new FastifyAdapter(definition.http),
     { logger: new NestLogger(logger), abortOnError: false },
   );
   opened.push({ close: () => app.close(), withinMs: closeMs });
@@ -159,6 +168,21 @@ function explainListen(cause: unknown, { HTTP_HOST, HTTP_PORT }: BaseConfig): un
     remedy: 'Set HTTP_PORT to a free port, or to 0 for any.',
     cause,
   });
+}
+
+async function openListeners<Config extends BaseConfig>(
+  { listeners = {} }: ServiceDefinition<Config>,
+  config: Config,
+  app: NestFastifyApplication,
+  opened: Opened[],
+): Promise<Record<string, string>> {
+  const addresses: Record<string, string> = {};
+  for (const [name, type] of Object.entries(listeners)) {
+    const listener = app.get(type);
+    opened.push({ close: () => listener.close({ graceMs: config.STOP_GRACE_SECONDS * 1000 }) });
+    addresses[name] = await listener.listen();
+  }
+  return addresses;
 }
 
 function startWorkers<Config extends BaseConfig>(

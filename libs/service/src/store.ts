@@ -10,18 +10,23 @@ interface StoreConfig {
   S3_REGION: string;
 }
 
-/** The object store, ready to be used before the service takes its first event. */
-export function storeProvider(config: StoreConfig): Provider {
+/**
+ * The object store, ready to be used before the service takes its first event.
+ *
+ * @param partBytes of a large file that is sent in parts, four of which are in memory at once
+ */
+export function storeProvider(config: StoreConfig, { partBytes }: { partBytes?: number } = {}): Provider {
   return {
     provide: ArtifactStore,
     useFactory: async () => {
-      const store = connectStore({
+      const options = {
         endpoint: config.S3_ENDPOINT,
         accessKey: config.S3_ACCESS_KEY,
         secretKey: config.S3_SECRET_KEY,
         bucket: config.S3_BUCKET,
         region: config.S3_REGION,
-      });
+      };
+      const store = connectStore(options, partBytes === undefined ? {} : { partBytes });
       await store.ensureReady();
       return store;
     },
