@@ -256,7 +256,7 @@ describe('a source that is wrong', () => {
     ['a row without an answer', [...rows(4), '{"problem":"p"}'], { code: 'DATASET_ROW_INVALID', row: 5 }],
     ['columns nobody knows', ['{"text":"t"}'], { code: 'DATASET_COLUMN_MISSING', field: 'dataset.columns' }],
     ['no row', ['', ''], { code: 'DATASET_EMPTY' }],
-    ['too few rows to hold one out', [row(3)], { code: 'DATASET_EMPTY', field: 'dataset.heldOut' }],
+    ['too few rows to hold one out', [row(3)], { code: 'DATASET_EMPTY', field: 'dataset.source' }],
   ])('%s fails the run at once, by file and row', async (what, lines, failure) => {
     const name = `${what.replaceAll(' ', '-')}.jsonl`;
     const spec = request(await file(name, lines));

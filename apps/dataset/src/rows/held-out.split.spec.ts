@@ -44,6 +44,26 @@ describe('the held-out split', () => {
     }
   });
 
+  it('holds out the row with the smallest digest of a set in which none is chosen', () => {
+    const rows = digests(40)
+      .filter((digest) => Number.parseInt(digest.slice(0, 2), 16) > 40)
+      .slice(0, 10);
+    for (const order of [rows, rows.toReversed()]) {
+      const split = new HeldOutSplit<string>(0.1);
+      const trained = order.map((row) => split.take(row, row)).filter((row) => row !== undefined);
+      const heldOut = split.heldOut.map(({ row }) => row);
+      expect(heldOut).toEqual(rows.toSorted().slice(0, 1));
+      expect([...trained, ...heldOut].toSorted()).toEqual(rows.toSorted());
+    }
+  });
+
+  it('gives the spare row back as soon as another is chosen', () => {
+    const split = new HeldOutSplit<string>(0.5);
+    expect(split.take('ffffffff', 'spare')).toBeUndefined();
+    expect(split.take('00000000', 'chosen')).toBe('spare');
+    expect(split.heldOut.map(({ row }) => row)).toEqual(['chosen']);
+  });
+
   it('holds nothing out when nothing is wanted', () => {
     expect(heldOutOf(digests(1000), 0)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { Failure, type AcceptedRunSpec, type TrainingPlan } from '@anneal/contracts';
+import { defaultLearningRates, Failure, type AcceptedRunSpec, type TrainingPlan } from '@anneal/contracts';
 import { resolveBatch } from './batch.js';
 import { placeTraining } from './placement.js';
 import { sequenceLength, usualTokens } from './sequence-length.js';
@@ -15,7 +15,6 @@ export interface PlanInput {
   readonly gpus: number;
 }
 
-const learningRates = { lora: 2e-4, qlora: 2e-4, full: 2e-5 } as const;
 const loraDefaults = { rank: 16, alpha: 32, dropout: 0 } as const;
 const mostWarmupSteps = 100;
 const mostStepsBetweenCheckpoints = 100;
@@ -40,7 +39,7 @@ export function resolvePlan({ training, rows, longestRow, maxPositions, gpus }: 
     epochs: training.epochs,
     ...batch,
     sequenceLength: length,
-    learningRate: training.learningRate ?? learningRates[training.method],
+    learningRate: training.learningRate ?? defaultLearningRates[training.method],
     // A constant schedule ignores its warm-up; the one with warm-up has a name of its own.
     scheduler: training.scheduler === 'constant' && warmupSteps > 0 ? 'constant_with_warmup' : training.scheduler,
     warmupSteps,
