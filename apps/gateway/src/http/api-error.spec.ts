@@ -2,13 +2,18 @@ import { apiError, Failure } from '@anneal/contracts';
 import { HttpException, NotFoundException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { InvalidSpec } from '../runs/spec.check.js';
-import { isGuarded, requireApiKey } from './api-key.js';
-import { toErrorAnswer } from './api-error.js';
+import { openaiBody } from '../openai/openai-error.js';
+import { isGuarded } from './api-key.js';
+import { nativeBody, toErrorAnswer } from './api-error.js';
 
 describe('an error answer', () => {
   it('carries a failure with the status that fits its code', () => {
     const failure = new Failure('RUN_CONFLICT', 'Taken.', { remedy: 'Take another.', field: 'id' });
-    expect(toErrorAnswer(failure)).toEqual({ status: 409, body: { error: failure.toDetail() } });
+    expect(toErrorAnswer(failure)).toEqual({ status: 409, failure });
+    expect(nativeBody(failure)).toEqual({ error: failure.toDetail() });
+    expect(openaiBody(failure, 409)).toEqual({
+      error: { message: 'Taken. Take another.', type: 'invalid_request_error', param: 'id', code: 'run_conflict' },
+    });
   });
 
   it('lists every problem of a RunSpec', () => {
@@ -16,9 +21,9 @@ describe('an error answer', () => {
       { field: 'model.base', message: 'is missing' },
       { field: 'name', message: 'is too long' },
     ];
-    const { status, body } = toErrorAnswer(new InvalidSpec(problems));
+    const { status, failure } = toErrorAnswer(new InvalidSpec(problems));
     expect(status).toBe(400);
-    expect(body.error).toMatchObject({ code: 'SPEC_INVALID', field: 'model.base', problems });
+    expect(nativeBody(failure).error).toMatchObject({ code: 'SPEC_INVALID', field: 'model.base', problems });
   });
 
   it.each([
@@ -32,31 +37,23 @@ describe('an error answer', () => {
   ])('has the one form for %s and tells nothing of the inside', (_what, error, status) => {
     const given = toErrorAnswer(error);
     expect(given.status).toBe(status);
-    expect(apiError.parse(given.body)).toEqual(given.body);
-    expect(JSON.stringify(given.body)).not.toMatch(/secret|passwd|trace|FST/);
+    const body = nativeBody(given.failure);
+    expect(apiError.parse(body)).toEqual(body);
+    expect(JSON.stringify([body, openaiBody(given.failure, status)])).not.toMatch(/secret|passwd|trace|FST/);
   });
 });
 
-describe('the API key', () => {
-  const key = 'k'.repeat(16);
-
-  it('is asked for on every route but probes and metrics, however the path is spelt', () => {
+describe('a guard', () => {
+  it('stands before every route but probes and metrics, however the path is spelt', () => {
     expect(isGuarded('/api/runs', '/%61pi/runs')).toBe(true);
     expect(isGuarded('/something/new', '/something/new')).toBe(true);
     expect(isGuarded('/health/live', '/health/live')).toBe(false);
     expect(isGuarded('/metrics', '/metrics')).toBe(false);
   });
 
-  it('is asked for below /api even where there is no route', () => {
-    expect(isGuarded(undefined, '/api/nothing')).toBe(true);
-    expect(isGuarded(undefined, '/api?x=1')).toBe(true);
+  it('stands below /api and /v1 even where there is no route', () => {
+    for (const path of ['/api/nothing', '/api?x=1', '/v1', '/v1/nothing'])
+      expect(isGuarded(undefined, path)).toBe(true);
     expect(isGuarded(undefined, '/apiary')).toBe(false);
-  });
-
-  it('opens as a bearer token and not otherwise', () => {
-    expect(() => requireApiKey(`Bearer ${key}`, key)).not.toThrow();
-    for (const wrong of [undefined, '', 'Bearer', `Basic ${key}`, `Bearer ${key}x`, `Bearer ${key.slice(1)}`, key]) {
-      expect(() => requireApiKey(wrong, key)).toThrow(Failure);
-    }
   });
 });

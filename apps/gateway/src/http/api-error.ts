@@ -4,16 +4,30 @@ import { InvalidSpec } from '../runs/spec.check.js';
 
 export interface ErrorAnswer {
   readonly status: number;
-  readonly body: ApiError;
+  readonly failure: Failure;
 }
 
 const statusByCode: Partial<Record<FailureCode, number>> = {
   SPEC_INVALID: 400,
   SPEC_UNSUPPORTED: 400,
+  REQUEST_INVALID: 400,
   UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
   RUN_NOT_FOUND: 404,
   ARTIFACT_MISSING: 404,
+  ROUTE_NOT_FOUND: 404,
+  FILE_NOT_FOUND: 404,
+  UPLOAD_NOT_FOUND: 404,
+  MODEL_NOT_FOUND: 404,
+  KEY_NOT_FOUND: 404,
+  WEBHOOK_NOT_FOUND: 404,
+  DEAD_LETTER_NOT_FOUND: 404,
   RUN_CONFLICT: 409,
+  STATE_CONFLICT: 409,
+  REQUEST_TOO_LARGE: 413,
+  MEDIA_TYPE_UNSUPPORTED: 415,
+  RATE_LIMITED: 429,
+  DISK_FULL: 507,
   STORE_UNAVAILABLE: 503,
   DATABASE_UNAVAILABLE: 503,
   BROKER_UNAVAILABLE: 503,
@@ -34,15 +48,16 @@ const unexpected: Failure = new Failure('INTERNAL', 'Something unexpected happen
 
 /** The one place that turns an error into an answer. What is not known becomes INTERNAL and tells nothing. */
 export function toErrorAnswer(error: unknown): ErrorAnswer {
-  if (error instanceof InvalidSpec) return answer(400, error, { problems: [...error.problems] });
-  if (error instanceof Failure) return answer(statusByCode[error.code] ?? 500, withoutInternals(error));
+  if (error instanceof Failure) return { status: statusByCode[error.code] ?? 500, failure: withoutInternals(error) };
   const status = statusOf(error);
   const failure = status === undefined || status >= 500 ? undefined : frameworkFailure(status);
-  return failure && status ? answer(status, failure) : answer(500, unexpected);
+  return failure && status ? { status, failure } : { status: 500, failure: unexpected };
 }
 
-function answer(status: number, failure: Failure, more: Pick<ApiError['error'], 'problems'> = {}): ErrorAnswer {
-  return { status, body: { error: { ...failure.toDetail(), ...more } } };
+/** The body of an error answer of the native API. */
+export function nativeBody(failure: Failure): ApiError {
+  const problems = failure instanceof InvalidSpec ? { problems: [...failure.problems] } : {};
+  return { error: { ...failure.toDetail(), ...problems } };
 }
 
 function withoutInternals(failure: Failure): Failure {
@@ -61,17 +76,20 @@ function statusOf(error: unknown): number | undefined {
 function frameworkFailure(status: number): Failure {
   switch (status) {
     case 404:
-      return new Failure('SPEC_UNSUPPORTED', 'There is nothing at this method and path.', {
-        remedy: 'Check method and path; the README of the gateway lists them.',
+      return new Failure('ROUTE_NOT_FOUND', 'There is nothing at this method and path.', {
+        remedy: 'Check method and path; docs/api.md lists them.',
       });
     case 413:
-      return new Failure('SPEC_INVALID', 'The body is larger than 1 MiB.', { remedy: 'Send a smaller RunSpec.' });
+      return new Failure('REQUEST_TOO_LARGE', 'The body is larger than this call takes.', {
+        remedy: 'Send less; large training files go in parts through /v1/uploads.',
+      });
     case 415:
-      return new Failure('SPEC_INVALID', 'The body has a content type that is not read here.', {
-        remedy: 'Send application/json or application/yaml.',
+    case 406:
+      return new Failure('MEDIA_TYPE_UNSUPPORTED', 'The body has a content type that is not read here.', {
+        remedy: 'Send application/json, application/yaml for a RunSpec, or multipart/form-data for a file.',
       });
     default:
-      return new Failure('SPEC_INVALID', 'The request could not be read.', {
+      return new Failure('REQUEST_INVALID', 'The request could not be read.', {
         remedy: 'Check that headers and body are complete and belong together.',
       });
   }

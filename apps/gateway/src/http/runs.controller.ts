@@ -1,10 +1,18 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { Failure, type EvaluationReport, type RunSpec, type RunView } from '@anneal/contracts';
+import {
+  Failure,
+  runListQuery,
+  type EvaluationReport,
+  type RunListQuery,
+  type RunSpec,
+  type RunView,
+} from '@anneal/contracts';
 import { LOGGER, type Logger } from '@anneal/service';
 import {
   Body,
   Controller,
   Get,
+  Headers,
   HttpCode,
   HttpStatus,
   Inject,
@@ -14,13 +22,15 @@ import {
   Res,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { z } from 'zod';
+import { By, type Caller } from '../keys/caller.js';
 import { RunQueries } from '../runs/run.queries.js';
 import { RunRequests } from '../runs/run.requests.js';
 import { toRunView } from '../runs/run.view.js';
 import { checkSpec } from '../runs/spec.check.js';
+import { RunChanges } from '../watch/run.changes.js';
 import { RunFeed } from '../watch/run.feed.js';
 import { tellRun } from '../watch/tell-run.js';
+import { tellRuns } from '../watch/tell-runs.js';
 
 interface Reply {
   readonly raw: ServerResponse;
@@ -28,11 +38,6 @@ interface Reply {
   hijack(): unknown;
   status(code: number): this;
 }
-
-const listQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  before: z.string().min(1).optional(),
-});
 
 /** Runs over HTTP. The key of the API has been checked when a request arrives here. */
 @Controller('api/runs')
@@ -43,6 +48,7 @@ export class RunsController implements OnModuleDestroy {
     private readonly requests: RunRequests,
     private readonly queries: RunQueries,
     private readonly feed: RunFeed,
+    private readonly changes: RunChanges,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -52,8 +58,12 @@ export class RunsController implements OnModuleDestroy {
   }
 
   @Post()
-  async start(@Body() body: unknown, @Res({ passthrough: true }) reply: Reply): Promise<{ run: RunView }> {
-    const { run, created } = await this.requests.start(checkSpec(body));
+  async start(
+    @By() caller: Caller,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<{ run: RunView }> {
+    const { run, created } = await this.requests.start(checkSpec(body), caller.project);
     reply.status(created ? HttpStatus.ACCEPTED : HttpStatus.OK);
     return { run: toRunView(run) };
   }
@@ -65,49 +75,71 @@ export class RunsController implements OnModuleDestroy {
   }
 
   @Get()
-  async list(@Query() query: unknown): Promise<{ runs: RunView[] }> {
-    const runs = await this.queries.newest(readListQuery(query));
+  async list(@By() { project }: Caller, @Query() query: unknown): Promise<{ runs: RunView[] }> {
+    const runs = await this.queries.newest(project, readListQuery(query));
     return { runs: runs.map(toRunView) };
   }
 
   @Get(':id')
-  async find(@Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.queries.find(id)) };
+  async find(@By() { project }: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.queries.find(project, id)) };
   }
 
   @Get(':id/report')
-  report(@Param('id') id: string): Promise<EvaluationReport> {
-    return this.queries.report(id);
+  report(@By() { project }: Caller, @Param('id') id: string): Promise<EvaluationReport> {
+    return this.queries.report(project, id);
   }
 
   @Post(':id/cancel')
   @HttpCode(HttpStatus.OK)
-  async cancel(@Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.requests.cancel(id, 'api')) };
+  async cancel(@By() caller: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.cancel(id, caller)) };
   }
 
   @Post(':id/pause')
   @HttpCode(HttpStatus.OK)
-  async pause(@Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.requests.pause(id, 'api')) };
+  async pause(@By() caller: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.pause(id, caller)) };
   }
 
   @Post(':id/resume')
   @HttpCode(HttpStatus.OK)
-  async resume(@Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.requests.resume(id, 'api')) };
+  async resume(@By() caller: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.resume(id, caller)) };
   }
 
   @Post(':id/retry')
   @HttpCode(HttpStatus.OK)
-  async retry(@Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.requests.retry(id, 'api')) };
+  async retry(@By() caller: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
+    return { run: toRunView(await this.requests.retry(id, caller)) };
+  }
+
+  @Get('watch')
+  async watchAll(
+    @By() { project }: Caller,
+    @Headers('last-event-id') last: string | undefined,
+    @Res() reply: Reply,
+  ): Promise<void> {
+    const since = /^\d{1,15}$/.test(last ?? '') ? Number(last) : undefined;
+    const { changes, feed } = this;
+    const { signal } = this.stopping;
+    await this.stream(reply, 'all runs', (client) => tellRuns(client, { project, since, changes, feed, signal }));
   }
 
   @Get(':id/watch')
-  async watch(@Param('id') id: string, @Res() reply: Reply): Promise<void> {
+  async watch(@By() { project }: Caller, @Param('id') id: string, @Res() reply: Reply): Promise<void> {
     // Whether the run is there has to be known before the answer begins.
-    await this.queries.find(id);
+    await this.queries.find(project, id);
+    await this.stream(reply, id, (client) =>
+      tellRun(client, {
+        read: () => this.queries.find(project, id),
+        listen: (listener) => this.feed.listen(id, listener),
+        signal: this.stopping.signal,
+      }),
+    );
+  }
+
+  private async stream(reply: Reply, what: string, telling: (client: ServerResponse) => Promise<void>): Promise<void> {
     reply.hijack();
     reply.raw.writeHead(HttpStatus.OK, {
       ...reply.getHeaders(),
@@ -116,25 +148,22 @@ export class RunsController implements OnModuleDestroy {
       // Proxies that collect an answer before they pass it on would turn it into silence.
       'x-accel-buffering': 'no',
     });
+    reply.raw.flushHeaders();
     try {
-      await tellRun(reply.raw, {
-        read: () => this.queries.find(id),
-        listen: (listener) => this.feed.listen(id, listener),
-        signal: this.stopping.signal,
-      });
+      await telling(reply.raw);
     } catch (error) {
       // The answer has begun, so the stream just ends; the client connects again.
-      this.logger.warn({ err: error, runId: id }, 'watching a run ended early');
+      this.logger.warn({ err: error, what }, 'watching ended early');
     }
   }
 }
 
-function readListQuery(query: unknown): z.infer<typeof listQuery> {
-  const read = listQuery.safeParse(query);
+function readListQuery(query: unknown): RunListQuery {
+  const read = runListQuery.safeParse(query);
   if (read.success) return read.data;
   const field = read.error.issues[0]?.path.map(String).join('.') ?? '';
   throw new Failure('SPEC_INVALID', `The query parameter "${field}" is not valid.`, {
-    remedy: 'limit is a number from 1 to 100, before the id of a run.',
+    remedy: 'limit is a number from 1 to 100, before the id of a run, state one of a run, name the name of runs.',
     field,
   });
 }
