@@ -70,7 +70,7 @@ export class RunLedger {
       const stage = run.stages.find((entry) => !before.stages.includes(entry));
       if (!stage) return false;
       const begins = before.stages.some((entry) => entry.stage === stage.stage && entry.state !== stage.state);
-      await (begins ? this.table.save(tx, before, run) : this.table.saveStage(tx, run.id, stage));
+      await (begins ? this.table.save(tx, before, run) : this.table.saveStages(tx, run.id, [stage]));
       return begins;
     });
     if (changed) this.feed.changed(progress.runId);

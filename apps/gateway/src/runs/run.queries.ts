@@ -2,7 +2,7 @@ import { ArtifactStore } from '@anneal/artifacts';
 import { evaluationReport, Failure, type EvaluationReport } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import type { RunRecord } from './run.record.js';
-import { runNotFound, RunTable } from './run.table.js';
+import { runNotFound, RunTable, type RunFilter } from './run.table.js';
 
 /** The file of a report's artifact that holds the evaluation. */
 const reportFile = 'report.json';
@@ -15,22 +15,22 @@ export class RunQueries {
     private readonly store: ArtifactStore,
   ) {}
 
-  /** @throws Failure RUN_NOT_FOUND */
-  async find(id: string): Promise<RunRecord> {
+  /** @throws Failure RUN_NOT_FOUND, also for a run of another project */
+  async find(project: string, id: string): Promise<RunRecord> {
     const run = await this.table.find(id);
-    if (!run) throw runNotFound(id);
+    if (run?.project !== project) throw runNotFound(id);
     return run;
   }
 
-  /** Newest first; with `before`, the ones that are older than the run of that id. */
-  async newest({ limit, before }: { limit: number; before?: string | undefined }): Promise<RunRecord[]> {
-    if (before !== undefined) await this.find(before);
-    return this.table.newest(limit, before);
+  /** The runs of a project, newest first; with `before`, the ones that are older than the run of that id. */
+  async newest(project: string, filter: RunFilter): Promise<RunRecord[]> {
+    if (filter.before !== undefined) await this.find(project, filter.before);
+    return this.table.newest(project, filter);
   }
 
   /** @throws Failure RUN_NOT_FOUND, ARTIFACT_MISSING before the evaluation, or one of the store's */
-  async report(id: string): Promise<EvaluationReport> {
-    const { report } = await this.find(id);
+  async report(project: string, id: string): Promise<EvaluationReport> {
+    const { report } = await this.find(project, id);
     if (!report) {
       throw new Failure('ARTIFACT_MISSING', `The run "${id}" has no report.`, {
         remedy: 'Wait until its evaluation is done; GET /api/runs/:id/watch tells when.',

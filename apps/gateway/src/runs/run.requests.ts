@@ -16,6 +16,7 @@ import {
 import { Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import type { Caller } from '../keys/caller.js';
 import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
 import { openedRun, type RunRecord } from './run.record.js';
@@ -38,21 +39,24 @@ export class RunRequests {
    *
    * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec
    */
-  async start(spec: RunSpec): Promise<{ run: RunRecord; created: boolean }> {
+  async start(spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
+    return this.dataSource.transaction((tx) => this.startIn(tx, spec, project));
+  }
+
+  /** Starts a run in a transaction that does more: see {@link start}. */
+  async startIn(tx: EntityManager, spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
     const accepted = acceptRunSpec(spec, spec.id ?? newRunId());
-    const opened = openedRun(accepted, new Date().toISOString());
-    return this.dataSource.transaction(async (tx) => {
-      if (await this.table.open(tx, opened)) {
-        // The event comes back to this service's own consumer, which finds the row and does nothing.
-        await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id });
-        return { run: opened, created: true };
-      }
-      const present = await this.table.lock(tx, opened.id);
-      if (present && sameSpec(present.spec, accepted)) return { run: present, created: false };
-      throw new Failure('RUN_CONFLICT', `There is a run with the id "${opened.id}" and another RunSpec.`, {
-        remedy: 'Choose another id, or leave it out to be given a new one.',
-        field: 'id',
-      });
+    const opened = openedRun(accepted, new Date().toISOString(), project);
+    if (await this.table.open(tx, opened)) {
+      // The event comes back to this service's own consumer, which finds the row and does nothing.
+      await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id });
+      return { run: opened, created: true };
+    }
+    const present = await this.table.lock(tx, opened.id);
+    if (present?.project === project && sameSpec(present.spec, accepted)) return { run: present, created: false };
+    throw new Failure('RUN_CONFLICT', `There is a run with the id "${opened.id}" and another RunSpec.`, {
+      remedy: 'Choose another id, or leave it out to be given a new one.',
+      field: 'id',
     });
   }
 
@@ -61,11 +65,11 @@ export class RunRequests {
    *
    * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run has ended already
    */
-  async cancel(id: string, by: string): Promise<RunRecord> {
-    return this.change(id, 'cancelled', async (tx, before) => {
+  async cancel(id: string, by: Caller): Promise<RunRecord> {
+    return this.change(id, by, 'cancelled', async (tx, before) => {
       if (isFinal(before.state)) return undefined;
-      const { run, closing } = cancelled(before, new Date().toISOString(), by);
-      const causationId = await this.outbox.add(tx, CancelRequested, { runId: id, by }, { runId: id });
+      const { run, closing } = cancelled(before, new Date().toISOString(), by.keyId);
+      const causationId = await this.outbox.add(tx, CancelRequested, { runId: id, by: by.keyId }, { runId: id });
       if (closing) await sayClosing({ outbox: this.outbox, tx, causationId }, run, closing);
       return run;
     });
@@ -76,21 +80,21 @@ export class RunRequests {
    *
    * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run is not running
    */
-  async pause(id: string, by: string): Promise<RunRecord> {
-    return this.change(id, 'paused', async (tx, before) => {
+  async pause(id: string, by: Caller): Promise<RunRecord> {
+    return this.change(id, by, 'paused', async (tx, before) => {
       if (before.state !== 'running') return undefined;
       const run = paused(before);
-      await this.outbox.add(tx, PauseRequested, { runId: id, by, turn: run.turn }, { runId: id });
+      await this.outbox.add(tx, PauseRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
       return run;
     });
   }
 
   /** @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run is not paused */
-  async resume(id: string, by: string): Promise<RunRecord> {
-    return this.change(id, 'resumed', async (tx, before) => {
+  async resume(id: string, by: Caller): Promise<RunRecord> {
+    return this.change(id, by, 'resumed', async (tx, before) => {
       if (before.state !== 'paused') return undefined;
       const run = resumed(before);
-      await this.outbox.add(tx, ResumeRequested, { runId: id, by, turn: run.turn }, { runId: id });
+      await this.outbox.add(tx, ResumeRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
       return run;
     });
   }
@@ -100,11 +104,11 @@ export class RunRequests {
    *
    * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run has not failed
    */
-  async retry(id: string, by: string): Promise<RunRecord> {
-    return this.change(id, 'retried', async (tx, before) => {
+  async retry(id: string, by: Caller): Promise<RunRecord> {
+    return this.change(id, by, 'retried', async (tx, before) => {
       if (before.state !== 'failed') return undefined;
       const run = retried(before);
-      await this.outbox.add(tx, RetryRequested, { runId: id, by, turn: run.turn }, { runId: id });
+      await this.outbox.add(tx, RetryRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
       return run;
     });
   }
@@ -112,12 +116,13 @@ export class RunRequests {
   /** One transaction with the run's row locked: of two wishes that do not go together the first one is done. */
   private async change(
     id: string,
+    { project }: Caller,
     done: string,
     step: (tx: EntityManager, before: RunRecord) => Promise<RunRecord | undefined>,
   ): Promise<RunRecord> {
     const changed = await this.dataSource.transaction(async (tx) => {
       const before = await this.table.lock(tx, id);
-      if (!before) throw runNotFound(id);
+      if (before?.project !== project) throw runNotFound(id);
       const run = await step(tx, before);
       if (!run) throw cannotBe(done, id, before.state);
       await this.table.save(tx, before, run);

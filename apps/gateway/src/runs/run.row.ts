@@ -17,9 +17,11 @@ const { plan, results, verdict, problems, failure } = runView.shape;
 
 export const runRow = z.object({
   id: z.string(),
+  project: z.string(),
   name: z.string(),
   state: runState,
   version: z.int(),
+  change: z.string().transform(Number),
   turn: z.int(),
   created_at: instant,
   finished_at: absent(instant),
@@ -49,6 +51,7 @@ export type StageRow = z.infer<typeof stageRow>;
 
 /** Columns of `run` that a change may touch, in the order of {@link runValues}. */
 export const runColumns = [
+  'project',
   'name',
   'state',
   'turn',
@@ -68,6 +71,7 @@ export const runColumns = [
 
 export function runValues(run: RunRecord): unknown[] {
   return [
+    run.project,
     run.name,
     run.state,
     run.turn,
@@ -86,16 +90,19 @@ export function runValues(run: RunRecord): unknown[] {
   ];
 }
 
-export function stageValues({ stage, state, startedAt, finishedAt, progress, failure }: StageView): unknown[] {
-  return [stage, state, startedAt ?? null, finishedAt ?? null, toJson(progress), toJson(failure)];
+/** A stage as a row of the table `stage`. */
+export function stageColumns({ stage, state, startedAt, finishedAt, progress, failure }: StageView): object {
+  return { stage, state, started_at: startedAt, finished_at: finishedAt, progress, failure };
 }
 
 export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
   return present<RunRecord>({
     id: row.id,
+    project: row.project,
     name: row.name,
     state: row.state,
     version: row.version,
+    change: row.change,
     turn: row.turn,
     createdAt: row.created_at,
     finishedAt: row.finished_at,

@@ -1,18 +1,35 @@
-import { Failure, type StageView } from '@anneal/contracts';
+import { Failure, type RunState, type StageView } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import type { RunRecord } from './run.record.js';
-import { runColumns, runRow, runValues, stageRow, stageValues, toRecord } from './run.row.js';
+import { runColumns, runRow, runValues, stageColumns, stageRow, toRecord } from './run.row.js';
 
 const ids = z.array(z.object({ id: z.string() }));
 const columns = runColumns.join(', ');
 const parameters = runColumns.map((_, index) => `$${index + 2}`).join(', ');
 
+export interface RunFilter {
+  readonly limit: number;
+  /** Only those that are older than the run of this id. */
+  readonly before?: string | undefined;
+  readonly state?: RunState | undefined;
+  readonly name?: string | undefined;
+}
+
+export type RunChangeListener = (tx: EntityManager, before: RunRecord, run: RunRecord) => Promise<void>;
+
 /** The tables `run` and `stage`. Every change of a run locks its row first, so changes of one run happen one by one. */
 @Injectable()
 export class RunTable {
+  private readonly listeners: RunChangeListener[] = [];
+
   constructor(private readonly dataSource: DataSource) {}
+
+  /** Calls back in the transaction of every change of a run, for what has to be true together with it. */
+  onChange(listener: RunChangeListener): void {
+    this.listeners.push(listener);
+  }
 
   /**
    * Writes a new run. The first one with an id wins; only a request that was rejected makes room, since it never became
@@ -24,13 +41,14 @@ export class RunTable {
     const written = await tx.query<unknown>(
       `INSERT INTO run (id, ${columns}) VALUES ($1, ${parameters})
        ON CONFLICT (id) DO UPDATE
-         SET (${columns}, version) = (${runColumns.map((column) => `EXCLUDED.${column}`).join(', ')}, run.version + 1)
+         SET (${columns}, version, change)
+           = (${runColumns.map((column) => `EXCLUDED.${column}`).join(', ')}, run.version + 1, EXCLUDED.change)
          WHERE run.state = 'rejected' AND EXCLUDED.state <> 'rejected'
        RETURNING id`,
       [run.id, ...runValues(run)],
     );
     if (ids.parse(written).length === 0) return false;
-    for (const stage of run.stages) await this.saveStage(tx, run.id, stage);
+    if (run.stages.length > 0) await this.saveStages(tx, run.id, run.stages);
     return true;
   }
 
@@ -42,24 +60,27 @@ export class RunTable {
 
   /** Writes what has changed since `before` and raises the version. */
   async save(tx: EntityManager, before: RunRecord, run: RunRecord): Promise<void> {
-    await tx.query(`UPDATE run SET (${columns}, version) = (${parameters}, version + 1) WHERE id = $1`, [
-      run.id,
-      ...runValues(run),
-    ]);
-    for (const stage of run.stages) {
-      if (!before.stages.includes(stage)) await this.saveStage(tx, run.id, stage);
-    }
+    await tx.query(
+      `UPDATE run SET (${columns}, version, change) = (${parameters}, version + 1, nextval('run_change')) WHERE id = $1`,
+      [run.id, ...runValues(run)],
+    );
+    const changed = run.stages.filter((stage) => !before.stages.includes(stage));
+    if (changed.length > 0) await this.saveStages(tx, run.id, changed);
+    for (const listener of this.listeners) await listener(tx, before, run);
   }
 
-  /** Writes one stage and leaves the version: for progress, which is told on its own. */
-  async saveStage(tx: EntityManager, runId: string, stage: StageView): Promise<void> {
+  /** Writes stages and leaves the version: for progress, which is told on its own. */
+  async saveStages(tx: EntityManager, runId: string, stages: readonly StageView[]): Promise<void> {
     await tx.query(
       `INSERT INTO stage (run_id, stage, state, started_at, finished_at, progress, failure)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)
+       SELECT $1, stage, state, started_at, finished_at, progress, failure
+         FROM jsonb_to_recordset($2::jsonb)
+              AS new (stage text, state text, started_at timestamptz, finished_at timestamptz, progress jsonb,
+                      failure jsonb)
        ON CONFLICT (run_id, stage) DO UPDATE
          SET (state, started_at, finished_at, progress, failure)
            = (EXCLUDED.state, EXCLUDED.started_at, EXCLUDED.finished_at, EXCLUDED.progress, EXCLUDED.failure)`,
-      [runId, ...stageValues(stage)],
+      [runId, JSON.stringify(stages.map(stageColumns))],
     );
   }
 
@@ -68,12 +89,30 @@ export class RunTable {
     return run;
   }
 
-  /** Newest first; with `before`, those older than the run of that id. */
-  async newest(limit: number, before: string | undefined): Promise<RunRecord[]> {
-    const order = 'ORDER BY created_at DESC, id DESC LIMIT $1';
-    if (before === undefined) return this.read(this.dataSource.manager, order, [limit]);
-    const older = 'WHERE (created_at, id) < (SELECT created_at, id FROM run WHERE id = $2)';
-    return this.read(this.dataSource.manager, `${older} ${order}`, [limit, before]);
+  /** Those that changed after a place, of one project or of all, in the order of their last changes. */
+  async changedSince(change: number, project?: string): Promise<RunRecord[]> {
+    const clause = 'WHERE change > $1 AND ($2::text IS NULL OR project = $2) ORDER BY change LIMIT 1000';
+    return this.read(this.dataSource.manager, clause, [change, project ?? null]);
+  }
+
+  /** The place of the last change of all. */
+  async lastChange(): Promise<number> {
+    const found: unknown = await this.dataSource.query('SELECT coalesce(max(change), 0) AS change FROM run');
+    return z.array(z.object({ change: z.string().transform(Number) })).parse(found)[0]?.change ?? 0;
+  }
+
+  /** Those of a project, newest first. */
+  async newest(project: string, { limit, before, state, name }: RunFilter): Promise<RunRecord[]> {
+    const clauses = ['project = $1'];
+    const values: unknown[] = [project, limit];
+    const and = (clause: (parameter: string) => string, value: string | undefined): void => {
+      if (value !== undefined) clauses.push(clause(`$${values.push(value)}`));
+    };
+    and((parameter) => `state = ${parameter}`, state);
+    and((parameter) => `name = ${parameter}`, name);
+    and((parameter) => `(created_at, id) < (SELECT created_at, id FROM run WHERE id = ${parameter})`, before);
+    const clause = `WHERE ${clauses.join(' AND ')} ORDER BY created_at DESC, id DESC LIMIT $2`;
+    return this.read(this.dataSource.manager, clause, values);
   }
 
   private async read(tx: EntityManager, clause: string, values: unknown[]): Promise<RunRecord[]> {

@@ -19,7 +19,7 @@ function rowOf(run: Parameters<typeof runValues>[0]): unknown {
     if (json.has(column)) return [column, JSON.parse(value) as unknown];
     return [column, column.endsWith('_at') ? new Date(value) : value];
   });
-  return { id: run.id, version: run.version, ...(Object.fromEntries(entries) as object) };
+  return { id: run.id, version: run.version, change: String(run.change), ...(Object.fromEntries(entries) as object) };
 }
 
 describe('the view of a run', () => {

@@ -1,4 +1,5 @@
 import { Failure, parseRunSpec, type RunSpec, type SpecProblem } from '@anneal/contracts';
+import { unstorableFields, whyUnstorable } from '../http/storable.js';
 
 /** A RunSpec that cannot become a run; the answer names every field at fault. */
 export class InvalidSpec extends Failure {
@@ -25,14 +26,7 @@ export function checkSpec(input: unknown): RunSpec {
   if (!parsed.ok) throw new InvalidSpec(parsed.problems);
   const unstorable = unstorableFields(parsed.spec);
   if (unstorable.length > 0) {
-    throw new InvalidSpec(unstorable.map((field) => ({ field, message: 'has a NUL or half a surrogate pair' })));
+    throw new InvalidSpec(unstorable.map((field) => ({ field, message: whyUnstorable })));
   }
   return parsed.spec;
-}
-
-/** Dotted names of the texts that no database could keep; the readers of an event refuse it whole because of them. */
-function unstorableFields(value: unknown, at = ''): string[] {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? [at] : [];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).flatMap(([key, entry]) => unstorableFields(entry, at ? `${at}.${key}` : key));
 }

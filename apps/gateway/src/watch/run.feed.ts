@@ -11,6 +11,13 @@ export interface RunListener {
 @Injectable()
 export class RunFeed {
   private readonly listeners = new Map<string, Set<RunListener>>();
+  private readonly ofAll = new Set<RunListener>();
+
+  /** Listens to every run. @returns ends the listening */
+  listenToAll(listener: RunListener): () => void {
+    this.ofAll.add(listener);
+    return () => void this.ofAll.delete(listener);
+  }
 
   /** @returns ends the listening */
   listen(runId: string, listener: RunListener): () => void {
@@ -23,10 +30,12 @@ export class RunFeed {
   }
 
   changed(runId: string): void {
+    for (const listener of this.ofAll) listener.changed();
     for (const listener of this.listeners.get(runId) ?? []) listener.changed();
   }
 
   progress(progress: Progress): void {
+    for (const listener of this.ofAll) listener.progress(progress);
     for (const listener of this.listeners.get(progress.runId) ?? []) listener.progress(progress);
   }
 }

@@ -7,7 +7,8 @@ import { sampleEvents, sampleSpec } from '@anneal/testing';
 import { openedRun, type RunRecord } from '../runs/run.record.js';
 import { datasetPrepared, stageFailed } from '../runs/run-state.js';
 import { RunFeed } from './run.feed.js';
-import { tellRun, type Telling } from './tell-run.js';
+import { tellRun } from './tell-run.js';
+import type { Telling } from './tell.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 const opened = openedRun(sampleSpec('r1'), at);
