@@ -1,0 +1,79 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ArtifactStore } from '@anneal/artifacts';
+import { checkTrainingFile } from '@anneal/rows';
+import { CONFIG, LOGGER, type Logger } from '@anneal/service';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import type { GatewayConfig } from '../../gateway.config.js';
+import { storedName, type FileRow } from './file.row.js';
+import { FileTable, type CheckedFile } from './file.table.js';
+
+const lookAgainMs = 5_000;
+const mostNamed = 10;
+
+/** Looks at the rows of every new file, one file after the other; what a stop interrupts is looked at after the start. */
+@Injectable()
+export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly stopping = new AbortController();
+  private working: Promise<void> | undefined;
+  private again = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: GatewayConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly store: ArtifactStore,
+    private readonly table: FileTable,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.wake();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.stopping.abort();
+    clearTimeout(this.timer);
+    await this.working;
+  }
+
+  /** There is a new file. */
+  wake(): void {
+    this.again = true;
+    if (this.working || this.stopping.signal.aborted) return;
+    this.working = this.work()
+      .catch((error: unknown) => {
+        this.logger.warn({ err: error }, 'files could not be checked and are looked at again');
+        this.again = true;
+      })
+      .finally(() => {
+        this.working = undefined;
+        if (this.again && !this.stopping.signal.aborted) this.timer = setTimeout(() => this.wake(), lookAgainMs);
+      });
+  }
+
+  private async work(): Promise<void> {
+    while (this.again && !this.stopping.signal.aborted) {
+      this.again = false;
+      for (const file of await this.table.unchecked()) {
+        if (this.stopping.signal.aborted) return;
+        await this.table.checked(file.id, await this.check(file));
+      }
+    }
+  }
+
+  private async check({ artifact, filename }: FileRow): Promise<CheckedFile> {
+    const parent = join(this.config.WORK_DIR, 'checked');
+    await mkdir(parent, { recursive: true });
+    const folder = await mkdtemp(join(parent, 'file-'));
+    try {
+      const directory = join(folder, 'content');
+      await this.store.getDirectory(artifact, directory, { signal: this.stopping.signal });
+      const { rows, characters, problems } = await checkTrainingFile(join(directory, storedName), filename);
+      if (problems.length === 0) return { status: 'processed', details: undefined, rows, characters };
+      const named = problems.slice(0, mostNamed).map(({ row, message }) => `line ${row}: ${message}`);
+      return { status: 'error', details: named.join(' '), rows, characters };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}

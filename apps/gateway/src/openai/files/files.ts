@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream';
+import { ArtifactStore } from '@anneal/artifacts';
+import { Failure, type FilePurpose } from '@anneal/contracts';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Caller } from '../../keys/caller.js';
+import { newOpenaiId } from '../openai-id.js';
+import { RequestMemory, stillThere, type Repetition } from '../request.memory.js';
+import { FileChecks } from './file.checks.js';
+import { storedName, type FileRow } from './file.row.js';
+import { FileTable } from './file.table.js';
+import type { ReceivedFile } from './received.file.js';
+
+export interface FileWish {
+  readonly filename: string;
+  readonly purpose: FilePurpose;
+  readonly expiresAfterSeconds?: number | undefined;
+}
+
+/** Files of a project: their bytes are artifacts of the store, their rows name them. */
+@Injectable()
+export class Files {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly table: FileTable,
+    private readonly store: ArtifactStore,
+    private readonly memory: RequestMemory,
+    private readonly checks: FileChecks,
+  ) {}
+
+  /** Stores what was received, and has its rows checked. */
+  async create(caller: Caller, wish: FileWish, received: ReceivedFile, repetition: Repetition): Promise<FileRow> {
+    if (received.bytes === 0) throw emptyFile();
+    const artifact = await this.store.putFiles('file', [{ path: storedName, source: received.path }]);
+    const { filename, purpose, expiresAfterSeconds } = wish;
+    const content = JSON.stringify([received.sha256, wish]);
+    const expiresAt =
+      expiresAfterSeconds === undefined ? undefined : new Date(Date.now() + expiresAfterSeconds * 1000).toISOString();
+    const id = await this.memory.once({ caller, call: 'files', content, repetition }, async (tx) => {
+      const file = { id: newOpenaiId('file-'), project: caller.project, purpose, filename, artifact, expiresAt };
+      await this.table.insert(tx, { ...file, bytes: received.bytes, status: 'uploaded' });
+      return file.id;
+    });
+    this.checks.wake();
+    return stillThere(this.table.find(caller.project, id));
+  }
+
+  /** Forgets a file. Its bytes stay as long as a run or another file needs them. */
+  async delete(caller: Caller, id: string): Promise<void> {
+    const { id: found } = await this.table.find(caller.project, id);
+    await this.table.delete(found);
+  }
+
+  async open(caller: Caller, id: string): Promise<{ file: FileRow; content: Readable }> {
+    const file = await this.table.find(caller.project, id);
+    const { files } = await this.store.readManifest(file.artifact);
+    return { file, content: await this.store.openFile(file.artifact, files[0]?.path ?? storedName) };
+  }
+
+  /** Stores bytes that the gateway itself made, such as the metrics of a job. */
+  async createResult(project: string, filename: string, bytes: Buffer): Promise<string> {
+    const artifact = await this.store.putFiles('file', [{ path: 'result.csv', source: bytes }]);
+    const id = newOpenaiId('file-');
+    await this.table.insert(this.dataSource.manager, {
+      id,
+      project,
+      purpose: 'fine-tune-results',
+      filename,
+      bytes: bytes.length,
+      artifact,
+      status: 'processed',
+    });
+    return id;
+  }
+}
+
+function emptyFile(): Failure {
+  return new Failure('REQUEST_INVALID', 'The file is empty.', { remedy: 'Send a file with rows.', field: 'file' });
+}
