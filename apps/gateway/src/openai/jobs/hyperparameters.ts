@@ -1,0 +1,27 @@
+import type { Hyperparameters, JobBody } from '@anneal/contracts';
+
+const usualEpochs = 3;
+/** A step for every fifty rows of an epoch, and no more than this many rows in one. */
+const rowsForEachOfBatch = 50;
+const largestAutoBatch = 16;
+/** More at once would need memory that a small GPU does not have; the rest of a batch is accumulated. */
+const largestMicroBatch = 4;
+
+/** @param rows of the training file */
+export function settleHyperparameters({ method, hyperparameters: legacy }: JobBody, rows: number): Hyperparameters {
+  const wanted = { ...legacy, ...method?.supervised?.hyperparameters };
+  const { n_epochs: epochs, batch_size: batch, learning_rate_multiplier: multiplier } = wanted;
+  const autoBatch = Math.min(largestAutoBatch, Math.max(1, Math.round(rows / rowsForEachOfBatch)));
+  return {
+    n_epochs: typeof epochs === 'number' ? epochs : usualEpochs,
+    batch_size: typeof batch === 'number' ? batch : autoBatch,
+    learning_rate_multiplier: typeof multiplier === 'number' ? multiplier : 1,
+  };
+}
+
+/** A batch as rows at once, and how often before a step. */
+export function splitBatch(batch: number): { microBatch: number; gradientAccumulation: number } {
+  const divisors = Array.from({ length: largestMicroBatch }, (_, n) => n + 1).filter((n) => batch % n === 0);
+  const microBatch = divisors.at(-1) ?? 1;
+  return { microBatch, gradientAccumulation: batch / microBatch };
+}
