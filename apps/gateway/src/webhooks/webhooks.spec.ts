@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { signatures } from './signature.js';
+import { isInside, requireTarget } from './target.js';
+
+describe('a signature', () => {
+  it('is the one of the Standard Webhooks reference', () => {
+    const signed = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', timestamp: 1_614_265_330, body: '{"test": 2432232314}' };
+    expect(signatures(['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'], signed)).toBe(
+      'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
+    );
+  });
+
+  it('stands twice while an old secret is good', () => {
+    const signed = { id: 'a', timestamp: 1, body: '{}' };
+    expect(signatures(['whsec_AAAA', 'whsec_BBBB'], signed).split(' ')).toHaveLength(2);
+  });
+});
+
+describe('a target', () => {
+  it.each([
+    '127.0.0.1',
+    '10.1.2.3',
+    '169.254.169.254',
+    '172.31.0.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '0.0.0.0',
+    '::1',
+    'fd00::1',
+    'fe80::1',
+    '::ffff:127.0.0.1',
+  ])('%s lies inside', (address) => {
+    expect(isInside(address)).toBe(true);
+  });
+
+  it.each(['8.8.8.8', '172.32.0.1', '2606:4700::1111'])('%s lies outside', (address) => {
+    expect(isInside(address)).toBe(false);
+  });
+
+  it.each([
+    'http://example.com/',
+    'https://127.0.0.1/',
+    'https://[::1]/',
+    'https://0x7f.1/',
+    'https://2130706433/',
+    'https://user:password@example.com/',
+    'ftp://example.com/',
+    'file:///etc/passwd',
+    'no address',
+  ])('%s is refused', (url) => {
+    expect(() => requireTarget(url, 'public')).toThrow(
+      expect.objectContaining({ code: 'REQUEST_INVALID', field: 'url' }),
+    );
+  });
+
+  it('may be anything that speaks HTTP where the operator says so', () => {
+    expect(requireTarget('http://127.0.0.1:80/', 'any').port).toBe('');
+    expect(() => requireTarget('ftp://example.com/', 'any')).toThrow();
+  });
+});
