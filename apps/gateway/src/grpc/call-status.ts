@@ -1,0 +1,70 @@
+import { status, type StatusObject } from '@grpc/grpc-js';
+import type { FailureCode } from '@anneal/contracts';
+import { toErrorAnswer } from '../http/api-error.js';
+import { statusDetails } from './status-details.js';
+
+/** The status of a call that failed: the counterpart of the HTTP status, for every code. */
+export const statusByCode: Readonly<Record<FailureCode, status>> = {
+  SPEC_INVALID: status.INVALID_ARGUMENT,
+  SPEC_UNSUPPORTED: status.INVALID_ARGUMENT,
+  REQUEST_INVALID: status.INVALID_ARGUMENT,
+  MEDIA_TYPE_UNSUPPORTED: status.INVALID_ARGUMENT,
+  UNAUTHORIZED: status.UNAUTHENTICATED,
+  FORBIDDEN: status.PERMISSION_DENIED,
+  MODEL_GATED: status.PERMISSION_DENIED,
+  RUN_NOT_FOUND: status.NOT_FOUND,
+  ARTIFACT_MISSING: status.NOT_FOUND,
+  FILE_NOT_FOUND: status.NOT_FOUND,
+  UPLOAD_NOT_FOUND: status.NOT_FOUND,
+  MODEL_NOT_FOUND: status.NOT_FOUND,
+  DATASET_NOT_FOUND: status.NOT_FOUND,
+  KEY_NOT_FOUND: status.NOT_FOUND,
+  WEBHOOK_NOT_FOUND: status.NOT_FOUND,
+  DEAD_LETTER_NOT_FOUND: status.NOT_FOUND,
+  ROUTE_NOT_FOUND: status.UNIMPLEMENTED,
+  RUN_CONFLICT: status.FAILED_PRECONDITION,
+  STATE_CONFLICT: status.FAILED_PRECONDITION,
+  DATASET_UNREADABLE: status.FAILED_PRECONDITION,
+  DATASET_EMPTY: status.FAILED_PRECONDITION,
+  DATASET_COLUMN_MISSING: status.FAILED_PRECONDITION,
+  DATASET_ROW_INVALID: status.FAILED_PRECONDITION,
+  MODEL_INVALID: status.FAILED_PRECONDITION,
+  BAD_CONFIG: status.FAILED_PRECONDITION,
+  BAD_DATA: status.FAILED_PRECONDITION,
+  LOSS_NOT_FINITE: status.FAILED_PRECONDITION,
+  BENCHMARK_INVALID: status.FAILED_PRECONDITION,
+  PUBLISH_REFUSED: status.FAILED_PRECONDITION,
+  SECRET_MISSING: status.FAILED_PRECONDITION,
+  CONFIG_INVALID: status.FAILED_PRECONDITION,
+  PORT_TAKEN: status.FAILED_PRECONDITION,
+  DATA_FOLDER_IN_USE: status.FAILED_PRECONDITION,
+  DATA_FOLDER_OLD: status.FAILED_PRECONDITION,
+  ENGINE_MISSING: status.FAILED_PRECONDITION,
+  SETUP_PYTHON_MISSING: status.FAILED_PRECONDITION,
+  REQUEST_TOO_LARGE: status.RESOURCE_EXHAUSTED,
+  RATE_LIMITED: status.RESOURCE_EXHAUSTED,
+  GPU_OUT_OF_MEMORY: status.RESOURCE_EXHAUSTED,
+  HOST_OUT_OF_MEMORY: status.RESOURCE_EXHAUSTED,
+  DISK_FULL: status.RESOURCE_EXHAUSTED,
+  KILLED: status.ABORTED,
+  LEASE_LOST: status.ABORTED,
+  PUBLISH_CONFLICT: status.ABORTED,
+  ATTEMPTS_EXHAUSTED: status.ABORTED,
+  STORE_UNAVAILABLE: status.UNAVAILABLE,
+  BROKER_UNAVAILABLE: status.UNAVAILABLE,
+  DATABASE_UNAVAILABLE: status.UNAVAILABLE,
+  HUB_UNAVAILABLE: status.UNAVAILABLE,
+  SETUP_NETWORK: status.UNAVAILABLE,
+  SERVER_START_FAILED: status.UNAVAILABLE,
+  NOT_RUNNING: status.UNAVAILABLE,
+  ARTIFACT_CORRUPT: status.DATA_LOSS,
+  MERGE_MISMATCH: status.INTERNAL,
+  ENGINE_BUG: status.INTERNAL,
+  INTERNAL: status.INTERNAL,
+};
+
+/** The one place that turns an error into the end of a call; it tells no more than HTTP does. */
+export function toCallStatus(error: unknown): StatusObject {
+  const { failure } = toErrorAnswer(error);
+  return statusDetails(statusByCode[failure.code], failure);
+}

@@ -1,0 +1,10 @@
+// Original file: libs/contracts/proto/anneal/runs/v1/runs.proto
+
+
+export interface CancelRequest {
+  'id'?: (string);
+}
+
+export interface CancelRequest__Output {
+  'id': (string);
+}

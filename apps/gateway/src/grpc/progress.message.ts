@@ -1,0 +1,35 @@
+import type { Progress, RetryDetail, StageName } from '@anneal/contracts';
+import type { ComingRetry } from './generated/anneal/runs/v1/ComingRetry.js';
+import type { Progress as ProgressMessage } from './generated/anneal/runs/v1/Progress.js';
+import type { ProgressUnit } from './generated/anneal/runs/v1/ProgressUnit.js';
+import type { Stage } from './generated/anneal/runs/v1/Stage.js';
+import { toTimestamp } from './timestamp.js';
+
+export const stages = {
+  dataset: 'STAGE_DATASET',
+  trainer: 'STAGE_TRAINER',
+  merger: 'STAGE_MERGER',
+  evaluator: 'STAGE_EVALUATOR',
+  publisher: 'STAGE_PUBLISHER',
+} as const satisfies Record<StageName, Stage>;
+
+const units = {
+  rows: 'PROGRESS_UNIT_ROWS',
+  steps: 'PROGRESS_UNIT_STEPS',
+  items: 'PROGRESS_UNIT_ITEMS',
+  bytes: 'PROGRESS_UNIT_BYTES',
+} as const satisfies Record<NonNullable<Progress['unit']>, ProgressUnit>;
+
+export function toProgressMessage({ stage, at, unit, retry, ...numbers }: Progress): ProgressMessage {
+  return {
+    ...numbers,
+    stage: stages[stage],
+    at: toTimestamp(at),
+    unit: unit && units[unit],
+    retry: retry && toComingRetry(retry),
+  };
+}
+
+function toComingRetry({ maxAttempts, nextTryAt, failure }: RetryDetail): ComingRetry {
+  return { maxAttempts, nextTryAt: toTimestamp(nextTryAt), failure };
+}
