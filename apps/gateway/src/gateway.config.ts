@@ -1,12 +1,32 @@
-import { baseConfigShape, storeConfigShape } from '@anneal/service';
+import { baseConfigShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
+import { readAliases } from './openai/models/alias.js';
 
 export const gatewayConfig = z.object({
   ...baseConfigShape,
   ...storeConfigShape,
+  ...workConfigShape,
   API_KEY: z
     .string()
     .min(16, 'must have at least 16 characters')
-    .describe('Callers of the API send it as "Authorization: Bearer KEY".'),
+    .describe('The first key, of an administrator; callers send "Authorization: Bearer KEY".'),
+  GRPC_HOST: z.string().min(1).default('127.0.0.1').describe('Address of the API over gRPC.'),
+  GRPC_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('0 takes a free port.'),
+  REQUESTS_PER_SECOND: z.coerce.number().int().min(0).default(1000).describe('Of one API key; 0 sets no limit.'),
+  MODELS: z
+    .string()
+    .default('')
+    .transform(readAliases)
+    .describe('Models that a job of /v1 may start from: NAME=REFERENCE[@REVISION], separated by commas.'),
+  LARGEST_FILE_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(8 * 1024 ** 3)
+    .describe('Of an uploaded file.'),
+  WEBHOOK_TARGETS: z
+    .enum(['public', 'any'])
+    .default('public')
+    .describe('"public" delivers to https addresses of the internet only; "any" also to this network and this host.'),
 });
 export type GatewayConfig = z.infer<typeof gatewayConfig>;

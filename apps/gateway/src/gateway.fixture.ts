@@ -23,6 +23,7 @@ import { startTestServers, type TestServers } from '@anneal/testing';
 import { gatewayService } from './service.js';
 
 const patienceMs = 15_000;
+export const largestFileBytes = 60_000_000;
 
 /** A gateway on real servers, and what its tests do around it: say what stages say, listen, and call the API. */
 export class TestGateway {
@@ -67,6 +68,11 @@ export class TestGateway {
 
   get url(): string {
     return this.service.url;
+  }
+
+  /** Where it listens for gRPC. */
+  get grpcAddress(): string {
+    return this.service.addresses.grpc ?? '';
   }
 
   /** Says what another service says; the same id twice is the same event twice. */
@@ -137,5 +143,11 @@ export async function until<T>(what: string, ask: () => T | undefined | Promise<
 }
 
 function serve(servers: TestServers): Promise<RunningService> {
-  return startService(gatewayService, servers.environment('gateway'), { logger: createLogger('gateway', 'silent') });
+  const environment = {
+    ...servers.environment('gateway'),
+    MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
+    WEBHOOK_TARGETS: 'any',
+    LARGEST_FILE_BYTES: String(largestFileBytes),
+  };
+  return startService(gatewayService, environment, { logger: createLogger('gateway', 'silent') });
 }

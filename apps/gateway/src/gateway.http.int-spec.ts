@@ -1,4 +1,4 @@
-import { apiError, runView, StageFailed, type ApiError, type RunView } from '@anneal/contracts';
+import { apiError, runView, StageFailed, systemView, type ApiError, type RunView } from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
 import { sampleRequest, sampleSpec } from '@anneal/testing';
@@ -74,6 +74,47 @@ describe('starting a run', () => {
     expect(await good.json()).toMatchObject({ spec: { id: 'tried', training: { epochs: 1 } } });
     expect((await errorOf(await gateway.post('/api/runs/validate', {}), 400)).problems?.length).toBeGreaterThan(1);
     expect(await gateway.run('tried')).toBeUndefined();
+  });
+});
+
+describe('the stream of all runs', () => {
+  it('tells every change, and goes on from where a client was', async () => {
+    const text = seenUntil('/api/runs/watch', '"state":"cancelled"');
+    await gateway.post('/api/runs', { ...sampleRequest, id: 'seen-by-all' });
+    // The watcher may have come after the request; the change is told in any case.
+    await gateway.post('/api/runs/seen-by-all/cancel');
+    const frames = (await text).split('\n\n');
+    expect(frames.at(-2)).toContain('"id":"seen-by-all"');
+    const place = Number(/^id: (\d+)$/m.exec(frames.at(-2) ?? '')?.[1]);
+    const again = await seenUntil('/api/runs/watch', '\n\n', { 'last-event-id': String(place - 1) });
+    expect(again).toContain(`id: ${place}\n`);
+  });
+});
+
+async function seenUntil(path: string, end: string, headers: Record<string, string> = {}): Promise<string> {
+  const answer = await gateway.call(path, { headers });
+  let seen = '';
+  for await (const chunk of answer.body ?? []) {
+    seen += Buffer.from(chunk).toString();
+    if (seen.includes(end)) return seen;
+  }
+  throw new Error(`the stream ended: ${seen}`);
+}
+
+describe('the system', () => {
+  it('is seen as a whole, with what is missing', async () => {
+    const system = await until('the gateway’s own pulse', async () => {
+      const view = systemView.parse(await (await gateway.call('/api/system')).json());
+      return view.services.length > 0 ? view : undefined;
+    });
+    expect(system.services).toMatchObject([
+      {
+        service: 'gateway',
+        readiness: { status: 'up', parts: { store: { state: 'up' } } },
+        backlog: { deadLetters: 0 },
+      },
+    ]);
+    expect(system.missing).toEqual(['dataset', 'trainer', 'merger', 'evaluator', 'publisher']);
   });
 });
 

@@ -2,33 +2,78 @@ import { defineService, storeProvider } from '@anneal/service';
 import { APP_FILTER } from '@nestjs/core';
 import { gatewayConfig } from './gateway.config.js';
 import { GatewayConsumer } from './gateway.consumer.js';
+import { CallEdge } from './grpc/call.edge.js';
+import { GrpcServer } from './grpc/grpc.server.js';
+import { RunsGrpc } from './grpc/runs.grpc.js';
+import { answerError } from './http/answer-error.js';
 import { ApiErrorFilter } from './http/api-error.filter.js';
 import { HttpEdge } from './http/http.edge.js';
+import { OpenApiController } from './http/openapi.controller.js';
 import { RunsController } from './http/runs.controller.js';
+import { Admission } from './keys/admission.js';
+import { ApiKeyTable } from './keys/api-key.table.js';
+import { ApiKeys } from './keys/api-keys.js';
+import { KeysController } from './keys/keys.controller.js';
+import { RateLimit } from './keys/rate.limit.js';
 import { CreateRuns1767225600000 } from './migrations/1767225600000-CreateRuns.js';
+import { CreateProjects1767225800000 } from './migrations/1767225800000-CreateProjects.js';
+import { CreateOpenai1767225900000 } from './migrations/1767225900000-CreateOpenai.js';
+import { openaiControllers, openaiProviders } from './openai/openai.surface.js';
 import { RunLedger } from './runs/run.ledger.js';
 import { RunQueries } from './runs/run.queries.js';
 import { RunRequests } from './runs/run.requests.js';
 import { RunTable } from './runs/run.table.js';
+import { ServicePulses } from './system/service.pulses.js';
+import { SystemController } from './system/system.controller.js';
 import { ProgressFollower } from './watch/progress.follower.js';
+import { RunChanges } from './watch/run.changes.js';
 import { RunFeed } from './watch/run.feed.js';
 
 export const gatewayService = defineService({
   name: 'gateway',
   config: gatewayConfig,
-  migrations: [CreateRuns1767225600000],
+  migrations: [CreateRuns1767225600000, CreateProjects1767225800000, CreateOpenai1767225900000],
+  http: {
+    // What is refused before there is a route, such as a path that cannot be decoded, is answered in the same form.
+    frameworkErrors: (error, request, reply) => {
+      void reply.header('x-request-id', request.id);
+      answerError(error, request.url, reply);
+    },
+    // Names of tuned models are longer than the hundred characters that a router takes otherwise.
+    routerOptions: { maxParamLength: 500 },
+  },
+  listeners: { grpc: GrpcServer },
   module: (config) => ({
-    controllers: [GatewayConsumer, RunsController],
+    controllers: [
+      GatewayConsumer,
+      OpenApiController,
+      RunsController,
+      KeysController,
+      SystemController,
+      ...openaiControllers,
+    ],
     providers: [
-      storeProvider(config),
+      // Files of callers pass through this process, and its memory is to stay small meanwhile.
+      storeProvider(config, { partBytes: 8 * 1024 * 1024 }),
+      ApiKeyTable,
+      ApiKeys,
+      { provide: RateLimit, useValue: new RateLimit(config.REQUESTS_PER_SECOND) },
+      Admission,
       RunTable,
       RunLedger,
       RunRequests,
       RunQueries,
       RunFeed,
+      RunChanges,
+      ServicePulses,
+      ...openaiProviders,
       ProgressFollower,
       HttpEdge,
-      { provide: APP_FILTER, useClass: ApiErrorFilter },
+      CallEdge,
+      RunsGrpc,
+      GrpcServer,
+      ApiErrorFilter,
+      { provide: APP_FILTER, useExisting: ApiErrorFilter },
     ],
   }),
 });
