@@ -3,6 +3,7 @@ import { askCommand } from './commands/ask.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { downCommand } from './commands/down.command.js';
+import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
     showCommand(),
     ...steerCommands(),
     deadLettersCommand(),
+    keysCommand(),
     askCommand(),
     demoCommand(),
     migrateCommand(),

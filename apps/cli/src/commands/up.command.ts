@@ -7,9 +7,11 @@ import { dataFolder } from '../gateway/endpoints.js';
 interface UpOptions {
   data?: string;
   httpPort?: number;
+  grpcPort?: number;
   natsPort?: number;
   postgresPort?: number;
   s3Port?: number;
+  model: string[];
 }
 
 export function upCommand(): Command {
@@ -17,9 +19,11 @@ export function upCommand(): Command {
     .description('run the whole system in the foreground: broker, database, object store and the six services')
     .option('--data <dir>', 'data folder (default: ANNEAL_DATA, else .anneal)')
     .option('--http-port <port>', 'port of the gateway (default: a free one)', port)
+    .option('--grpc-port <port>', 'port of the gateway for gRPC (default: a free one)', port)
     .option('--nats-port <port>', 'port of the broker (default: a free one)', port)
     .option('--postgres-port <port>', 'port of the database (default: a free one)', port)
     .option('--s3-port <port>', 'port of the object store (default: a free one)', port)
+    .option('--model <name=reference>', 'a model that jobs of /v1 may start from; may be repeated', collect, [])
     .addHelpText(
       'after',
       '\nWhen it is ready it prints one line that starts with "ready", and writes DIR/endpoints.json. Ctrl-C stops it.',
@@ -29,16 +33,18 @@ export function upCommand(): Command {
       const say = (line: string): void => void process.stderr.write(`${line}\n`);
       const { stopped } = untilStopped(() => say('Stopped at once.'));
       const installation = await install(say);
-      const { httpPort: http, natsPort: nats, postgresPort: postgres, s3Port: s3 } = options;
+      const { httpPort: http, grpcPort: grpc, natsPort: nats, postgresPort: postgres, s3Port: s3 } = options;
       const system = await startSystem({
         dataDir,
         installation,
         ports: {
           ...(http ? { http } : {}),
+          ...(grpc ? { grpc } : {}),
           ...(nats ? { nats } : {}),
           ...(postgres ? { postgres } : {}),
           ...(s3 ? { s3 } : {}),
         },
+        models: options.model,
         say,
       });
       console.log(`ready ${system.endpoints.http} (data in ${dataDir}; Ctrl-C stops)`);
@@ -48,6 +54,10 @@ export function upCommand(): Command {
       say('Stopped. The same command goes on with what was there.');
       process.exit(0);
     });
+}
+
+function collect(entry: string, before: string[]): string[] {
+  return [...before, entry];
 }
 
 function port(text: string): number {

@@ -9,14 +9,17 @@ export interface HostSettings {
   readonly servers: EmbeddedServers;
   readonly engine: InstalledEngine;
   readonly apiKey: string;
-  readonly httpPort: number;
+  /** Of the gateway; a free one each when left out. */
+  readonly ports: { readonly http?: number; readonly grpc?: number };
+  /** Models that a job of /v1 may start from, NAME=REFERENCE each. */
+  readonly models: readonly string[];
 }
 
 const inherited = ['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'] as const;
 
 /** The environment of one service on this host: the same variables that a container would get. */
 export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {
-  const { dataDir, servers, engine, apiKey, httpPort } = settings;
+  const { dataDir, servers, engine } = settings;
   return {
     ...Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
     NATS_URL: servers.nats.urlFor(service),
@@ -30,8 +33,19 @@ export function serviceEnvironment(service: ServiceName, settings: HostSettings)
     // The user's own machine, account and files: nothing here may be read that the user could not read anyway.
     FILE_ROOTS: '/',
     ENGINE_PYTHON: engine.python,
-    ...(service === 'gateway' ? { API_KEY: apiKey, HTTP_PORT: String(httpPort) } : {}),
+    ...(service === 'gateway' ? gatewayEnvironment(settings) : {}),
     // In the foreground nobody is left to adopt a training: it writes a checkpoint and stops.
     ...(service === 'trainer' ? { ON_STOP: 'checkpoint' } : {}),
+  };
+}
+
+function gatewayEnvironment({ apiKey, ports, models }: HostSettings): Environment {
+  return {
+    API_KEY: apiKey,
+    HTTP_PORT: String(ports.http ?? 0),
+    GRPC_PORT: String(ports.grpc ?? 0),
+    MODELS: [process.env['MODELS'], ...models].filter(Boolean).join(','),
+    // Who runs everything on one machine also has the receiver of a webhook there.
+    WEBHOOK_TARGETS: process.env['WEBHOOK_TARGETS'] ?? 'any',
   };
 }

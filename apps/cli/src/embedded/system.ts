@@ -31,12 +31,20 @@ export interface RunningSystem {
 export interface SystemOptions {
   readonly dataDir: string;
   readonly installation: Installation;
-  readonly ports: { http?: number; nats?: number; postgres?: number; s3?: number };
+  readonly ports: { http?: number; grpc?: number; nats?: number; postgres?: number; s3?: number };
+  /** Models that a job of /v1 may start from, NAME=REFERENCE each. */
+  readonly models?: readonly string[];
   readonly say: (line: string) => void;
 }
 
 /** Brings up broker, database, object store and all six services, each as it would run alone, in this process. */
-export async function startSystem({ dataDir, installation, ports, say }: SystemOptions): Promise<RunningSystem> {
+export async function startSystem({
+  dataDir,
+  installation,
+  ports,
+  models = [],
+  say,
+}: SystemOptions): Promise<RunningSystem> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const servers = await startServers({
     dataDir,
@@ -60,11 +68,13 @@ export async function startSystem({ dataDir, installation, ports, say }: SystemO
       servers.secret(`postgres-${name}`),
     );
     const apiKey = servers.secret('api-key');
-    const settings: HostSettings = { dataDir, servers, engine: installation.engine, apiKey, httpPort: ports.http ?? 0 };
+    const { engine } = installation;
+    const settings: HostSettings = { dataDir, servers, engine, apiKey, ports, models };
     running.push(...(await startServices(settings)));
-    const http = running.find(({ name }) => name === 'gateway')?.url ?? '';
+    const gateway = running.find(({ name }) => name === 'gateway');
     const endpoints: Endpoints = {
-      http,
+      http: gateway?.url ?? '',
+      grpc: gateway?.addresses.grpc ?? '',
       nats: servers.nats.url,
       s3: servers.s3.url,
       postgres: servers.postgres.url,

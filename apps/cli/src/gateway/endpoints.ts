@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 
-/** Where a running system listens; every entry is a complete URL for a client of its kind. */
+/** Where a running system listens; every entry is what a client of its kind takes as an address. */
 export const endpoints = z.object({
   http: z.url(),
+  grpc: z.string(),
   nats: z.string(),
   s3: z.string(),
   postgres: z.string(),

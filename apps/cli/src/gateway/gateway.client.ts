@@ -1,11 +1,14 @@
 import {
   apiError,
+  apiKeyView,
   evaluationReport,
   Failure,
   isFinal,
   progress,
   runList,
   runView,
+  type ApiKeyView,
+  type ApiKeyWish,
   type EvaluationReport,
   type Progress,
   type RunView,
@@ -14,6 +17,7 @@ import { z } from 'zod';
 import { readServerSentEvents } from './server-sent-events.js';
 
 const oneRun = z.object({ run: runView });
+const oneKey = z.object({ key: apiKeyView });
 
 export type SteerVerb = 'cancel' | 'pause' | 'resume' | 'retry';
 
@@ -49,6 +53,27 @@ export class GatewayClient {
   async steer(id: string, verb: SteerVerb): Promise<RunView> {
     const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST' });
     return oneRun.parse(await response.json()).run;
+  }
+
+  /** @returns the key, and its text, which is never to be had again */
+  async createKey(wish: Partial<ApiKeyWish> & { name: string }): Promise<{ key: ApiKeyView; text: string }> {
+    const response = await this.call('/api/keys', {
+      method: 'POST',
+      body: JSON.stringify(wish),
+      headers: { 'content-type': 'application/json' },
+    });
+    return oneKey.extend({ text: z.string() }).parse(await response.json());
+  }
+
+  async listKeys(): Promise<ApiKeyView[]> {
+    const response = await this.call('/api/keys');
+    return z.object({ keys: z.array(apiKeyView) }).parse(await response.json()).keys;
+  }
+
+  /** @throws Failure KEY_NOT_FOUND */
+  async revokeKey(id: string): Promise<ApiKeyView> {
+    const response = await this.call(`/api/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
+    return oneKey.parse(await response.json()).key;
   }
 
   /** Waits until the gateway has heard of a run that was requested past it, on the broker. */
