@@ -198,12 +198,14 @@ describe('a job', () => {
 
   it('publishes no model that is not better, when asked', async () => {
     const { id } = await startJob(client, { anneal: { publish: { when: 'improved' } } });
-    expect((await jobWhen(client, id, 'succeeded')).fine_tuned_model).toBeNull();
+    // Whoever waits for "succeeded" goes on with the model, so a job without one has failed, and says why.
+    const { fine_tuned_model, error } = await jobWhen(client, id, 'failed');
+    expect({ fine_tuned_model, code: error?.code }).toEqual({ fine_tuned_model: null, code: 'model_withheld' });
   });
 
   it('is not found under an id that nobody gave', async () => {
-    for (const call of [jobs.retrieve('ftjob-x'), jobs.cancel('ftjob-x'), jobs.listEvents('ftjob-x')]) {
-      const error = await refusalOf(call);
+    const calls = [jobs.retrieve('ftjob-x'), jobs.cancel('ftjob-x'), jobs.listEvents('ftjob-x')];
+    for (const error of await Promise.all(calls.map((call) => refusalOf(call)))) {
       expect(error).toBeInstanceOf(NotFoundError);
       expect(error).toMatchObject({ code: 'fine_tune_not_found', param: 'fine_tuning_job_id' });
     }

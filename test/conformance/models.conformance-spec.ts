@@ -56,7 +56,7 @@ describe('a tuned model', () => {
   it('is gone once it is deleted', async () => {
     expect(await client.models.delete(id)).toMatchObject({ id, object: 'model', deleted: true });
     expect(await listed()).not.toContain(id);
-    for (const call of [client.models.retrieve(id), client.models.delete(id)])
-      expect(await refusalOf(call)).toBeInstanceOf(NotFoundError);
+    const calls = [client.models.retrieve(id), client.models.delete(id)];
+    for (const refused of await Promise.all(calls.map(refusalOf))) expect(refused).toBeInstanceOf(NotFoundError);
   });
 });

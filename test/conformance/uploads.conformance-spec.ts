@@ -77,6 +77,7 @@ describe('an upload', () => {
     expect(await refusalOf(complete)).toBeInstanceOf(ConflictError);
     const add = uploads.parts.create(upload.id, { data: await toFile(content, 'part') });
     expect(await refusalOf(add)).toBeInstanceOf(ConflictError);
-    expect(calls).toHaveLength(2);
+    // The client also asks its fetch whether it can send forms, with an address that is none of this server.
+    expect(calls.filter((call) => call.startsWith('POST /v1/'))).toHaveLength(2);
   });
 });

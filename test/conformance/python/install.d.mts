@@ -1,4 +1,4 @@
-export interface InstalledClient {
+export interface InstalledPython {
   /** Folder of the Python environment. */
   dir: string;
   python: string;
@@ -11,5 +11,8 @@ export interface InstallOptions {
   log?: (line: string) => void;
 }
 
-/** Throws a `SetupError` of @anneal/setup. */
-export function installPythonClient(options?: InstallOptions): Promise<InstalledClient>;
+/** The official client. Throws a `SetupError` of @anneal/setup. */
+export function installPythonClient(options?: InstallOptions): Promise<InstalledPython>;
+
+/** What tries the API against its document. Throws a `SetupError` of @anneal/setup. */
+export function installSchemathesis(options?: InstallOptions): Promise<InstalledPython>;
