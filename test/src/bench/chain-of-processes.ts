@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { serviceNames, type ServiceName } from '@anneal/contracts';
 import { connectNats, followEvents, type DecodedEvent, type NatsConnection } from '@anneal/messaging';
 import { sampleRequest, startTestServers, type TestServers } from '@anneal/testing';
+import pg from 'pg';
 import { Replica } from '../faults/replica.js';
 
 type Heard = Extract<DecodedEvent, { ok: true }>;
@@ -57,6 +58,17 @@ export class ChainOfProcesses {
   onEvent(listener: Listener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** As a superuser of the database. */
+  async query(sql: string, values: unknown[]): Promise<void> {
+    const client = new pg.Client({ connectionString: this.servers.servers.postgres.url });
+    await client.connect();
+    try {
+      await client.query(sql, values);
+    } finally {
+      await client.end();
+    }
   }
 
   /** Publishes a request as any client would, and resolves with its id. */

@@ -43,7 +43,7 @@ function named(when: string, seen: ReadonlyMap<string, Samples>): Result[] {
 }
 
 /** https://docs.kernel.org/filesystems/proc.html, smaps_rollup */
-function pssMiB(pid: number): number {
+export function pssMiB(pid: number): number {
   const kiB = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
   return Number(kiB) / 1024;
 }
