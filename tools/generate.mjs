@@ -6,6 +6,7 @@ import { join, relative } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const generators = [
   { script: 'libs/contracts/generate.mjs', writes: ['libs/contracts/generated'] },
+  { script: 'apps/gateway/generate.mjs', writes: ['apps/gateway/src/grpc/generated'] },
   { script: 'infra/nats/generate.mjs', writes: ['infra/nats/nats.conf'] },
   { script: 'examples/home-control/generate.mjs', writes: ['examples/home-control'] },
 ];

@@ -9,7 +9,7 @@ import { installServers } from '../infra/embedded/install.mjs';
 import { installDemoModel } from '../libs/engine/install-demo-model.mjs';
 import { installEngine } from '../libs/engine/install.mjs';
 import { reportSetupError } from '../libs/setup/setup.mjs';
-import { installPythonClient } from '../test/conformance/python/install.mjs';
+import { installPythonClient, installSchemathesis } from '../test/conformance/python/install.mjs';
 
 const root = join(import.meta.dirname, '..');
 const kinds = ['python', 'unit', 'integration', 'conformance', 'e2e'];
@@ -77,6 +77,7 @@ async function install() {
   const engine = await installEngine({ log });
   await installDemoModel({ engine, log });
   await installPythonClient({ log });
+  await installSchemathesis({ log });
   return engine;
 }
 

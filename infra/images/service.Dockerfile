@@ -13,13 +13,14 @@ RUN npm ci --no-audit --no-fund --omit=optional \
 
 FROM node:24.11.1-bookworm-slim
 ARG SERVICE
-ENV NODE_ENV=production SERVICE=${SERVICE} WORK_DIR=/work HTTP_HOST=0.0.0.0 HTTP_PORT=8080
+ENV NODE_ENV=production SERVICE=${SERVICE} WORK_DIR=/work HTTP_HOST=0.0.0.0 HTTP_PORT=8080 \
+    GRPC_HOST=0.0.0.0 GRPC_PORT=50051
 WORKDIR /anneal
 COPY --from=build --chown=root:root /anneal /anneal
 RUN mkdir /work && chown node:node /work
 USER node
 VOLUME /work
-EXPOSE 8080
+EXPOSE 8080 50051
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD node -e "fetch('http://127.0.0.1:8080/health/ready').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"
 CMD ["sh", "-c", "exec node apps/${SERVICE}/dist/main.js"]
