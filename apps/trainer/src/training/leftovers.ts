@@ -12,7 +12,8 @@ const found = z.array(z.object({ state: z.string(), course: z.string().nullable(
 /** The folder of a failed training is kept for a look at its logs, and for its checkpoints when the run is retried. */
 const keepFailedMs = 7 * 24 * 60 * 60 * 1000;
 const killGraceMs = 5_000;
-const sweepEveryMs = 60_000;
+/** A run may be cancelled between the look at the start and the first claim; its training is not to go on for long. */
+const sweepEveryMs = 10_000;
 
 /** Trainings of this host that nobody attends to: their run was paused or ended while the service was down. */
 @Injectable()
