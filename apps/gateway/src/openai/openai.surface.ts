@@ -5,6 +5,7 @@ import { FileChecks } from './files/file.checks.js';
 import { FileTable } from './files/file.table.js';
 import { Files } from './files/files.js';
 import { FilesController } from './files/files.controller.js';
+import { OpenaiHousekeeping } from './housekeeping.js';
 import { JobEventTable } from './jobs/job.event.table.js';
 import { JobEvents } from './jobs/job.events.js';
 import { JobResults } from './jobs/job.results.js';
@@ -29,6 +30,7 @@ export const openaiControllers = [
 
 export const openaiProviders = [
   RequestMemory,
+  OpenaiHousekeeping,
   FileTable,
   FileChecks,
   Files,

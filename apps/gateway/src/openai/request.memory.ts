@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Caller } from '../keys/caller.js';
 
 /** How long a request that comes again is taken for the same one; the clients give up sooner. */
-const windowMinutes = 60;
+export const windowMinutes = 60;
 
 const gone = new Set<FailureCode>(['FILE_NOT_FOUND', 'WEBHOOK_NOT_FOUND']);
 const subjects = z.array(z.object({ subject: z.string() }));
@@ -83,12 +83,5 @@ export class RequestMemory {
       );
       return subject;
     });
-  }
-
-  /** Forgets what nobody can ask for any more. */
-  async forgetOld(): Promise<void> {
-    await this.dataSource.query(
-      `DELETE FROM request_memory WHERE at < now() - make_interval(mins => ${windowMinutes})`,
-    );
   }
 }
