@@ -37,9 +37,9 @@ const declared = new Set([...example.matchAll(/^([A-Z0-9_]+)=/gm)].map((match) =
 
 /** What compose does with `${NAME:?}` and `${NAME:-default}`, for a file in which everything is set. */
 function interpolate(text: string): string {
-  return text.replace(/\$\{([A-Z0-9_]+)(?::[?-]([^}]*))?\}/g, (_, name: string, fallback?: string) => {
+  return text.replace(/\$\{([A-Z0-9_]+)(?::([?-])([^}]*))?\}/g, (_, name: string, mark?: string, fallback = '') => {
     expect(declared, `infra/compose.env.example does not have ${name}`).toContain(name);
-    return fallback ? fallback : `value-of-${name.toLowerCase()}`;
+    return mark === '-' ? String(fallback) : `value-of-${name.toLowerCase()}`;
   });
 }
 
