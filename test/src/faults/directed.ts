@@ -191,13 +191,15 @@ export const steering: Fault = async (world) => {
 export function badStore(proxy: Proxy): Fault {
   const kinds: Weather[] = ['refused', 'reset', 'black hole', 'slow', 'unavailable', 'lost answer'];
   return async (world) => {
+    const ids: string[] = [];
     for (const weather of kinds) {
-      const id = await world.request();
+      ids.push(await world.request());
       proxy.set(weather);
       await pause(2_500);
       proxy.set('clear');
-      await world.until(id, ({ state }) => state === 'succeeded', 90_000);
+      await pause(1_500);
     }
+    for (const id of ids) await world.until(id, ({ state }) => state === 'succeeded', 90_000);
     return kinds.join(', ');
   };
 }

@@ -41,7 +41,7 @@ const program = new Command('test:faults')
     'kills and cuts everything while runs go on, and checks from outside that nothing was lost or done twice',
   )
   .option('--seed <n>', 'decides what is killed and when', Number, Math.floor(Math.random() * 1_000_000))
-  .option('--minutes <n>', 'how long the storm lasts', Number, 0.75)
+  .option('--minutes <n>', 'how long the storm lasts', Number, 0.6)
   .option('--only <parts>', `some of: ${parts.join(', ')}`)
   .addOption(
     new Option('--without <mechanism>', 'switches one mechanism off by hand; the suite has to break').choices(
