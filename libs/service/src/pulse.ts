@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Backlog, ServiceName } from '@anneal/contracts';
 import type { DeadLetterTable, OutboxRelay } from '@anneal/jobs';
 import type { PulsePublisher } from '@anneal/messaging';
@@ -9,6 +10,7 @@ import { build } from './build.js';
 import type { AskReadiness } from './readiness.js';
 
 const everyMs = 5_000;
+const backlogMs = 2_000;
 
 const jobCounts = z.array(
   z.object({ ready: z.coerce.number(), running: z.coerce.number(), oldest: z.coerce.number().nullable() }),
@@ -28,7 +30,7 @@ export class Pulse implements OnApplicationBootstrap, BeforeApplicationShutdown 
   private readonly instance = randomUUID();
   private readonly startedAt = new Date().toISOString();
   private timer: NodeJS.Timeout | undefined;
-  private beating: Promise<void> = Promise.resolve();
+  private beating: Promise<void> | undefined;
 
   constructor(private readonly sources: PulseSources) {}
 
@@ -44,12 +46,14 @@ export class Pulse implements OnApplicationBootstrap, BeforeApplicationShutdown 
 
   private beat(): void {
     // One at a time: a database that hangs would gather questions.
-    this.beating = this.beating.then(async () => this.tell()).catch(() => undefined);
+    this.beating ??= this.tell()
+      .catch(() => undefined)
+      .finally(() => (this.beating = undefined));
   }
 
   private async tell(): Promise<void> {
     const { service, publisher, readiness } = this.sources;
-    const [ready, backlog] = await Promise.all([readiness(), this.backlog().catch(() => undefined)]);
+    const [ready, backlog] = await Promise.all([readiness(), this.backlogInTime()]);
     const { instance, startedAt } = this;
     const at = new Date().toISOString();
     publisher.publish({
@@ -61,6 +65,12 @@ export class Pulse implements OnApplicationBootstrap, BeforeApplicationShutdown 
       readiness: ready,
       ...(backlog ? { backlog } : {}),
     });
+  }
+
+  /** A database that hangs is told of by the readiness; the pulse goes on without numbers. */
+  private async backlogInTime(): Promise<Backlog | undefined> {
+    const late = pause(backlogMs, undefined, { ref: false });
+    return Promise.race([this.backlog().catch(() => undefined), late]);
   }
 
   private async backlog(): Promise<Backlog> {
