@@ -79,20 +79,22 @@ describe('starting a run', () => {
 
 describe('the stream of all runs', () => {
   it('tells every change, and goes on from where a client was', async () => {
-    const text = seenUntil('/api/runs/watch', '"state":"cancelled"');
+    await gateway.post('/api/runs', { ...sampleRequest, id: 'before-all' });
+    // What happens once the answer has begun is told, and nothing from before.
+    const stream = await gateway.call('/api/runs/watch');
     await gateway.post('/api/runs', { ...sampleRequest, id: 'seen-by-all' });
-    // The watcher may have come after the request; the change is told in any case.
     await gateway.post('/api/runs/seen-by-all/cancel');
-    const frames = (await text).split('\n\n');
+    const text = await seenUntil(stream, '"state":"cancelled"');
+    expect(text).not.toContain('"id":"before-all"');
+    const frames = text.split('\n\n');
     expect(frames.at(-2)).toContain('"id":"seen-by-all"');
     const place = Number(/^id: (\d+)$/m.exec(frames.at(-2) ?? '')?.[1]);
-    const again = await seenUntil('/api/runs/watch', '\n\n', { 'last-event-id': String(place - 1) });
-    expect(again).toContain(`id: ${place}\n`);
+    const again = await gateway.call('/api/runs/watch', { headers: { 'last-event-id': String(place - 1) } });
+    expect(await seenUntil(again, '\n\n')).toContain(`id: ${place}\n`);
   });
 });
 
-async function seenUntil(path: string, end: string, headers: Record<string, string> = {}): Promise<string> {
-  const answer = await gateway.call(path, { headers });
+async function seenUntil(answer: Response, end: string): Promise<string> {
   let seen = '';
   for await (const chunk of answer.body ?? []) {
     seen += Buffer.from(chunk).toString();

@@ -1,12 +1,5 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import {
-  Failure,
-  runListQuery,
-  type EvaluationReport,
-  type RunListQuery,
-  type RunSpec,
-  type RunView,
-} from '@anneal/contracts';
+import { runListQuery, type EvaluationReport, type RunSpec, type RunView } from '@anneal/contracts';
 import { LOGGER, type Logger } from '@anneal/service';
 import {
   Body,
@@ -23,6 +16,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { By, type Caller } from '../keys/caller.js';
+import { readRequest } from './read-request.js';
 import { RunQueries } from '../runs/run.queries.js';
 import { RunRequests } from '../runs/run.requests.js';
 import { toRunView } from '../runs/run.view.js';
@@ -76,7 +70,7 @@ export class RunsController implements OnModuleDestroy {
 
   @Get()
   async list(@By() { project }: Caller, @Query() query: unknown): Promise<{ runs: RunView[] }> {
-    const runs = await this.queries.newest(project, readListQuery(query));
+    const runs = await this.queries.newest(project, readRequest(runListQuery, query));
     return { runs: runs.map(toRunView) };
   }
 
@@ -120,7 +114,7 @@ export class RunsController implements OnModuleDestroy {
     @Headers('last-event-id') last: string | undefined,
     @Res() reply: Reply,
   ): Promise<void> {
-    const since = /^\d{1,15}$/.test(last ?? '') ? Number(last) : undefined;
+    const since = /^\d{1,15}$/.test(last ?? '') ? Number(last) : await this.changes.lastChange();
     const { changes, feed } = this;
     const { signal } = this.stopping;
     await this.stream(reply, 'all runs', (client) => tellRuns(client, { project, since, changes, feed, signal }));
@@ -156,14 +150,4 @@ export class RunsController implements OnModuleDestroy {
       this.logger.warn({ err: error, what }, 'watching ended early');
     }
   }
-}
-
-function readListQuery(query: unknown): RunListQuery {
-  const read = runListQuery.safeParse(query);
-  if (read.success) return read.data;
-  const field = read.error.issues[0]?.path.map(String).join('.') ?? '';
-  throw new Failure('SPEC_INVALID', `The query parameter "${field}" is not valid.`, {
-    remedy: 'limit is a number from 1 to 100, before the id of a run, state one of a run, name the name of runs.',
-    field,
-  });
 }

@@ -2,10 +2,8 @@ import { apiKeyScopes } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { absent, instant } from '../database/columns.js';
 import type { Scope } from './caller.js';
-
-const instant = z.date().transform((date) => date.toISOString());
-const maybe = instant.nullable().transform((value) => value ?? undefined);
 
 const apiKeyRow = z.object({
   id: z.string(),
@@ -14,9 +12,9 @@ const apiKeyRow = z.object({
   scope: z.enum(apiKeyScopes),
   secret_digest: z.string(),
   created_at: instant,
-  expires_at: maybe,
-  revoked_at: maybe,
-  last_used_at: maybe,
+  expires_at: absent(instant),
+  revoked_at: absent(instant),
+  last_used_at: absent(instant),
 });
 export type ApiKeyRow = z.infer<typeof apiKeyRow>;
 

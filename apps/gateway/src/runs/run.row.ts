@@ -9,10 +9,9 @@ import {
   stageNames,
 } from '@anneal/contracts';
 import { z } from 'zod';
+import { absent, bigint, instant } from '../database/columns.js';
 import type { RunRecord } from './run.record.js';
 
-const absent = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().transform((value) => value ?? undefined);
-const instant = z.date().transform((date) => date.toISOString());
 const { plan, results, verdict, problems, failure } = runView.shape;
 
 export const runRow = z.object({
@@ -21,7 +20,7 @@ export const runRow = z.object({
   name: z.string(),
   state: runState,
   version: z.int(),
-  change: z.string().transform(Number),
+  change: bigint,
   turn: z.int(),
   created_at: instant,
   finished_at: absent(instant),

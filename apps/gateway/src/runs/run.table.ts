@@ -2,9 +2,11 @@ import { Failure, type RunState, type StageView } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
+import { bigint } from '../database/columns.js';
 import type { RunRecord } from './run.record.js';
 import { runColumns, runRow, runValues, stageColumns, stageRow, toRecord } from './run.row.js';
 
+const atOnce = 500;
 const ids = z.array(z.object({ id: z.string() }));
 const columns = runColumns.join(', ');
 const parameters = runColumns.map((_, index) => `$${index + 2}`).join(', ');
@@ -90,15 +92,20 @@ export class RunTable {
   }
 
   /** Those that changed after a place, of one project or of all, in the order of their last changes. */
-  async changedSince(change: number, project?: string): Promise<RunRecord[]> {
-    const clause = 'WHERE change > $1 AND ($2::text IS NULL OR project = $2) ORDER BY change LIMIT 1000';
-    return this.read(this.dataSource.manager, clause, [change, project ?? null]);
+  async *changedSince(change: number, project?: string): AsyncIterable<RunRecord> {
+    const clause = `WHERE change > $1 AND ($2::text IS NULL OR project = $2) ORDER BY change LIMIT ${atOnce}`;
+    for (let after = change, more = true; more;) {
+      const runs = await this.read(this.dataSource.manager, clause, [after, project ?? null]);
+      yield* runs;
+      after = runs.at(-1)?.change ?? after;
+      more = runs.length === atOnce;
+    }
   }
 
   /** The place of the last change of all. */
   async lastChange(): Promise<number> {
     const found: unknown = await this.dataSource.query('SELECT coalesce(max(change), 0) AS change FROM run');
-    return z.array(z.object({ change: z.string().transform(Number) })).parse(found)[0]?.change ?? 0;
+    return z.array(z.object({ change: bigint })).parse(found)[0]?.change ?? 0;
   }
 
   /** Those of a project, newest first. */

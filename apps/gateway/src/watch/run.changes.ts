@@ -28,6 +28,7 @@ export class RunChanges implements OnModuleInit, BeforeApplicationShutdown {
   private readonly told = new Map<string, number>();
   private reached: number | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private dueMs = Infinity;
   private reading: Promise<void> = Promise.resolve();
   private stopped = false;
 
@@ -54,30 +55,45 @@ export class RunChanges implements OnModuleInit, BeforeApplicationShutdown {
     return () => void this.watchers.delete(watcher);
   }
 
+  /** The place of the last change of all, for one who wants to hear of what comes after it. */
+  lastChange(): Promise<number> {
+    return this.table.lastChange();
+  }
+
   /** What a project changed after a place, for one who was away. */
-  async since(project: string, change: number): Promise<RunChange[]> {
-    return (await this.table.changedSince(change, project)).map(toChange);
+  async *since(project: string, change: number): AsyncIterable<RunChange> {
+    for await (const run of this.table.changedSince(change, project)) yield toChange(run);
   }
 
   private look(inMs: number): void {
-    if (this.stopped || this.watchers.size === 0) return;
-    if (this.timer !== undefined && inMs >= recheckMs) return;
+    // A look that is due sooner stays: hints that come faster than it would put it off for ever.
+    if (this.stopped || this.watchers.size === 0 || inMs >= this.dueMs) return;
     clearTimeout(this.timer);
+    this.dueMs = inMs;
     this.timer = setTimeout(() => {
-      this.timer = undefined;
+      this.dueMs = Infinity;
       this.reading = this.reading.then(() => this.read());
     }, inMs);
   }
 
   private async read(): Promise<void> {
     try {
-      this.reached ??= await this.table.lastChange();
-      for (const run of await this.table.changedSince(this.reached - overlap)) this.tell(toChange(run));
-      for (const [id, change] of this.told) if (change < this.reached - overlap) this.told.delete(id);
+      await this.begin();
+      const { reached = 0 } = this;
+      for await (const run of this.table.changedSince(reached - overlap)) this.tell(toChange(run));
+      for (const [id, change] of this.told) if (change < (this.reached ?? 0) - overlap) this.told.delete(id);
     } catch (error) {
       this.logger.warn({ err: error }, 'changes of runs could not be read and are looked for again');
     }
     this.look(recheckMs);
+  }
+
+  /** What was changed before the first look is told to those who ask for it, and to nobody else. */
+  private async begin(): Promise<void> {
+    if (this.reached !== undefined) return;
+    const reached = await this.table.lastChange();
+    for await (const { id, change } of this.table.changedSince(reached - overlap)) this.told.set(id, change);
+    this.reached = Math.max(reached, ...this.told.values());
   }
 
   private tell(change: RunChange): void {

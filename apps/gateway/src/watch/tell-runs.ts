@@ -3,10 +3,13 @@ import type { RunChange, RunChanges } from './run.changes.js';
 import type { RunFeed } from './run.feed.js';
 import { tell } from './tell.js';
 
+/** A stream may last for weeks, and more runs than this do not change at the same time. */
+const mostKnown = 10_000;
+
 export interface TellingOfRuns {
   readonly project: string;
-  /** The place from which on to tell; from now on when left out. */
-  readonly since: number | undefined;
+  /** The place from which on to tell. */
+  readonly since: number;
   readonly changes: RunChanges;
   readonly feed: RunFeed;
   readonly signal: AbortSignal;
@@ -19,8 +22,8 @@ export interface TellingOfRuns {
 export async function tellRuns(client: Writable, telling: TellingOfRuns): Promise<void> {
   const { project, since, changes, feed, signal } = telling;
   const waiting = new Map<string, RunChange>();
+  /** Runs of this project that this client knows, with the last change that it was told of; the oldest are forgotten. */
   const told = new Map<string, number>();
-  const mine = new Set<string>();
   let ring: () => void = () => undefined;
   const take = (change: RunChange): void => {
     if (change.project !== project || (told.get(change.runId) ?? 0) >= change.change) return;
@@ -30,7 +33,7 @@ export async function tellRuns(client: Writable, telling: TellingOfRuns): Promis
   };
   const stop = changes.watch(take);
   try {
-    if (since !== undefined) for (const change of await changes.since(project, since)) take(change);
+    for await (const change of changes.since(project, since)) take(change);
     await tell(client, {
       signal,
       // Nothing is looked for by this client alone: what changes is read once for all.
@@ -39,17 +42,21 @@ export async function tellRuns(client: Writable, telling: TellingOfRuns): Promis
         ring = () => listener.changed();
         // Progress says which run it is of, and not whose run that is.
         const progress: typeof listener.progress = (word) => {
-          if (mine.has(word.runId)) listener.progress(word);
+          if (told.has(word.runId)) listener.progress(word);
         };
         return feed.listenToAll({ changed: () => undefined, progress });
       },
       news: async () => {
         const frames = [...waiting.values()].map(({ runId, change, frame }) => {
+          told.delete(runId);
           told.set(runId, change);
-          mine.add(runId);
           return frame;
         });
         waiting.clear();
+        for (const [oldest] of told) {
+          if (told.size <= mostKnown) break;
+          told.delete(oldest);
+        }
         return { frames, done: false };
       },
     });

@@ -1,9 +1,7 @@
 import { deliveryAttempt, webhookEventType, type OpenaiEndpoint } from '@anneal/contracts';
 import { z } from 'zod';
-import { bigint } from '../openai/files/file.row.js';
+import { bigint, instant } from '../database/columns.js';
 import { toSeconds } from '../openai/openai-id.js';
-
-const instant = z.date().transform((date) => date.toISOString());
 
 export const endpointRow = z.object({
   id: z.string(),
