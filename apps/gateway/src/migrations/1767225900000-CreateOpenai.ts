@@ -72,6 +72,7 @@ export class CreateOpenai1767225900000 implements MigrationInterface {
         created_at timestamptz NOT NULL DEFAULT now()
       )`);
     await runner.query('CREATE INDEX fine_tuning_job_of_project ON fine_tuning_job (project, place)');
+    await runner.query('CREATE INDEX fine_tuning_job_unfinished ON fine_tuning_job (place) WHERE result_file IS NULL');
     await runner.query(`
       CREATE TABLE fine_tuning_event (
         id text PRIMARY KEY,

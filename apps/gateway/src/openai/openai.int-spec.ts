@@ -70,10 +70,10 @@ describe('a training file', () => {
   });
 
   it.each([
-    ['that is no JSON', `${rows(1)}\nnot json\n`, /line 2/],
-    ['with invalid UTF-8', Buffer.from([...Buffer.from(`${rows(1)}\n`), 0x22, 0xff, 0xfe]), /line 2/],
-    ['with a line of 50 MB', `${rows(1)}\n"${'x'.repeat(50_000_000)}"`, /line 2/],
-    ['without an answer', '{"messages":[{"role":"user","content":"?"}]}', /line 1/],
+    ['that is no JSON', `${rows(1)}\nnot json\n`, /Line 2 of train.jsonl/],
+    ['with invalid UTF-8', Buffer.from([...Buffer.from(`${rows(1)}\n`), 0x22, 0xff, 0xfe]), /Line 2 of train.jsonl/],
+    ['with a line of 50 MB', `${rows(1)}\n"${'x'.repeat(50_000_000)}"`, /Line 2 of train.jsonl is longer/],
+    ['without an answer', '{"messages":[{"role":"user","content":"?"}]}', /line 1 of train.jsonl/],
   ])('%s ends in an error that names the line', async (_what, content, message) => {
     const file = await uploaded(typeof content === 'string' ? content : new Uint8Array(content));
     expect(file.status).toBe('error');

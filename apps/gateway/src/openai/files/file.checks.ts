@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactStore } from '@anneal/artifacts';
+import { Failure } from '@anneal/contracts';
 import { checkTrainingFile } from '@anneal/rows';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
@@ -9,7 +10,6 @@ import { storedName, type FileRow } from './file.row.js';
 import { FileTable, type CheckedFile } from './file.table.js';
 
 const lookAgainMs = 5_000;
-const mostNamed = 10;
 
 /** Looks at the rows of every new file, one file after the other; what a stop interrupts is looked at after the start. */
 @Injectable()
@@ -56,7 +56,7 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
       this.again = false;
       for (const file of await this.table.unchecked()) {
         if (this.stopping.signal.aborted) return;
-        await this.table.checked(file.id, await this.check(file));
+        await this.table.checked(file.id, await this.check(file).catch((error: unknown) => unreadable(error)));
       }
     }
   }
@@ -70,10 +70,15 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
       await this.store.getDirectory(artifact, directory, { signal: this.stopping.signal });
       const { rows, characters, problems } = await checkTrainingFile(join(directory, storedName), filename);
       if (problems.length === 0) return { status: 'processed', details: undefined, rows, characters };
-      const named = problems.slice(0, mostNamed).map(({ row, message }) => `line ${row}: ${message}`);
-      return { status: 'error', details: named.join(' '), rows, characters };
+      return { status: 'error', details: problems.map(({ message }) => message).join(' '), rows, characters };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
+}
+
+/** A file that cannot be had from the store must not keep those behind it from being checked. */
+function unreadable(error: unknown): CheckedFile {
+  if (!(error instanceof Failure) || error.isOutage) throw error;
+  return { status: 'error', details: `${error.message} ${error.remedy}`, rows: 0, characters: 0 };
 }

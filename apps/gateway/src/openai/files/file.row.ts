@@ -1,11 +1,7 @@
 import { artifactRef, filePurpose, fileStatus, type OpenaiFile } from '@anneal/contracts';
 import { z } from 'zod';
+import { absent, bigint, instant } from '../../database/columns.js';
 import { toSeconds } from '../openai-id.js';
-
-const instant = z.date().transform((date) => date.toISOString());
-/** The driver gives a bigint as text; sizes and places are far below the limit of a number. */
-export const bigint = z.string().transform(Number);
-const absent = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().transform((value) => value ?? undefined);
 
 export const fileRow = z.object({
   id: z.string(),

@@ -2,13 +2,12 @@ import type { Readable } from 'node:stream';
 import { ArtifactStore } from '@anneal/artifacts';
 import { Failure, type FilePurpose } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import type { Caller } from '../../keys/caller.js';
 import { newOpenaiId } from '../openai-id.js';
 import { RequestMemory, stillThere, type Repetition } from '../request.memory.js';
 import { FileChecks } from './file.checks.js';
 import { storedName, type FileRow } from './file.row.js';
-import { FileTable } from './file.table.js';
+import { FileTable, type NewFile } from './file.table.js';
 import type { ReceivedFile } from './received.file.js';
 
 export interface FileWish {
@@ -21,7 +20,6 @@ export interface FileWish {
 @Injectable()
 export class Files {
   constructor(
-    private readonly dataSource: DataSource,
     private readonly table: FileTable,
     private readonly store: ArtifactStore,
     private readonly memory: RequestMemory,
@@ -57,20 +55,11 @@ export class Files {
     return { file, content: await this.store.openFile(file.artifact, files[0]?.path ?? storedName) };
   }
 
-  /** Stores bytes that the gateway itself made, such as the metrics of a job. */
-  async createResult(project: string, filename: string, bytes: Buffer): Promise<string> {
+  /** Stores bytes that the gateway itself made, such as the metrics of a job. @returns the file, without a row yet */
+  async makeResult(project: string, filename: string, bytes: Buffer): Promise<NewFile> {
     const artifact = await this.store.putFiles('file', [{ path: 'result.csv', source: bytes }]);
-    const id = newOpenaiId('file-');
-    await this.table.insert(this.dataSource.manager, {
-      id,
-      project,
-      purpose: 'fine-tune-results',
-      filename,
-      bytes: bytes.length,
-      artifact,
-      status: 'processed',
-    });
-    return id;
+    const file = { id: newOpenaiId('file-'), project, filename, bytes: bytes.length, artifact };
+    return { ...file, purpose: 'fine-tune-results', status: 'processed' };
   }
 }
 

@@ -2,10 +2,8 @@ import { Failure, type PageQuery } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { bigint } from '../files/file.row.js';
+import { bigint, instant } from '../../database/columns.js';
 import { newOpenaiId } from '../openai-id.js';
-
-const instant = z.date().transform((date) => date.toISOString());
 
 export const jobEventRow = z.object({
   id: z.string(),

@@ -9,6 +9,7 @@ import {
 import { DataSource } from 'typeorm';
 import { RunTable } from '../../runs/run.table.js';
 import { Webhooks } from '../../webhooks/webhooks.js';
+import { FileTable } from '../files/file.table.js';
 import { Files } from '../files/files.js';
 import { JobEvents } from './job.events.js';
 import { JobEventTable, type StepRow } from './job.event.table.js';
@@ -27,6 +28,7 @@ const lastWordsMs = 300;
 @Injectable()
 export class JobResults implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
+  private dueMs = Infinity;
   private working: Promise<void> = Promise.resolve();
   private stopped = false;
 
@@ -37,6 +39,7 @@ export class JobResults implements OnModuleInit, OnApplicationBootstrap, BeforeA
     private readonly events: JobEvents,
     private readonly eventTable: JobEventTable,
     private readonly files: Files,
+    private readonly fileTable: FileTable,
     private readonly webhooks: Webhooks,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -60,9 +63,12 @@ export class JobResults implements OnModuleInit, OnApplicationBootstrap, BeforeA
   }
 
   private later(ms: number): void {
-    if (this.stopped) return;
+    // A look that is due sooner stays: jobs that end one after the other would put it off for ever.
+    if (this.stopped || ms >= this.dueMs) return;
     clearTimeout(this.timer);
+    this.dueMs = ms;
     this.timer = setTimeout(() => {
+      this.dueMs = Infinity;
       this.working = this.working.then(() => this.work());
     }, ms);
   }
@@ -72,20 +78,20 @@ export class JobResults implements OnModuleInit, OnApplicationBootstrap, BeforeA
       await this.events.flush();
       for (const job of await this.jobs.withoutResult()) await this.finish(job);
       this.webhooks.wake();
-      // The one that was told of while this looked, and whose change was not committed yet, is found by the next look.
-      if ((await this.jobs.withoutResult()).length > 0) this.later(lastWordsMs);
     } catch (error) {
       this.logger.warn({ err: error }, 'results of jobs could not be written and are tried again');
-      this.later(lookAgainMs);
     }
+    // Always: one that was told of may not have been committed yet, or have ended in another process of the gateway.
+    this.later(lookAgainMs);
   }
 
   private async finish(job: JobRow): Promise<void> {
     const bytes = Buffer.from(toCsv(await this.eventTable.steps(job.id)));
-    const file = await this.files.createResult(job.project, 'step_metrics.csv', bytes);
+    const file = await this.files.makeResult(job.project, 'step_metrics.csv', bytes);
     await this.dataSource.transaction(async (tx) => {
-      if (!(await this.jobs.hasResult(tx, job.id, file))) return;
-      const done = statusOf({ ...job, result_file: file }) === 'succeeded';
+      if (!(await this.jobs.hasResult(tx, job.id, file.id))) return;
+      await this.fileTable.insert(tx, file);
+      const done = statusOf({ ...job, result_file: file.id }) === 'succeeded';
       const message = 'The job has successfully completed';
       if (done) await this.eventTable.tell(tx, job.id, { level: 'info', message });
       await this.webhooks.tell(tx, job.id, done ? 'succeeded' : 'failed');

@@ -1,9 +1,6 @@
 import { failureDetail, hyperparameters, runState, stageView, trainingPlan } from '@anneal/contracts';
 import { z } from 'zod';
-import { bigint } from '../files/file.row.js';
-
-const instant = z.date().transform((date) => date.toISOString());
-const absent = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().transform((value) => value ?? undefined);
+import { absent, bigint, instant } from '../../database/columns.js';
 
 /** A job with what is needed of its run. */
 export const jobRow = z.object({

@@ -1,9 +1,7 @@
 import { artifactRef, uploadStatus, type OpenaiFile, type OpenaiPart, type OpenaiUpload } from '@anneal/contracts';
 import { z } from 'zod';
-import { bigint } from '../files/file.row.js';
+import { bigint, instant } from '../../database/columns.js';
 import { toSeconds } from '../openai-id.js';
-
-const instant = z.date().transform((date) => date.toISOString());
 
 export const uploadRow = z.object({
   id: z.string(),
