@@ -54,7 +54,7 @@ export const gatewayService = defineService({
     ],
     providers: [
       // Files of callers pass through this process, and its memory is to stay small meanwhile.
-      storeProvider(config, { partBytes: 8 * 1024 * 1024 }),
+      storeProvider(config, { partBytes: 5 * 1024 * 1024 }),
       ApiKeyTable,
       ApiKeys,
       { provide: RateLimit, useValue: new RateLimit(config.REQUESTS_PER_SECOND) },
