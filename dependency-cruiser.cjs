@@ -48,7 +48,7 @@ module.exports = {
     only('nats-in-messaging', '^libs/messaging/', '@nats-io'),
     only('s3-in-artifacts', '^libs/artifacts/', 'minio'),
     only('grpc-in-gateway', '^apps/gateway/', '(@grpc|grpc-health-check)'),
-    only('hub-in-dataset-and-publisher', '^apps/(dataset|publisher)/', '@huggingface'),
+    only('hub-in-datasets-and-publisher', '^(libs/datasets|apps/publisher)/', '@huggingface'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

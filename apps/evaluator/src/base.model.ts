@@ -1,7 +1,7 @@
-import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
+import { ArtifactCache, ArtifactStore, resolveFileReference } from '@anneal/artifacts';
 import type { AcceptedRunSpec } from '@anneal/contracts';
 import { locateBaseModel, type LocatedModel } from '@anneal/engine';
-import { CONFIG, resolveFileReference } from '@anneal/service';
+import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EvaluatorConfig } from './evaluator.config.js';
 

@@ -1,7 +1,7 @@
 import { Failure, type FailureCode } from '@anneal/contracts';
+import { GenerationEnded } from '@anneal/evaluation';
 import { expect, it } from 'vitest';
 import { toEvaluatorFailure } from './evaluator.failure.js';
-import { GenerationEnded } from './inference/generation-ended.js';
 
 const exit = (code: number | null, signal: string | null = null) => ({ code, signal, endedAt: '2026-01-01T00:00:00Z' });
 

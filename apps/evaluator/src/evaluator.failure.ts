@@ -1,5 +1,5 @@
 import { Failure, type FailureCode } from '@anneal/contracts';
-import { GenerationEnded } from './inference/generation-ended.js';
+import { GenerationEnded } from '@anneal/evaluation';
 
 interface Known {
   readonly code: FailureCode;

@@ -33,10 +33,10 @@ import {
   type TestServers,
   makeStandInGenerator,
   type StandInGenerator,
+  specWith,
 } from '@anneal/testing';
 import { z } from 'zod';
 import { mergedFrom, preparedFrom } from './run-pieces.fixture.js';
-import { specWith } from './run-spec.fixture.js';
 import { evaluatorService } from './service.js';
 
 type Heard = Extract<DecodedEvent, { ok: true }>;

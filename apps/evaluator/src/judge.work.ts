@@ -6,6 +6,7 @@ import {
   type EvaluatedModel,
   type EvaluationReport,
 } from '@anneal/contracts';
+import { judge, pairsOf, resultsOf } from '@anneal/evaluation';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import type { StageWork } from '@anneal/service';
 import { Injectable } from '@nestjs/common';
@@ -13,8 +14,6 @@ import { AnswerTable } from './answers/answer.table.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
 import { toEvaluatorFailure } from './evaluator.failure.js';
 import type { JudgeInput } from './judge.input.js';
-import { pairsOf, resultsOf } from './verdict/results.js';
-import { judge } from './verdict/verdict.js';
 
 /** Holds the two models' answers against each other, stores the report, and says the verdict. */
 @Injectable()

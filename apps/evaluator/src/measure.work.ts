@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
+import { INFERENCE, loadBenchmarks, type Inference, type LoadedBenchmark, type Reply } from '@anneal/evaluation';
 import { JobQueue, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -9,10 +10,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AnswerTable, type Subject } from './answers/answer.table.js';
 import { EvaluationTable, type MeasurementSettings } from './answers/evaluation.table.js';
 import { BaseModels } from './base.model.js';
-import { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
 import type { EvaluatorConfig } from './evaluator.config.js';
 import { toEvaluatorFailure } from './evaluator.failure.js';
-import { INFERENCE, type Inference, type Reply } from './inference/inference.js';
 import type { MeasureInput } from './measure.input.js';
 import { MeasurementProgress } from './measurement/measurement.progress.js';
 import {

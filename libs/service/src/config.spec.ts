@@ -1,8 +1,7 @@
 import { Failure } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { baseConfigShape, parseConfig, storeConfigShape } from './config.js';
-import { fileRootsShape } from './local-files.js';
+import { baseConfigShape, fileRootsShape, parseConfig, storeConfigShape } from './config.js';
 
 const schema = z.object({ ...baseConfigShape, ...storeConfigShape, ...fileRootsShape });
 const complete = {

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 
@@ -46,6 +46,16 @@ export const workConfigShape = {
     .min(1)
     .default(join(tmpdir(), 'anneal'))
     .describe('Work in progress and cached artifacts; survives a restart.'),
+} as const;
+
+/** Folders below which `file:` references may point; a reference elsewhere is refused. */
+export const fileRootsShape = {
+  FILE_ROOTS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(':').filter(Boolean))
+    .refine((roots) => roots.every(isAbsolute), 'must be absolute folders, separated by ":"')
+    .describe('Folders below which file: references may point, separated by ":". None when empty.'),
 } as const;
 
 export type BaseConfig = z.infer<z.ZodObject<typeof baseConfigShape>>;

@@ -1,5 +1,6 @@
 export {
   baseConfigShape,
+  fileRootsShape,
   parseConfig,
   storeConfigShape,
   workConfigShape,
@@ -9,7 +10,6 @@ export {
 export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
 export { createLogger, type Logger } from './logging.js';
 export { HealthController } from './health.controller.js';
-export { fileRootsShape, resolveFileReference } from './local-files.js';
 export { runService } from './run.js';
 export { startService, type RunningService } from './start.js';
 export { cacheProvider, storeProvider } from './store.js';

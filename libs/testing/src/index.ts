@@ -1,5 +1,5 @@
 export { startTestServers, type TestServers } from './servers.js';
-export { sampleEvents, samplePlan, sampleRequest, sampleSpec } from './run-samples.js';
+export { sampleEvents, samplePlan, sampleRequest, sampleSpec, specWith } from './run-samples.js';
 export { startHub, type HubOptions, type HubRequest, type SmallHub } from './hub/hub.js';
 export { makeStandInEngine, writeStandInAdapter, type StandInEngine } from './stand-in-engine/stand-in-engine.js';
 export type { StandInFaults } from './stand-in-engine/faults.js';

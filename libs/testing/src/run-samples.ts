@@ -1,4 +1,11 @@
-import { acceptRunSpec, parseRunSpec, type AcceptedRunSpec, type EventData } from '@anneal/contracts';
+import {
+  acceptRunSpec,
+  parseRunSpec,
+  runSpec,
+  type AcceptedRunSpec,
+  type EventData,
+  type RunSpecInput,
+} from '@anneal/contracts';
 import type {
   DatasetPrepared,
   EvaluationCompleted,
@@ -21,6 +28,20 @@ export function sampleSpec(id: string): AcceptedRunSpec {
   const parsed = parseRunSpec(sampleRequest);
   if (!parsed.ok) throw new Error('the sample is not a RunSpec');
   return acceptRunSpec(parsed.spec, id);
+}
+
+/** A RunSpec with the given evaluation, as it travels in events. */
+export function specWith(
+  evaluation: NonNullable<RunSpecInput['evaluation']>,
+  { id = 'run-1', base = 'acme/base' } = {},
+): AcceptedRunSpec {
+  const spec = runSpec.parse({
+    model: { base },
+    dataset: { source: 'acme/data' },
+    training: { method: 'lora' },
+    evaluation,
+  });
+  return acceptRunSpec(spec, id);
 }
 
 function artifact(kind: Artifact['kind']): Artifact {

@@ -1,13 +1,10 @@
+import type { AnswerPair, Finish, Outcome } from '@anneal/evaluation';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-import type { Outcome } from '../scoring/outcome.js';
 
 /** Which of the two models: the untouched base, or the tuned one as it would be published. */
 export type Subject = 'base' | 'tuned';
-
-/** How an answer ended: by itself, at the limit of tokens, or not at all because the prompt fills the model's context. */
-export type Finish = 'stop' | 'length' | 'too_long';
 
 export interface AnswerRow {
   readonly runId: string;
@@ -45,8 +42,6 @@ const pairRows = z.array(
     tunedOutcome: outcome.nullable(),
   }),
 );
-/** What base and tuned answered to one question; null where one of them was not asked it. */
-export type AnswerPair = z.infer<typeof pairRows>[number];
 
 const counts = z.array(z.object({ benchmark: z.string(), answers: z.coerce.number(), tooLong: z.coerce.number() }));
 

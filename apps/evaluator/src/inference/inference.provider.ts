@@ -1,9 +1,7 @@
 import { detectGpus } from '@anneal/compute';
+import { BatchInference, INFERENCE, ServerInference, type Inference } from '@anneal/evaluation';
 import type { Provider } from '@nestjs/common';
 import type { EvaluatorConfig } from '../evaluator.config.js';
-import { BatchInference } from './batch.inference.js';
-import { INFERENCE, type Inference } from './inference.js';
-import { ServerInference } from './server.inference.js';
 
 /** The configured form: the server if one is named, else a batch generation on this machine. */
 export function inferenceProvider(config: EvaluatorConfig): Provider {

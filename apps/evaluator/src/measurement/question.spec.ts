@@ -1,7 +1,6 @@
+import { scoreNamed, type LoadedBenchmark } from '@anneal/evaluation';
 import { describe, expect, it } from 'vitest';
 import type { StoredDigest } from '../answers/answer.table.js';
-import type { LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
-import { scoreNamed } from '../scoring/score.js';
 import { batchesOf, batchName, questionsOf, readablePrompt, unanswered } from './question.js';
 
 const benchmark = (label: string, more: Partial<LoadedBenchmark> = {}): LoadedBenchmark => ({

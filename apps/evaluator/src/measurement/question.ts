@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
+import { changed, type LoadedBenchmark, type Prompt } from '@anneal/evaluation';
 import type { StoredDigest } from '../answers/answer.table.js';
-import type { Prompt } from '../benchmarks/benchmark.js';
-import type { LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
-import { changed } from '../verdict/results.js';
 
 /** One question of a run, with all that an answer to it needs. */
 export interface Question {

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Failure, type OwnSetBenchmark } from '@anneal/contracts';
-import { resolveFileReference } from '@anneal/service';
+import { resolveFileReference } from '@anneal/artifacts';
 import { scoreNamed } from '../../scoring/score.js';
 import type { Benchmark } from '../benchmark.js';
 import { readItemLines } from '../item.lines.js';

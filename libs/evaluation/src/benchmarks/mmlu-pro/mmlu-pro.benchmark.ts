@@ -1,5 +1,5 @@
 import { Failure, type MmluProBenchmark } from '@anneal/contracts';
-import { resolveFileReference } from '@anneal/service';
+import { resolveFileReference } from '@anneal/artifacts';
 import type { Score } from '../../scoring/outcome.js';
 import type { Benchmark, BenchmarkContext, Item } from '../benchmark.js';
 import { extractLetter } from './extraction.js';

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Failure } from '@anneal/contracts';
-import { resolveFileReference } from '@anneal/service';
+import { resolveFileReference } from '@anneal/artifacts';
 import type { SourceField, SourceFile, StagedSource } from './source.js';
 
 const parquetMagic = 'PAR1';

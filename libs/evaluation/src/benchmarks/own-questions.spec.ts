@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { specWith } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { specWith } from '../run-spec.fixture.js';
 import { labelsOf, loadBenchmarks } from './load.benchmarks.js';
 
 let folder = '';

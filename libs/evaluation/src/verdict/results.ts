@@ -1,7 +1,19 @@
 import { Failure, type BenchmarkResult } from '@anneal/contracts';
-import type { AnswerPair } from '../answers/answer.table.js';
 import type { Outcome } from '../scoring/outcome.js';
 import { mcnemarExact } from '../statistics/mcnemar.js';
+
+/** What base and tuned answered to one question; null where one of them was not asked it. */
+export interface AnswerPair {
+  readonly benchmark: string;
+  readonly itemId: string;
+  readonly prompt: string;
+  readonly expected: string;
+  readonly sameQuestion: boolean | null;
+  readonly baseText: string | null;
+  readonly baseOutcome: Outcome | null;
+  readonly tunedText: string | null;
+  readonly tunedOutcome: Outcome | null;
+}
 
 /** A question with both of its outcomes. */
 export interface JudgedPair {

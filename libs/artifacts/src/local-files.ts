@@ -1,17 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { Failure, type FailureCode } from '@anneal/contracts';
-import { z } from 'zod';
-
-/** Folders below which `file:` references may point; a reference elsewhere is refused. */
-export const fileRootsShape = {
-  FILE_ROOTS: z
-    .string()
-    .default('')
-    .transform((list) => list.split(':').filter(Boolean))
-    .refine((roots) => roots.every(isAbsolute), 'must be absolute folders, separated by ":"')
-    .describe('Folders below which file: references may point, separated by ":". None when empty.'),
-} as const;
 
 /**
  * Turns `file:PATH` into a real path. Links are followed before the check, so that none leads out of the roots.

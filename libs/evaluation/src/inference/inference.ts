@@ -1,5 +1,7 @@
-import type { Finish } from '../answers/answer.table.js';
 import type { Prompt } from '../benchmarks/benchmark.js';
+
+/** How an answer ended: by itself, at the limit of tokens, or not at all because the prompt fills the model's context. */
+export type Finish = 'stop' | 'length' | 'too_long';
 
 /** A prompt with a name that is unique within its request. */
 export interface NamedPrompt {
