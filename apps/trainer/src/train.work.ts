@@ -2,9 +2,10 @@ import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/c
 import {
   TrainingCompleted,
   TrainingPaused,
+  Failure,
   type ArtifactRef,
-  type Failure,
   type TrainedModel,
+  type TrainingPlan,
 } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
@@ -24,6 +25,14 @@ import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
 import { trainingOutcome } from './training/training.outcome.js';
 import { TrainingProgress } from './training/training.progress.js';
+
+interface Attended {
+  readonly job: ClaimedJob<TrainInput>;
+  readonly plan: TrainingPlan;
+  readonly folder: RunFolder;
+  readonly log: TrainingLog;
+  readonly context: WorkContext;
+}
 
 /** Trains: settles the plan, runs Axolotl beside this service, and stores what comes out of it. */
 @Injectable()
@@ -46,8 +55,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     const folder = new RunFolder(this.config.WORK_DIR, runId);
     try {
       if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
-      const settled = await this.settling.settle(job, context);
-      const log = await this.train(job, settled, folder, context);
+      const { settled, log } = await this.train(job, await this.settling.settle(job, context), folder, context);
       this.progress.say(job, 'storing');
       const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
       const training = toTrainedModel(artifact, settled, log);
@@ -75,51 +83,65 @@ export class TrainModelWork implements StageWork<TrainInput> {
   /** The run was paused while nobody attended to its training: that is all there is to do. */
   private async stopLeftRunning(job: ClaimedJob<TrainInput>, folder: RunFolder, context: WorkContext): Promise<never> {
     const found = await adoptProcess(folder.process);
-    if (found && !('ended' in found)) await this.attend(found, { job, folder, log: new TrainingLog(), context });
+    if (found && !('ended' in found)) {
+      const { plan } = await this.settling.settle(job, context);
+      await this.attend(found, { job, plan, folder, log: new TrainingLog(), context });
+    }
     throw new Error(`the run is ${String(context.signal.reason)}`);
   }
 
-  /** Runs Axolotl until all steps are done, over as many starts as that takes. */
+  /** Runs Axolotl until all steps are done, over as many starts as that takes, by a smaller plan if need be. */
   private async train(
     job: ClaimedJob<TrainInput>,
-    settled: SettledTraining,
+    announced: SettledTraining,
     folder: RunFolder,
     context: WorkContext,
-  ): Promise<TrainingLog> {
+  ): Promise<{ settled: SettledTraining; log: TrainingLog }> {
+    let settled = announced;
     let found = await adoptProcess(folder.process);
     for (;;) {
       const log = new TrainingLog();
       const process = found ?? (await this.launching.launch(job, settled, folder, context.signal));
-      const exit = 'ended' in process ? process.ended : await this.attend(process, { job, folder, log, context });
+      const exit =
+        'ended' in process
+          ? process.ended
+          : await this.attend(process, { job, plan: settled.plan, folder, log, context });
       if ('ended' in process) await readTrainingLog(folder, log);
       const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
-      if (outcome === 'completed') return log;
+      if (outcome === 'completed') return { settled, log };
       // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
       if (outcome !== 'stopped' && !('ended' in process && outcome.retryable)) {
         // A retry of the run makes a new start of it, and is not to find the end of this one.
         if (!outcome.retryable) await folder.putProcessAside();
-        throw outcome;
+        const smaller =
+          outcome.code === 'GPU_OUT_OF_MEMORY' ? await this.settling.shrink(job, settled, context) : undefined;
+        if (smaller === undefined) throw outcome;
+        this.log.warn({ runId: job.runId, microBatch: smaller.plan.microBatch }, 'a training goes on in smaller bites');
+        settled = smaller;
       }
       found = undefined;
     }
   }
 
-  private async attend(
-    process: SupervisedProcess,
-    {
-      job,
-      folder,
-      log,
-      context,
-    }: { job: ClaimedJob<TrainInput>; folder: RunFolder; log: TrainingLog; context: WorkContext },
-  ): Promise<ExitRecord> {
+  private async attend(process: SupervisedProcess, { job, plan, folder, log, context }: Attended): Promise<ExitRecord> {
     const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds, ADOPT_SECONDS: adoptSeconds } = this.config;
+    const limits = {
+      startSeconds: this.config.START_SECONDS,
+      silentSeconds: this.config.SILENT_SECONDS,
+      reservedBytes: this.config.DISK_RESERVE_MB * 1e6,
+    };
     this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
     const silence = this.progress.report(job, log, process);
     const stopKeeping = this.checkpoints.follow(job, folder, context);
     try {
       const { signal } = context;
-      return await attendTraining(process, { folder, log, signal, onStop, checkpointSeconds, adoptSeconds });
+      return await attendTraining(process, {
+        ...{ folder, log, plan, limits, signal, onStop, checkpointSeconds, adoptSeconds },
+      });
+    } catch (error) {
+      // As above: a retry of the run is not to find this end.
+      if (error instanceof Failure && !error.retryable) await folder.putProcessAside();
+      throw error;
     } finally {
       silence();
       await stopKeeping();

@@ -35,6 +35,24 @@ export const trainerConfig = z.object({
     .min(1)
     .default(900)
     .describe('How long a training that was left running waits for a service to adopt it before it is ended.'),
+  START_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(5_400)
+    .describe('How long a training may say nothing before its first step; preparing many rows takes its time.'),
+  SILENT_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(600)
+    .describe('How long a training may say nothing between steps; 20 times its usual step when that is longer.'),
+  DISK_RESERVE_MB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(512)
+    .describe('Room that has to stay free on the disk of WORK_DIR, or a training is ended.'),
   CHECKPOINT_SECONDS: z.coerce
     .number()
     .int()

@@ -47,6 +47,12 @@ const answers: Record<TrainFailureCode, (plan: TrainingPlan, detail: string) => 
     remedy: `Lower training.learningRate, which was ${learningRate}, or look for broken rows in the dataset.`,
     field: 'training.learningRate',
   }),
+  NCCL_TIMEOUT: ({ processes }, detail) => ({
+    message: `The ${processes} processes of the training lost each other: ${detail}.`,
+    remedy:
+      'It goes on from its last checkpoint; if it stays, look for a failing GPU or link, or set training.gpus to 1.',
+    field: 'training.gpus',
+  }),
   BAD_CONFIG: (_plan, detail) => ({
     message: `Axolotl refused its configuration: ${detail}.`,
     remedy: 'Change the training section of the RunSpec; the stored plan holds the configuration that was refused.',
@@ -60,6 +66,11 @@ const answers: Record<TrainFailureCode, (plan: TrainingPlan, detail: string) => 
   MODEL_NOT_FOUND: (_plan, detail) => ({
     message: `Axolotl could not load the base model: ${detail}.`,
     remedy: 'Check that model.base is complete and of a kind that Axolotl knows.',
+    field: 'model.base',
+  }),
+  MODEL_GATED: (_plan, detail) => ({
+    message: `The base model is given out only to those who accepted its terms: ${detail}.`,
+    remedy: 'Accept the terms on its page, and set HF_TOKEN of the trainer to a token of that account.',
     field: 'model.base',
   }),
   DISK_FULL: () => ({

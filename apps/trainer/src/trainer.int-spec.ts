@@ -298,6 +298,60 @@ describe('a training that does not come to its end', () => {
     expect({ failure, attempts, stage }).toMatchObject({ failure: { code, field }, attempts: 1, stage: 'trainer' });
   });
 
+  it('goes on in smaller bites, once, when the memory of the GPU does not suffice', async () => {
+    await trainer.engine.setFaults({ outOfMemoryAtStep: 2, fittingMicroBatch: 2 });
+    await trainer.prepare('too-large', { microBatch: 4 }, 32);
+    const { training } = await trainer.word(TrainingCompleted, 'too-large');
+    const { plan: announced } = await trainer.word(TrainingStarted, 'too-large');
+    expect(announced).toMatchObject({ microBatch: 4, gradientAccumulation: 1, effectiveBatch: 4 });
+    expect(training.plan).toMatchObject({
+      ...{ microBatch: 2, gradientAccumulation: 2, effectiveBatch: 4, tooLargeMicroBatch: 4 },
+    });
+    const stored = JSON.parse(String(await trainer.store.getFile(training.planArtifact, 'plan.json'))) as object;
+    expect(stored).toEqual(training.plan);
+    await trainer.engine.setFaults({ outOfMemoryAtStep: 2, fittingMicroBatch: 1 });
+    await trainer.prepare('much-too-large', { microBatch: 4 }, 32);
+    const { failure } = await trainer.word(StageFailed, 'much-too-large');
+    expect(failure).toMatchObject({ code: 'GPU_OUT_OF_MEMORY', field: 'training.microBatch' });
+    expect(trainer.starts('much-too-large')).toHaveLength(2);
+  });
+
+  it('is ended when it says nothing more, and goes on from its last checkpoint', async () => {
+    await trainer.stopService();
+    await trainer.startService({ SILENT_SECONDS: '2' });
+    await trainer.engine.setFaults({ silentAtStep: 5 });
+    await trainer.prepare('silent', { checkpointEvery: 3 });
+    const { training } = await trainer.word(TrainingCompleted, 'silent');
+    expect(training).toMatchObject({ resumed: 1, steps: 8 });
+    expect(isAlive(trainer.starts('silent')[0] ?? 0)).toBe(false);
+    const retries = trainer.progress.filter(({ runId, retry }) => runId === 'silent' && retry !== undefined);
+    expect(retries[0]?.retry?.failure).toMatchObject({ code: 'STALLED', retryable: true });
+  });
+
+  it('is ended when its loss explodes', async () => {
+    await trainer.engine.setFaults({ explodesAtStep: 20, stepMs: 50 });
+    await trainer.prepare('explodes', { checkpointEvery: 100 }, 200);
+    const { failure } = await trainer.word(StageFailed, 'explodes');
+    expect(failure).toMatchObject({ code: 'LOSS_EXPLODED', field: 'training.learningRate', retryable: false });
+    expect(isAlive(trainer.starts('explodes')[0] ?? 0)).toBe(false);
+  });
+
+  it('is ended when fewer processes train than were planned', async () => {
+    await trainer.engine.setFaults({ worldSize: 2, stepMs: 100 });
+    await trainer.prepare('other-world', {}, 100);
+    const { failure } = await trainer.word(StageFailed, 'other-world');
+    expect(failure).toMatchObject({ code: 'ENGINE_BUG', message: '1 processes were planned, and 2 train.' });
+  });
+
+  it('is not started on a disk that has no room for it', async () => {
+    await trainer.stopService();
+    await trainer.startService({ DISK_RESERVE_MB: '1000000000' });
+    await trainer.prepare('no-room');
+    const { failure } = await trainer.word(StageFailed, 'no-room');
+    expect(failure).toMatchObject({ code: 'DISK_FULL', message: expect.stringMatching(/has .* GB left/) as string });
+    expect(trainer.starts('no-room')).toEqual([]);
+  });
+
   it('is refused before anything starts when its spec asks for what is not there', async () => {
     await trainer.prepare('unsupported', { method: 'qlora' });
     const { failure } = await trainer.word(StageFailed, 'unsupported');

@@ -47,6 +47,10 @@ export const trainingPlan = z
     precision: z.enum(['float32', 'bfloat16']),
     lora: z.object({ rank: z.int(), alpha: z.int(), dropout: z.number() }).optional(),
     seed: z.int(),
+    tooLargeMicroBatch: z
+      .int()
+      .optional()
+      .describe('Micro batch for which the memory of the GPU did not suffice, when the plan was made smaller for it.'),
   })
   .meta({ id: 'TrainingPlan' });
 export type TrainingPlan = z.infer<typeof trainingPlan>;

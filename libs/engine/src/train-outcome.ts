@@ -19,9 +19,11 @@ export type TrainFailureCode = Extract<
   | 'GPU_OUT_OF_MEMORY'
   | 'HOST_OUT_OF_MEMORY'
   | 'LOSS_NOT_FINITE'
+  | 'NCCL_TIMEOUT'
   | 'BAD_CONFIG'
   | 'BAD_DATA'
   | 'MODEL_NOT_FOUND'
+  | 'MODEL_GATED'
   | 'DISK_FULL'
   | 'KILLED'
   | 'ENGINE_BUG'
@@ -50,6 +52,13 @@ const signs: readonly { code: TrainFailureCode; pattern: RegExp }[] = [
   { code: 'GPU_OUT_OF_MEMORY', pattern: /CUDA out of memory|OutOfMemoryError/ },
   { code: 'DISK_FULL', pattern: /No space left on device|ENOSPC|Disk quota exceeded/i },
   { code: 'HOST_OUT_OF_MEMORY', pattern: /MemoryError|Cannot allocate memory|DefaultCPUAllocator: can't allocate/ },
+  { code: 'MODEL_GATED', pattern: /GatedRepoError|gated repo/i },
+  {
+    code: 'NCCL_TIMEOUT',
+    // The watchdog ends a process whose collective call was not answered; the others say that they lost it.
+    pattern:
+      /Watchdog caught collective operation timeout|NCCL (error|timeout)|ncclSystemError|ncclRemoteError|Timed out waiting \d+ms for (send|recv) operation|Connection closed by peer/,
+  },
   {
     code: 'MODEL_NOT_FOUND',
     pattern:

@@ -48,6 +48,7 @@ const keyOf: Record<keyof TrainingPlan, string> = {
   precision: 'bf16',
   lora: 'lora',
   seed: 'seed',
+  tooLargeMicroBatch: 'history',
 };
 
 describe('axolotlConfig', () => {

@@ -1,6 +1,7 @@
 import { ArtifactStore } from '@anneal/artifacts';
 import { detectGpus } from '@anneal/compute';
 import { TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
+import { pinBaseModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
 import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -11,6 +12,7 @@ import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { BaseModels } from './base.model.js';
 import { resolvePlan } from './resolve.plan.js';
+import { smallerPlan } from './smaller.plan.js';
 import { TrainingTable, type SettledTraining } from './training.table.js';
 
 /** For a model whose configuration does not say how many positions it knows. */
@@ -41,7 +43,27 @@ export class SettleTraining {
     return (await this.table.find(runId)) ?? settled;
   }
 
-  private async make({ spec, dataset }: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
+  /**
+   * Half the micro batch and twice the accumulation, which teaches the same, for a training whose GPU had too little memory.
+   * Done once: should that not suffice, somebody has to decide what to give up.
+   *
+   * @returns undefined when there is no smaller plan
+   */
+  async shrink(
+    job: ClaimedJob<TrainInput>,
+    settled: SettledTraining,
+    { commit, signal }: WorkContext,
+  ): Promise<SettledTraining | undefined> {
+    const plan = smallerPlan(settled.plan);
+    if (plan === undefined) return undefined;
+    const { directory } = await this.models.locate(pinBaseModel(job.input.spec.model, settled.base), signal);
+    const smaller = { ...settled, plan, planArtifact: await this.storePlan(job.input, plan, directory, signal) };
+    await commit((tx) => this.table.replace(tx, job.runId, smaller));
+    return smaller;
+  }
+
+  private async make(input: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
+    const { spec, dataset } = input;
     const { base, directory, maxPositions } = await this.models.locate(spec.model, signal);
     const gpus = this.config.DEVICE === 'cpu' ? 0 : (await detectGpus()).length;
     const plan = resolvePlan({
@@ -51,13 +73,18 @@ export class SettleTraining {
       maxPositions: maxPositions ?? assumedPositions,
       gpus,
     });
-    const { prompt } = spec.training;
-    const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, base.reference) : [];
-    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), endOfTurn }));
-    return { plan, base, planArtifact: await this.storePlan(plan, yaml, signal) };
+    return { plan, base, planArtifact: await this.storePlan(input, plan, directory, signal) };
   }
 
-  private async storePlan(plan: TrainingPlan, yaml: string, signal: AbortSignal): Promise<ArtifactRef> {
+  private async storePlan(
+    { spec, dataset }: TrainInput,
+    plan: TrainingPlan,
+    directory: string,
+    signal: AbortSignal,
+  ): Promise<ArtifactRef> {
+    const { prompt } = spec.training;
+    const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, spec.model.base) : [];
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), endOfTurn }));
     const files = [
       { path: 'axolotl.yaml', source: Buffer.from(yaml) },
       { path: 'plan.json', source: Buffer.from(`${JSON.stringify(plan, null, 2)}\n`) },

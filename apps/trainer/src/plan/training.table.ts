@@ -27,6 +27,15 @@ export class TrainingTable {
     return rows.parse(found)[0];
   }
 
+  /** Puts another plan in the place of one that could not be carried out. */
+  async replace(tx: EntityManager, runId: string, { plan, planArtifact }: SettledTraining): Promise<void> {
+    await tx.query('UPDATE training SET plan = $2::jsonb, plan_artifact = $3::jsonb WHERE run_id = $1', [
+      runId,
+      JSON.stringify(plan),
+      JSON.stringify(planArtifact),
+    ]);
+  }
+
   /** @returns false when the run had its row before */
   async insert(tx: EntityManager, runId: string, { plan, base, planArtifact }: SettledTraining): Promise<boolean> {
     const written = await tx.query<unknown>(

@@ -1,14 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { followJsonLines, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
+import { Failure, type TrainingPlan } from '@anneal/contracts';
 import type { StopSignal } from '@anneal/jobs';
 import type { RunFolder } from './run.folder.js';
 import type { TrainingLog } from './training.log.js';
+import { watchTraining, type WatchLimits } from './training.watch.js';
 
 const killGraceMs = 5_000;
 
 export interface AttendOptions {
   readonly folder: RunFolder;
   readonly log: TrainingLog;
+  readonly plan: TrainingPlan;
+  readonly limits: WatchLimits;
   readonly signal: StopSignal;
   readonly onStop: 'leave' | 'checkpoint';
   readonly checkpointSeconds: number;
@@ -17,14 +21,22 @@ export interface AttendOptions {
 
 /**
  * Follows a training to its end. When the signal is aborted the training is killed, left alone, or asked for a
- * checkpoint, and the signal's reason is thrown.
+ * checkpoint, and the signal's reason is thrown. One that cannot come to a good end is killed.
+ *
+ * @throws Failure saying what was wrong with the training
  */
 export async function attendTraining(process: SupervisedProcess, options: AttendOptions): Promise<ExitRecord> {
-  const { folder, log, signal } = options;
+  const { folder, log, plan, limits, signal } = options;
   const ended = new AbortController();
   const following = followJsonLines(folder.events, (line) => log.read(line), { signal: ended.signal });
+  const trouble = watchTraining(process, log, { plan, limits, folder: folder.path, signal: ended.signal });
+  // What ends the watch is no news to anybody.
+  trouble.catch(() => undefined);
   try {
-    return await process.wait(signal);
+    const first = await Promise.race([process.wait(signal), trouble]);
+    if (!(first instanceof Failure)) return first;
+    await process.kill(killGraceMs);
+    throw first;
   } catch (error) {
     if (signal.aborted) await endTraining(process, options);
     throw error;

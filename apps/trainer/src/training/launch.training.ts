@@ -15,6 +15,7 @@ import { BaseModels } from '../plan/base.model.js';
 import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
+import { diskTooFull, roomNeeded } from './disk.room.js';
 import { pathsFor, type RunFolder } from './run.folder.js';
 import { StoreCheckpoints } from './store.checkpoints.js';
 import { startMarkLine } from './training.log.js';
@@ -42,6 +43,7 @@ export class LaunchTraining {
     const paths = pathsFor(prompt, dataset.artifact);
     await this.checkpoints.restore(job.runId, folder, signal);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
+    if (resumeFrom === undefined) await this.checkRoom(settled);
     const { directory } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
     await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
     const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, spec.model.base) : [];
@@ -50,6 +52,13 @@ export class LaunchTraining {
     await writeFile(folder.config, yaml);
     signal.throwIfAborted();
     return this.start(job, settled, folder);
+  }
+
+  /** Said now, and not when a checkpoint is half written after hours. */
+  private async checkRoom({ plan, base }: SettledTraining): Promise<void> {
+    const { WORK_DIR: workDir, DISK_RESERVE_MB: reserveMb } = this.config;
+    const failure = await diskTooFull(workDir, roomNeeded(plan, base.parameters) + reserveMb * 1e6);
+    if (failure) throw failure;
   }
 
   private async newestCheckpoint(

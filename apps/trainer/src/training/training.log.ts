@@ -14,18 +14,24 @@ export class TrainingLog {
   lastLoss: number | undefined;
   learningRate: number | undefined;
   tokensPerSecond: number | undefined;
+  /** Processes that train together. */
+  worldSize: number | undefined;
   versions: Record<string, string> = {};
   /** How often the training went on from a checkpoint. */
   resumed = 0;
   /** Events of the latest start. */
   current: EngineEvent[] = [];
+  /** Lines read so far, of all starts: it moves as long as the training has something to say. */
+  lines = 0;
   private earlierSeconds = 0;
 
   /** Takes one line of the file; lines that are no events are passed over. */
   read(line: unknown): void {
+    this.lines += 1;
     if (isStartMark(line)) {
       this.earlierSeconds += spanOf(this.current);
       this.current = [];
+      this.worldSize = undefined;
       return;
     }
     const parsed = engineEvent.safeParse(line);
@@ -47,6 +53,24 @@ export class TrainingLog {
     return Math.round(((last.time - first.time) / (last.step - first.step)) * (this.maxSteps - last.step));
   }
 
+  /** Losses of the latest start, in their order. */
+  get losses(): number[] {
+    return this.current.flatMap((event) => (event.event === 'log' && event.loss !== undefined ? [event.loss] : []));
+  }
+
+  /** Whether steps are being made: from the first one that is told until the end of the last. */
+  get isStepping(): boolean {
+    return this.current.some(({ event }) => event === 'log') && !this.current.some(({ event }) => event === 'trainEnd');
+  }
+
+  /** The median time between two steps that are told, of the latest ones; undefined until there are three. */
+  get secondsPerWord(): number | undefined {
+    const times = this.current.flatMap((event) => (event.event === 'log' ? [event.time] : [])).slice(-50);
+    if (times.length < 3) return undefined;
+    const spans = times.slice(1).map((time, index) => time - (times[index] ?? time));
+    return spans.toSorted((a, b) => a - b)[Math.floor(spans.length / 2)];
+  }
+
   get phase(): string {
     const latest = this.current.at(-1)?.event;
     if (latest === undefined) return 'starting';
@@ -59,6 +83,7 @@ export class TrainingLog {
     if (event.event === 'trainBegin') {
       this.step = event.step;
       this.maxSteps = event.maxSteps;
+      this.worldSize = event.worldSize;
       if (event.step > 0) this.resumed += 1;
     }
     if (event.event === 'trainEnd') this.step = event.step;

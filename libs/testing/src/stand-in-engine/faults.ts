@@ -10,6 +10,14 @@ export interface StandInFaults {
   readonly notFiniteAtStep?: number;
   /** The memory of the GPU does not suffice in this step. */
   readonly outOfMemoryAtStep?: number;
+  /** Only micro batches of more rows than this are too large for it. */
+  readonly fittingMicroBatch?: number;
+  /** The process says nothing more from this step on, unless it went on from a checkpoint. */
+  readonly silentAtStep?: number;
+  /** From this step on the loss is twenty times what it would be. */
+  readonly explodesAtStep?: number;
+  /** How many processes the launcher is said to have started. */
+  readonly worldSize?: number;
   /** What the process exits with after a training that went well. */
   readonly exitCode?: number;
   /** The merge finds no tensor that the adapter is for. */

@@ -75,13 +75,25 @@ async function loop(config, { state, step }, faults) {
   const started = Date.now();
   const first = step;
   let stopped = false;
-  emit('trainBegin', { step, maxSteps, epochs: config.num_epochs, worldSize: 1, outputDir: output });
+  emit('trainBegin', {
+    step,
+    maxSteps,
+    epochs: config.num_epochs,
+    worldSize: faults.worldSize ?? 1,
+    outputDir: output,
+  });
   while (step < maxSteps && !stopped) {
     await delay(faults.stepMs ?? 5);
     step += 1;
     state = next(state, step);
-    injure(config, step, first, faults);
-    const log = { loss: lossOf(state, step), gradNorm: 1, learningRate: config.learning_rate, epoch: step / maxSteps };
+    await injure(config, step, first, faults);
+    const factor = step >= (faults.explodesAtStep ?? Infinity) ? 20 : 1;
+    const log = {
+      loss: factor * lossOf(state, step),
+      gradNorm: 1,
+      learningRate: config.learning_rate,
+      epoch: step / maxSteps,
+    };
     stopped = existsSync(process.env.ANNEAL_STOP_FILE) && step < maxSteps;
     if (stopped) emit('stopping', { step });
     emit('log', { step, ...log, perplexity: Math.exp(log.loss), tokensPerSecondPerGpu: 100 });
@@ -93,12 +105,15 @@ async function loop(config, { state, step }, faults) {
 }
 
 /** The ways to fail that a test may ask for; each happens in a first start only, so that a second one can go well. */
-function injure(config, step, first, faults) {
+async function injure(config, step, first, faults) {
   if (faults.notFiniteAtStep === step) {
     emit('log', { step, loss: 'NaN', learningRate: config.learning_rate });
     crash('LossNotFinite', `the loss of step ${step} is nan`);
   }
-  if (faults.outOfMemoryAtStep === step) crash('OutOfMemoryError', 'CUDA out of memory. Tried to allocate 2.00 GiB.');
+  const tooLarge = config.micro_batch_size > (faults.fittingMicroBatch ?? 0);
+  if (faults.outOfMemoryAtStep === step && tooLarge)
+    crash('OutOfMemoryError', 'CUDA out of memory. Tried to allocate 2.00 GiB.');
+  if (faults.silentAtStep === step && first === 0) await delay(600_000);
   if (faults.dieAtStep === step && first === 0) process.kill(process.pid, 'SIGKILL');
 }
 
