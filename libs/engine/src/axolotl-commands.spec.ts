@@ -5,28 +5,31 @@ const engine = { python: '/engine/bin/python' };
 
 describe('the command of a training', () => {
   it('leaves Accelerate nothing to guess on a CPU', () => {
-    const { command, args } = trainCommand(engine, { config: 'axolotl.yaml', gpus: 0 });
+    const { command, args } = trainCommand(engine, { config: 'axolotl.yaml', device: 'cpu', processes: 1 });
     expect(command).toBe('/engine/bin/accelerate');
     expect(args).toEqual([
       'launch',
       '--num_processes=1',
       '--num_machines=1',
       '--dynamo_backend=no',
-      '--cpu',
       '--mixed_precision=no',
+      '--cpu',
       ...['-m', 'axolotl.cli.train', 'axolotl.yaml'],
     ]);
   });
 
   it('leaves the precision to the configuration on a GPU', () => {
-    const { args } = trainCommand(engine, { config: 'axolotl.yaml', gpus: 1 });
+    const { args } = trainCommand(engine, { config: 'axolotl.yaml', device: 'gpu', processes: 1 });
     expect(args).not.toContain('--cpu');
     expect(args.join(' ')).not.toMatch(/mixed_precision|main_process_port/);
   });
 
   it('gives several processes a port of their own', () => {
-    const { args } = trainCommand(engine, { config: 'axolotl.yaml', gpus: 3, port: 4711 });
+    const { args } = trainCommand(engine, { config: 'axolotl.yaml', device: 'gpu', processes: 3, port: 4711 });
     expect(args).toEqual(expect.arrayContaining(['--num_processes=3', '--multi_gpu', '--main_process_port=4711']));
+    const onCpu = trainCommand(engine, { config: 'axolotl.yaml', device: 'cpu', processes: 2, port: 4711 }).args;
+    expect(onCpu).toEqual(expect.arrayContaining(['--num_processes=2', '--multi_gpu', '--mixed_precision=no']));
+    expect(onCpu).not.toContain('--cpu');
   });
 });
 

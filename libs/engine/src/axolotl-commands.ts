@@ -16,20 +16,24 @@ const program = (engine: EngineLocation, name: string): string => join(dirname(e
  * A training by Axolotl under Accelerate, as `axolotl train` would start it, with one import of torch less. Every value
  * that Accelerate would otherwise guess is given.
  *
- * @param gpus number of GPUs; 0 is the CPU
+ * Several processes on the CPU are started as if they had GPUs, and ACCELERATE_USE_CPU of their environment keeps them off
+ * them: with `--cpu`, Accelerate 1.15 starts one process, however many are asked for, and says nothing.
+ *
+ * @param device what each of the processes trains on
  * @param port of the rendezvous of several processes; its own per training, since the default one collides
  */
 export function trainCommand(
   engine: EngineLocation,
-  { config, gpus, port }: { config: string; gpus: number; port?: number },
+  { config, device, processes, port }: { config: string; device: 'cpu' | 'gpu'; processes: number; port?: number },
 ): EngineCommand {
+  const several = processes > 1;
   const launcher = [
     'launch',
-    `--num_processes=${Math.max(1, gpus)}`,
+    `--num_processes=${processes}`,
     '--num_machines=1',
     '--dynamo_backend=no',
-    ...(gpus === 0 ? ['--cpu', '--mixed_precision=no'] : []),
-    ...(gpus > 1 ? ['--multi_gpu', `--main_process_port=${port ?? 0}`] : []),
+    ...(device === 'cpu' ? ['--mixed_precision=no', ...(several ? [] : ['--cpu'])] : []),
+    ...(several ? ['--multi_gpu', `--main_process_port=${port ?? 0}`] : []),
   ];
   return { command: program(engine, 'accelerate'), args: [...launcher, '-m', 'axolotl.cli.train', config] };
 }

@@ -28,7 +28,11 @@ describe('the environment of an engine process', () => {
 
   it('shows the GPUs it is given, and none for the CPU', () => {
     expect(engineProcessEnv(engine, { home: '/h', gpus: [0, 2] })['CUDA_VISIBLE_DEVICES']).toBe('0,2');
-    expect(engineProcessEnv(engine, { home: '/h' })['CUDA_VISIBLE_DEVICES']).toBe('');
+    expect(engineProcessEnv(engine, { home: '/h', gpus: [0, 2] })).not.toHaveProperty('ACCELERATE_USE_CPU');
+    expect(engineProcessEnv(engine, { home: '/h' })).toMatchObject({
+      CUDA_VISIBLE_DEVICES: '',
+      ACCELERATE_USE_CPU: 'true',
+    });
   });
 
   it('takes the threads it is given, or all cores', () => {

@@ -49,6 +49,7 @@ export function engineProcessEnv({ python }: EngineLocation, options: EngineProc
     WANDB_MODE: 'disabled',
     TOKENIZERS_PARALLELISM: 'false',
     CUDA_VISIBLE_DEVICES: gpus.join(','),
+    ...(gpus.length === 0 ? { ACCELERATE_USE_CPU: 'true' } : {}),
     OMP_NUM_THREADS: String(threads || availableParallelism()),
     // A thread that waits for the others spins for milliseconds by default: beside other work that made steps five times slower.
     GOMP_SPINCOUNT: '2000',

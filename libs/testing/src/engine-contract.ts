@@ -92,6 +92,36 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       }
     });
 
+    // Side by side, since a real engine takes half a minute to start.
+    it.concurrent('makes the losses that it makes when nobody stops it', { timeout: timeoutMs }, async () => {
+      const { events, outcome } = await (await bench.train('whole', { output_dir: 'output-whole' })).end();
+      expect(outcome).toEqual({ kind: 'completed' });
+      const again = [...(await bench.events('stopped')), ...(await bench.events('resumed'))];
+      expect(stepsOf(again)).toEqual(stepsOf(events));
+      const losses = lossesOf(again);
+      for (const [index, loss] of lossesOf(events).entries()) expect(losses[index]).toBeCloseTo(loss ?? NaN, 4);
+    });
+
+    it.concurrent('trains in two processes that share the rows', { timeout: timeoutMs }, async () => {
+      const { events, outcome } = await (
+        await bench.train('two', { output_dir: 'output-two', max_steps: 2 }, { processes: 2 })
+      ).end();
+      expect(outcome).toEqual({ kind: 'completed' });
+      expect(events.find((event) => event.event === 'trainBegin')).toMatchObject({ worldSize: 2, maxSteps: 2 });
+      expect(stepsOf(events)).toEqual([1, 2]);
+      expect((await findCompleteCheckpoint(bench.path('output-two'))).checkpoint?.step).toBe(2);
+    });
+
+    it.concurrent('trains all weights of a model', { timeout: timeoutMs }, async () => {
+      const full = { adapter: undefined, output_dir: 'output-full', max_steps: 2 };
+      const { events, outcome } = await (await bench.train('full', full)).end();
+      expect(outcome).toEqual({ kind: 'completed' });
+      const size = events.find((event) => event.event === 'modelLoaded');
+      expect(size?.trainable).toBe(size?.parameters);
+      expect(existsSync(bench.path('output-full/model.safetensors'))).toBe(true);
+      expect(existsSync(bench.path('output-full/adapter_model.safetensors'))).toBe(false);
+    });
+
     it('merges the adapter exactly', { timeout: timeoutMs }, async () => {
       const merge = await bench.run(
         'merge',
@@ -107,14 +137,14 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       expect(found['changed']).toBeGreaterThan(0);
     });
 
-    it('never says done after a configuration that it refuses', { timeout: timeoutMs }, async () => {
+    it.concurrent('never says done after a configuration that it refuses', { timeout: timeoutMs }, async () => {
       const { exit, events, outcome } = await (await bench.train('refused', { micro_batch_size: 'many' })).end();
       expect(exit.code).not.toBe(0);
       expect(namesOf(events)).not.toContain('done');
       expect(outcome).toMatchObject({ kind: 'failed', code: 'BAD_CONFIG' });
     });
 
-    it('refuses a row that is too long and says how long it is', { timeout: timeoutMs }, async () => {
+    it.concurrent('refuses a row that is too long and says how long it is', { timeout: timeoutMs }, async () => {
       const { exit, events, outcome } = await (await bench.train('too-long', { sequence_len: 16 })).end();
       expect(exit.code).not.toBe(0);
       expect(namesOf(events)).not.toContain('done');
@@ -173,30 +203,43 @@ class Workbench {
     return join(this.folder, name);
   }
 
-  async train(name: string, change: Record<string, unknown>) {
+  async train(name: string, change: Record<string, unknown>, { processes = 1 } = {}) {
     const config = this.path(`${name}.yaml`);
     // JSON is YAML, too.
     await writeFile(config, JSON.stringify({ ...training, ...change, dataset_prepared_path: `prepared-${name}` }));
-    const events = this.path(`${name}.events.jsonl`);
-    const process = await this.start(name, trainCommand(this.engine, { config, gpus: 0 }), {
-      events,
-      stopFile: this.path('stop'),
-    });
+    const events = this.eventsFile(name);
+    const started = await this.start(
+      name,
+      trainCommand(this.engine, { config, device: 'cpu', processes, port: 29_500 + (process.pid % 1000) }),
+      {
+        events,
+        stopFile: this.path('stop'),
+      },
+    );
     const read = () => readEvents(events);
     return {
       until: async (event: EngineEvent['event']): Promise<void> => {
         while (!(await read()).some((seen) => seen.event === event)) {
-          if (process.state() === 'ended')
-            throw new Error(`${name} ended before ${event}: ${await process.tailLog(20)}`);
+          if (started.state() === 'ended')
+            throw new Error(`${name} ended before ${event}: ${await started.tailLog(20)}`);
           await pause(10);
         }
       },
       end: async () => {
-        const exit = await process.wait();
+        const exit = await started.wait();
         const seen = await read();
-        return { exit, events: seen, outcome: trainOutcome({ exit, events: seen, log: await process.tailLog(200) }) };
+        return { exit, events: seen, outcome: trainOutcome({ exit, events: seen, log: await started.tailLog(200) }) };
       },
     };
+  }
+
+  /** What a training said. */
+  events(name: string): Promise<EngineEvent[]> {
+    return readEvents(this.eventsFile(name));
+  }
+
+  private eventsFile(name: string): string {
+    return this.path(`${name}.events.jsonl`);
   }
 
   async run(name: string, command: EngineCommand): Promise<{ exit: ExitRecord; log: string; stdout: string }> {
@@ -218,7 +261,8 @@ class Workbench {
       identity: { job: name, attempt: 1, token: '1' },
       command,
       args,
-      env: engineProcessEnv(this.engine, { home: this.path('home'), ...files }),
+      // Several of them run side by side.
+      env: engineProcessEnv(this.engine, { home: this.path('home'), threads: 1, ...files }),
       cwd: this.folder,
     });
     this.processes.push(process);

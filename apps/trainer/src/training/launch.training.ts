@@ -110,8 +110,9 @@ export class LaunchTraining {
     await appendFile(folder.events, startMarkLine(job.attempt));
     const gpus = plan.device === 'gpu' ? Array.from({ length: plan.processes }, (_, index) => index) : [];
     const engine = { python: this.config.ENGINE_PYTHON };
-    const port = gpus.length > 1 ? { port: await freePort() } : {};
-    const { command, args } = trainCommand(engine, { config: folder.config, gpus: gpus.length, ...port });
+    const { device, processes } = plan;
+    const port = processes > 1 ? { port: await freePort() } : {};
+    const { command, args } = trainCommand(engine, { config: folder.config, device, processes, ...port });
     return startProcess({
       directory: folder.process,
       identity: { job: job.id, attempt: job.attempt, token: job.token },

@@ -20,4 +20,5 @@ if (at === -1) {
   process.exit(2);
 }
 const faults = JSON.parse(readFileSync(join(process.env.ANNEAL_STAND_IN, 'faults.json'), 'utf8'));
-await parts[args[at]](args.slice(at + 1), faults);
+const asked = args.slice(0, at).find((arg) => arg.startsWith('--num_processes='));
+await parts[args[at]](args.slice(at + 1), faults, Number(asked?.split('=')[1] ?? 1));

@@ -41,7 +41,7 @@ function invalid(key, message) {
 const next = (state, step) => sha256(`${state}:${step}`);
 const lossOf = (state, step) => 2 * Math.exp(-step / 20) + 0.1 + parseInt(state.slice(0, 4), 16) / 1e6;
 
-export async function train([configPath], faults) {
+export async function train([configPath], faults, processes) {
   const config = readConfig(configPath);
   const output = config.output_dir;
   const resumeFrom = config.resume_from_checkpoint ?? null;
@@ -62,7 +62,7 @@ export async function train([configPath], faults) {
   }
   emit('dataLoaded', { trainRows: rows.length });
   const from = resumeFrom === null ? { state: sha256(`seed ${config.seed}`), step: 0 } : readCheckpoint(resumeFrom);
-  const end = await loop(config, from, faults);
+  const end = await loop(config, from, faults, processes);
   emit('trained', { outputDir: output });
   saveModel(config, output, end.state);
   emit('saved', { outputDir: output });
@@ -70,18 +70,13 @@ export async function train([configPath], faults) {
   if (faults.exitCode) process.exit(faults.exitCode);
 }
 
-async function loop(config, { state, step }, faults) {
+async function loop(config, { state, step }, faults, processes) {
   const { max_steps: maxSteps, output_dir: output } = config;
   const started = Date.now();
   const first = step;
   let stopped = false;
-  emit('trainBegin', {
-    step,
-    maxSteps,
-    epochs: config.num_epochs,
-    worldSize: faults.worldSize ?? 1,
-    outputDir: output,
-  });
+  const worldSize = faults.worldSize ?? processes;
+  emit('trainBegin', { step, maxSteps, epochs: config.num_epochs, worldSize, outputDir: output });
   while (step < maxSteps && !stopped) {
     await delay(faults.stepMs ?? 5);
     step += 1;
