@@ -38,8 +38,12 @@ describe('how a training ended', () => {
   it.each([
     ['bad-column', 'BAD_DATA', /^ValueError: Messages is null/],
     ['bad-config', 'BAD_CONFIG', /ValidationError: .* micro_batch_size Input should be a valid integer/],
+    ['disk-full', 'DISK_FULL', /No space left on device/],
     ['killed', 'KILLED', /SIGKILL/],
+    // What the others say of a process that was killed is not what happened.
+    ['lost-process', 'KILLED', /Connection reset by peer/],
     ['loss-not-finite', 'LOSS_NOT_FINITE', /^LossNotFinite: the loss of step 2 is nan$/],
+    ['no-memory', 'HOST_OUT_OF_MEMORY', /^MemoryError: Cannot allocate memory/],
     ['no-model', 'MODEL_NOT_FOUND', /^OSError: /],
     ['no-plugin', 'ENGINE_BUG', /^ModuleNotFoundError: /],
     ['too-long', 'BAD_DATA', /^ValueError: Sequence encountered with 116 tokens, which exceeds the maximum 16\.$/],
@@ -47,6 +51,19 @@ describe('how a training ended', () => {
     const outcome = outcomeOf(name);
     expect(outcome).toMatchObject({ kind: 'failed', code });
     expect('detail' in outcome && outcome.detail).toMatch(detail);
+  });
+
+  // Said by PyTorch 2.14 of GPUs; there was none to provoke them on.
+  it.each([
+    ['GPU_OUT_OF_MEMORY', 'torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.'],
+    ['NCCL_TIMEOUT', '[Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=3, OpType=ALLREDUCE)'],
+    [
+      'NCCL_TIMEOUT',
+      'torch.distributed.DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:2021, remote process exited',
+    ],
+    ['MODEL_GATED', 'huggingface_hub.errors.GatedRepoError: 403 Client Error. Access to model acme/base is restricted'],
+  ] as const)('is %s when it says "%s"', (code, log) => {
+    expect(trainOutcome({ exit: { code: 1, signal: null }, events: [], log })).toMatchObject({ kind: 'failed', code });
   });
 
   it('is killed when its process was', () => {

@@ -57,7 +57,7 @@ const signs: readonly { code: TrainFailureCode; pattern: RegExp }[] = [
     code: 'NCCL_TIMEOUT',
     // The watchdog ends a process whose collective call was not answered; the others say that they lost it.
     pattern:
-      /Watchdog caught collective operation timeout|NCCL (error|timeout)|ncclSystemError|ncclRemoteError|Timed out waiting \d+ms for (send|recv) operation|Connection closed by peer/,
+      /Watchdog caught collective operation timeout|NCCL (error|timeout)|ncclSystemError|ncclRemoteError|Timed out waiting \d+ms for (send|recv) operation|Connection (closed|reset) by peer/,
   },
   {
     code: 'MODEL_NOT_FOUND',
@@ -81,10 +81,12 @@ function failureCode(
   { detail, log }: { detail: string; log: string },
 ): TrainFailureCode {
   const said = signs.find(({ pattern }) => pattern.test(detail));
-  if (said) return said.code;
+  // A process that lost the others speaks of them, and one of them may have been killed.
+  if (said && said.code !== 'NCCL_TIMEOUT') return said.code;
   // The kernel's answer to a full memory; under a launcher its signal is only in the text.
   const killed = exit.signal === 'SIGKILL' || /exitcode\s*: -9|died with .*SIGKILL/.test(log);
   if (killed || exit.signal !== null || exit.code === null) return 'KILLED';
+  if (said) return said.code;
   // The error that ended it may be the consequence of another one.
   const seen = signs.find(({ pattern }) => pattern.test(log));
   if (seen) return seen.code;
