@@ -58,7 +58,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       const { settled, log } = await this.train(job, await this.settling.settle(job, context), folder, context);
       this.progress.say(job, 'storing');
       const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
-      const training = toTrainedModel(artifact, settled, log);
+      const training = toTrainedModel(artifact, settled, log, await this.storing.putLog(folder, context.signal));
       return async (tx) => {
         const data = { runId, spec: job.input.spec, dataset: job.input.dataset, training };
         await this.outbox.add(tx, TrainingCompleted, data, job);
@@ -155,6 +155,7 @@ function toTrainedModel(
   artifact: ArtifactRef,
   { plan, base, planArtifact }: SettledTraining,
   log: TrainingLog,
+  written: ArtifactRef,
 ): TrainedModel {
   return {
     artifact,
@@ -164,6 +165,7 @@ function toTrainedModel(
     steps: log.step,
     resumed: log.resumed,
     loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
+    log: written,
     seconds: log.seconds,
     engine: log.versions,
   };

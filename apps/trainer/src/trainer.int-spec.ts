@@ -123,6 +123,9 @@ describe('a training that is disturbed', () => {
     expect(training.resumed).toBe(1);
     expect(trainer.steps('killed')).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(training.artifact).toEqual(whole.training.artifact);
+    expect(await filesOf(training.log ?? { digest: '' })).toEqual(
+      expect.arrayContaining(['axolotl.yaml', 'events.jsonl', 'start-1/stderr.log', 'start-2/stderr.log']),
+    );
     expect(training.loss).toEqual(whole.training.loss);
   });
 

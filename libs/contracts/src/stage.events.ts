@@ -73,6 +73,7 @@ export const trainedModel = z
     steps: z.int(),
     resumed: z.int().describe('How often the training went on from a checkpoint.'),
     loss: z.object({ first: z.number(), last: z.number() }),
+    log: artifactRef.optional().describe('What Axolotl and its plugin wrote, over all starts.'),
     seconds: z.number(),
     engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
   })

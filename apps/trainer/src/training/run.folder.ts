@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
 import type { AxolotlPaths } from '../axolotl/axolotl.config.js';
@@ -35,6 +35,13 @@ export class RunFolder {
   /** Keeps the records and logs of a process that has ended, where nobody takes them for those of the next one. */
   async putProcessAside(): Promise<void> {
     await rename(this.process, `${this.process}-until-${Date.now()}`).catch(() => undefined);
+  }
+
+  /** Folders of all processes that trained here, in the order in which they started. */
+  async processes(): Promise<string[]> {
+    const names = await readdir(this.path);
+    const ended = names.filter((name) => /^process-until-\d+$/.test(name)).toSorted();
+    return [...ended, ...(names.includes('process') ? ['process'] : [])].map((name) => join(this.path, name));
   }
 
   of(name: string): string {

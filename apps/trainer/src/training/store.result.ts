@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
-import { ArtifactStore } from '@anneal/artifacts';
+import { join } from 'node:path';
+import { ArtifactStore, type SourceFile } from '@anneal/artifacts';
 import type { ArtifactRef, TrainingPlan } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { isResult, nameBaseModel } from './output.files.js';
@@ -20,6 +22,21 @@ export class StoreResult {
     });
     await removeCheckpoints(output);
     return artifact;
+  }
+
+  /** Stores what was written while it trained: events, configuration, and the output of each start. */
+  async putLog(folder: RunFolder, signal: AbortSignal): Promise<ArtifactRef> {
+    const files: SourceFile[] = [
+      { path: 'events.jsonl', source: folder.events },
+      { path: 'axolotl.yaml', source: folder.config },
+    ];
+    for (const [index, directory] of (await folder.processes()).entries()) {
+      for (const name of ['stdout.log', 'stderr.log']) {
+        const source = join(directory, name);
+        if (existsSync(source)) files.push({ path: `start-${index + 1}/${name}`, source });
+      }
+    }
+    return this.store.putFiles('log', files, { signal });
   }
 }
 

@@ -75,7 +75,7 @@ export class TrainingLog {
     const latest = this.current.at(-1)?.event;
     if (latest === undefined) return 'starting';
     if (latest === 'hello' || latest === 'modelLoaded' || latest === 'dataLoaded') return 'loading';
-    return latest === 'trainEnd' || latest === 'trained' ? 'saving' : 'training';
+    return this.current.some(({ event }) => event === 'trainEnd') ? 'saving' : 'training';
   }
 
   private note(event: EngineEvent): void {
