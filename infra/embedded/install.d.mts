@@ -11,5 +11,7 @@ export interface InstallOptions {
   log?: (line: string) => void;
 }
 
+/** The servers, when they are in the cache. */
+export function findServers(options?: { cache?: string }): InstalledServers | undefined;
 /** Throws a `SetupError` of @anneal/setup. */
 export function installServers(options?: InstallOptions): Promise<InstalledServers>;

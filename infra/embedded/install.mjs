@@ -30,8 +30,9 @@ const purpose = {
  * @returns {Promise<import('./install.mjs').InstalledServers>}
  */
 export async function installServers({ cache = defaultCache(), log = () => {} } = {}) {
+  const found = findServers({ cache });
+  if (found) return found;
   const dir = join(cache, `servers-${contentKey()}`);
-  if (isComplete(dir)) return { ...binariesIn(dir), cached: true };
   openCache(cache);
   demandSpace(purpose, cache);
   log('NATS, PostgreSQL and SeaweedFS are missing: 70 MB to download, once.');
@@ -47,6 +48,16 @@ export async function installServers({ cache = defaultCache(), log = () => {} } 
     },
   });
   return { ...binariesIn(dir), cached: false };
+}
+
+/**
+ * The three servers, when they are in the cache.
+ * @param {{cache?: string}} [options]
+ * @returns {import('./install.mjs').InstalledServers | undefined}
+ */
+export function findServers({ cache = defaultCache() } = {}) {
+  const dir = join(cache, `servers-${contentKey()}`);
+  return isComplete(dir) ? { ...binariesIn(dir), cached: true } : undefined;
 }
 
 function contentKey() {

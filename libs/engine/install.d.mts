@@ -13,5 +13,7 @@ export interface InstallOptions {
   log?: (line: string) => void;
 }
 
+/** The engine, when it is in the cache. */
+export function findEngine(options?: { cache?: string }): InstalledEngine | undefined;
 /** Throws a `SetupError` of @anneal/setup. */
 export function installEngine(options?: InstallOptions): Promise<InstalledEngine>;

@@ -45,8 +45,22 @@ export async function installEngine({ cache = defaultCache(), log = () => {} } =
   }
   const finish = (python) => checkThatItStarts(python, log);
   const cached = await installEnvironment({ purpose, requirements, dir, finish, log });
+  return { ...programsIn(dir), cached };
+}
+
+/**
+ * The engine, when it is in the cache.
+ * @param {{cache?: string}} [options]
+ * @returns {import('./install.mjs').InstalledEngine | undefined}
+ */
+export function findEngine({ cache = defaultCache() } = {}) {
+  const dir = environmentFolder({ cache, thing: 'engine', requirements });
+  return isInstalled(dir) ? { ...programsIn(dir), cached: true } : undefined;
+}
+
+function programsIn(dir) {
   const program = (name) => join(dir, 'bin', name);
-  return { dir, python: program('python'), axolotl: program('axolotl'), accelerate: program('accelerate'), cached };
+  return { dir, python: program('python'), axolotl: program('axolotl'), accelerate: program('accelerate') };
 }
 
 function demandPlatform() {

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -116,6 +117,43 @@ const goodRun = (id: string): object => ({
     ],
   },
   publish: { when: 'always' },
+});
+
+describe('anneal doctor', () => {
+  const cli = join(import.meta.dirname, '..', '..', 'apps', 'cli', 'bin', 'anneal.js');
+  async function doctor(change: Record<string, string>): Promise<{ code: number; found: Map<string, string> }> {
+    const folder = join(test.folder, 'doctor');
+    await mkdir(folder, { recursive: true });
+    const { nats: broker, postgres, s3 } = test.servers;
+    const endpoints = {
+      ...{ http: services.get('gateway')?.url, grpc: '', nats: broker.url, postgres: postgres.url, s3: s3.url },
+      apiKey: test.servers.secret('api-key'),
+      ...change,
+    };
+    await writeFile(join(folder, 'endpoints.json'), JSON.stringify(endpoints));
+    const args = [cli, 'doctor', '--json', '--offline', '--data', folder];
+    const { code, stdout } = await new Promise<{ code: number; stdout: string }>((resolve) => {
+      execFile(process.execPath, args, (error, text) => resolve({ code: Number(error?.code ?? 0), stdout: text }));
+    });
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string }[] };
+    return { code, found: new Map(checks.map(({ name, state }) => [name, state])) };
+  }
+
+  it('finds a running system well, by what its services do with it', async () => {
+    const { code, found } = await doctor({});
+    expect(code).toBe(0);
+    for (const name of ['engine', 'servers', 'broker', 'database', 'object store', 'clock', 'services'])
+      expect({ name, state: found.get(name) }).toEqual({ name, state: 'ok' });
+  });
+
+  it('says which part is broken, and that by its exit status', async () => {
+    const away = { s3: 'http://key:secret@127.0.0.1:9/anneal', postgres: 'postgres://nobody:x@127.0.0.1:9/anneal' };
+    const { code, found } = await doctor(away);
+    expect(code).toBe(1);
+    expect(found.get('object store')).toBe('broken');
+    expect(found.get('database')).toBe('broken');
+    expect(found.get('broker')).toBe('ok');
+  });
 });
 
 describe('bad input', () => {

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { askCommand } from './commands/ask.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
+import { doctorCommand } from './commands/doctor.command.js';
 import { downCommand } from './commands/down.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
@@ -28,6 +29,7 @@ export function buildProgram(): Command {
     ...steerCommands(),
     deadLettersCommand(),
     keysCommand(),
+    doctorCommand(),
     askCommand(),
     demoCommand(),
     migrateCommand(),

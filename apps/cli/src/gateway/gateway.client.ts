@@ -7,11 +7,13 @@ import {
   progress,
   runList,
   runView,
+  systemView,
   type ApiKeyView,
   type ApiKeyWish,
   type EvaluationReport,
   type Progress,
   type RunView,
+  type SystemView,
 } from '@anneal/contracts';
 import { z } from 'zod';
 import { readServerSentEvents } from './server-sent-events.js';
@@ -74,6 +76,10 @@ export class GatewayClient {
   async revokeKey(id: string): Promise<ApiKeyView> {
     const response = await this.call(`/api/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
     return oneKey.parse(await response.json()).key;
+  }
+
+  async system(): Promise<SystemView> {
+    return systemView.parse(await (await this.call('/api/system')).json());
   }
 
   /** Waits until the gateway has heard of a run that was requested past it, on the broker. */
