@@ -30,12 +30,17 @@ describe('RunSpec', () => {
     expect(parsed.ok).toBe(true);
   });
 
-  it.each(['acme/data', 'hub:acme/data', 'file:/data/d.jsonl', `artifact:${'0a'.repeat(32)}`])(
-    'takes its data from %s',
-    (source) => {
-      expect(parseRunSpec({ ...smallest, dataset: { source } }).ok).toBe(true);
-    },
-  );
+  it.each([
+    'acme/data',
+    'hub:acme/data',
+    'file:/data/d.jsonl',
+    `artifact:${'0a'.repeat(32)}`,
+    'https://example.com/d.jsonl?signature=a%20b',
+    's3:data/sets/train',
+    's3://data/d.parquet',
+  ])('takes its data from %s', (source) => {
+    expect(parseRunSpec({ ...smallest, dataset: { source, tokenRef: 'env:HF_TOKEN' } }).ok).toBe(true);
+  });
 
   it('holds rows of another source out, when it says so', () => {
     const dataset = { source: 'acme/data', heldOutFrom: 'file:/data/questions.jsonl' };
