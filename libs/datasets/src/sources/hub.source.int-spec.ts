@@ -137,6 +137,8 @@ describe('a dataset of the Hub', () => {
         remedy: expect.stringContaining('Accept its terms on the Hub') as string,
       });
     }
+    hub.faults.add('tree', { kind: 'status', status: 403 });
+    await expect(questions({}, { token: 'hf_member' })).rejects.toMatchObject({ code: 'DATASET_GATED' });
     await expect(questions({}, { token: 'hf_old' })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
     expect(await questions({}, { token: 'hf_member' })).toEqual(['q1']);
     // What one may read is not in the cache of another.
