@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { artifactRef, sha256 } from './artifact.js';
 import { defineEvent, stageName } from './event.js';
 import { failureDetail } from './failure.js';
+import { furtherKeysShape } from './further-keys.js';
 import { carriedRunSpec, runId } from './run-spec.js';
 
 /**
@@ -47,6 +48,23 @@ export const trainingPlan = z
     precision: z.enum(['float32', 'bfloat16']),
     lora: z.object({ rank: z.int(), alpha: z.int(), dropout: z.number() }).optional(),
     seed: z.int(),
+    zeroStage: z.int().min(1).max(3).optional().describe('Stage of DeepSpeed ZeRO.'),
+    wrapClass: z.string().optional().describe('The layer that FSDP shards the model by.'),
+    attention: z.enum(['eager', 'sdpa']).optional(),
+    optimizer: z.enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor']).optional(),
+    gradientCheckpointing: z.boolean().optional(),
+    samplePacking: z.boolean().optional(),
+    earlyStopping: z.object({ patience: z.int(), share: z.number() }).optional(),
+    axolotl: z.object(furtherKeysShape).optional().describe('Further keys of Axolotl, as they were asked for.'),
+    family: z.string().optional().describe('Of the model, where its kind is known.'),
+    estimate: z
+      .object({
+        bytesPerGpu: z.number(),
+        measuredRatio: z.number().optional().describe('Of peak to estimate, from earlier trainings of this kind.'),
+      })
+      .optional()
+      .describe('What the training was expected to take of each GPU.'),
+    warnings: z.array(z.string()).optional(),
   })
   .meta({ id: 'TrainingPlan' });
 export type TrainingPlan = z.infer<typeof trainingPlan>;

@@ -1,16 +1,19 @@
+import { totalmem } from 'node:os';
 import { ArtifactStore } from '@anneal/artifacts';
 import { detectGpus } from '@anneal/compute';
-import { TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
+import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
+import { axolotlConfig, engineHas, renderYaml } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
+import { estimateTraining, hostsOf, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
 import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { axolotlConfig, renderYaml } from '../axolotl/axolotl.config.js';
-import { endOfTurnTokens } from '../axolotl/chat-template.js';
+import { chatForm } from '../axolotl/chat-template.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { BaseModels } from './base.model.js';
-import { resolvePlan } from './resolve.plan.js';
+import { shapeOf } from './model.shape.js';
+import { MemoryTable } from './memory.table.js';
 import { TrainingTable, type SettledTraining } from './training.table.js';
 
 /** For a model whose configuration does not say how many positions it knows. */
@@ -23,6 +26,7 @@ export class SettleTraining {
     @Inject(CONFIG) private readonly config: TrainerConfig,
     private readonly models: BaseModels,
     private readonly table: TrainingTable,
+    private readonly memory: MemoryTable,
     private readonly store: ArtifactStore,
     private readonly outbox: Outbox,
   ) {}
@@ -42,19 +46,44 @@ export class SettleTraining {
   }
 
   private async make({ spec, dataset }: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
-    const { base, directory, maxPositions } = await this.models.locate(spec.model, signal);
-    const gpus = this.config.DEVICE === 'cpu' ? 0 : (await detectGpus()).length;
-    const plan = resolvePlan({
-      training: spec.training,
+    const { training } = spec;
+    const { base, directory, maxPositions, config } = await this.models.locate(spec.model, signal);
+    const model = shapeOf(config, base);
+    const hosts = await this.hosts();
+    const measured = model ? await this.memory.ratios(model, training.method) : undefined;
+    const { plan, load } = resolvePlan({
+      training,
       rows: dataset.rows.train,
-      longestRow: dataset.characters.longest,
+      characters: dataset.characters,
       maxPositions: maxPositions ?? assumedPositions,
-      gpus,
+      hosts,
+      model,
+      correction: (strategy) => measured?.get(strategy)?.ratio,
     });
-    const { prompt } = spec.training;
-    const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, base.reference) : [];
-    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), endOfTurn }));
+    if (model && load && !training.force) {
+      const amount = { steps: plan.steps, tokens: undefined };
+      const { reference } = base;
+      const correction = measured?.get(load.strategy);
+      const refusal = refusalOf(estimateTraining({ reference, model, load, hosts, amount, correction }));
+      if (refusal) throw refusal;
+    }
+    await this.requireEngine(plan);
+    const { prompt } = training;
+    const chat = prompt === 'chat' ? await chatForm(directory, base.reference, model?.family) : { endOfTurn: [] };
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), ...chat }));
     return { plan, base, planArtifact: await this.storePlan(plan, yaml, signal) };
+  }
+
+  private async hosts(): Promise<Hosts> {
+    return hostsOf(this.config.DEVICE === 'cpu' ? [] : await detectGpus(), totalmem());
+  }
+
+  private async requireEngine({ strategy }: TrainingPlan): Promise<void> {
+    if (strategy !== 'deepspeed' || (await engineHas({ python: this.config.ENGINE_PYTHON }, 'deepspeed'))) return;
+    throw new Failure('SPEC_UNSUPPORTED', 'DeepSpeed is not installed in the engine of this host.', {
+      remedy: 'Set training.strategy to fsdp, which shares the same, or install deepspeed beside Axolotl.',
+      field: 'training.strategy',
+    });
   }
 
   private async storePlan(plan: TrainingPlan, yaml: string, signal: AbortSignal): Promise<ArtifactRef> {

@@ -1,0 +1,7 @@
+export { combination, layouts, layoutOf, methods, strategies, type Strategy } from './combinations.js';
+export { estimateTraining, gigabytes, refusalOf } from './estimate.js';
+export { hostsOf, parseHosts, type Hosts } from './hosts.js';
+export { familyOf, type Family } from './families/families.js';
+export { readModelConfig } from './model/model.config.js';
+export { modelShape, type ModelShape } from './model/model.shape.js';
+export { resolvePlan, type PlanInput, type ResolvedPlan } from './plan/resolve.plan.js';
