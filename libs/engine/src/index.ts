@@ -1,4 +1,5 @@
 export {
+  checkManyCommand,
   fetchCommand,
   generateCommand,
   mergeCommand,

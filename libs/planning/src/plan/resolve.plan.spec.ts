@@ -133,9 +133,9 @@ describe('resolvePlan', () => {
   it.each<[Training, number, string]>([
     [{ method: 'lora', strategy: 'fsdp' }, 1, 'training.strategy'],
     [{ method: 'lora', strategy: 'deepspeed' }, 0, 'training.strategy'],
-    [{ method: 'lora', strategy: 'fsdp' }, 4, 'training.strategy'],
     [{ method: 'qlora', strategy: 'zero3' }, 4, 'training.method'],
     [{ method: 'lora', optimizer: 'adamw_8bit' }, 0, 'training.optimizer'],
+    [{ method: 'qlora', strategy: 'fsdp', axolotl: { peft_use_dora: true } }, 2, 'training.axolotl.peft_use_dora'],
     [{ method: 'lora', strategy: 'ddp' }, 1, 'training.strategy'],
     [{ method: 'lora', strategy: 'single', gpus: 2 }, 4, 'training.gpus'],
     [{ method: 'lora', gpus: 2 }, 1, 'training.gpus'],
@@ -143,9 +143,13 @@ describe('resolvePlan', () => {
     [{ method: 'qlora', gpus: 0 }, 1, 'training.method'],
     [{ method: 'full', lora: { rank: 4 } }, 0, 'training.lora'],
   ])('refuses %j on %i GPUs and names the field', (training, gpus, field) => {
-    const failure = refused(training, { gpus });
+    const failure = refused(training, training.strategy === 'fsdp' ? { gpus, model: shape('Llama-3.2-1B') } : { gpus });
     expect(failure).toMatchObject({ code: 'SPEC_UNSUPPORTED', retryable: false, field });
     expect(failure.remedy).not.toBe('');
+  });
+
+  it('refuses to shard a model whose layers it does not know', () => {
+    expect(refused({ method: 'lora', strategy: 'fsdp' }, { gpus: 4 }).field).toBe('training.strategy');
   });
 
   it('refuses a training without a step', () => {

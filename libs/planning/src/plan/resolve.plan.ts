@@ -60,6 +60,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   const warmupSteps = resolveWarmup(training, steps);
   const onGpu = placement.gpus > 0;
   const ratio = input.correction?.(strategy);
+  refuseShardedDora(training, strategy);
   const plan: TrainingPlan = {
     method: training.method,
     ...planStrategy(strategy),
@@ -93,6 +94,15 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
       : {}),
   };
   return { plan, load: model ? load : undefined };
+}
+
+/** Axolotl 0.21: "CPU-staged NF4 currently requires LoRA without DoRA". */
+function refuseShardedDora({ method, axolotl }: AcceptedRunSpec['training'], strategy: Strategy): void {
+  if (method !== 'qlora' || strategy !== 'fsdp' || axolotl?.peft_use_dora !== true) return;
+  throw new Failure('SPEC_UNSUPPORTED', 'DoRA beside four-bit weights cannot be shared by fsdp.', {
+    remedy: 'Leave peft_use_dora out, or set training.strategy to ddp.',
+    field: 'training.axolotl.peft_use_dora',
+  });
 }
 
 /** The first strategy that fits; when none does, the last one, which takes the least memory. */
