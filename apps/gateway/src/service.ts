@@ -1,5 +1,6 @@
 import { defineService, storeProvider } from '@anneal/service';
 import { APP_FILTER } from '@nestjs/core';
+import { EstimatesController } from './estimates/estimates.controller.js';
 import { gatewayConfig } from './gateway.config.js';
 import { GatewayConsumer } from './gateway.consumer.js';
 import { CallEdge } from './grpc/call.edge.js';
@@ -50,6 +51,7 @@ export const gatewayService = defineService({
       RunsController,
       KeysController,
       SystemController,
+      EstimatesController,
       ...openaiControllers,
     ],
     providers: [

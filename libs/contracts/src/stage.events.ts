@@ -54,6 +54,7 @@ export const trainingPlan = z
     optimizer: z.enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor']).optional(),
     gradientCheckpointing: z.boolean().optional(),
     samplePacking: z.boolean().optional(),
+    stepsEstimated: z.boolean().optional().describe('Packing decides how many steps the epochs take.'),
     earlyStopping: z.object({ patience: z.int(), share: z.number() }).optional(),
     axolotl: z.object(furtherKeysShape).optional().describe('Further keys of Axolotl, as they were asked for.'),
     family: z.string().optional().describe('Of the model, where its kind is known.'),

@@ -144,6 +144,10 @@ describe('axolotlConfig', () => {
     expect(yaml).not.toHaveProperty('lora_target_linear');
   });
 
+  it('lets the epochs count where packing decides how many steps they take', () => {
+    expect(rendered({ stepsEstimated: true })).not.toHaveProperty('max_steps');
+  });
+
   it('uses the template that it is told', () => {
     expect(rendered({}, { template: 'gemma', endOfTurn: ['<end_of_turn>'] })).toMatchObject({ chat_template: 'gemma' });
   });

@@ -49,7 +49,8 @@ export function axolotlConfig(input: AxolotlInput) {
     micro_batch_size: plan.microBatch,
     gradient_accumulation_steps: plan.gradientAccumulation,
     num_epochs: plan.epochs,
-    max_steps: plan.steps,
+    // Only Axolotl knows how many sequences the rows were packed into.
+    ...(plan.stepsEstimated === true ? {} : { max_steps: plan.steps }),
     learning_rate: plan.learningRate,
     lr_scheduler: plan.scheduler,
     warmup_steps: plan.warmupSteps,
@@ -106,6 +107,8 @@ function evaluationKeys({ earlyStopping, checkpointEvery, samplePacking }: Train
     val_set_size: earlyStopping.share,
     // Whoever evaluates and saves at the same steps gets the best checkpoint back at the end.
     eval_steps: checkpointEvery,
+    // By default the untouched model is evaluated, too.
+    eval_on_start: false,
     early_stopping_patience: earlyStopping.patience,
     ...(samplePacking ? { eval_sample_packing: false } : {}),
   };

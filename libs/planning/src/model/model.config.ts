@@ -1,7 +1,8 @@
 import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 
-const count = z.int().min(1).max(1_000_000_000);
+// No model has more of anything by far; sums of it are exact and finite.
+const count = z.int().min(1).max(10_000_000);
 const optionalCount = count.nullish();
 
 const textShape = {

@@ -1,3 +1,4 @@
+import { Failure } from '@anneal/contracts';
 import { familyOf, type Family } from '../families/families.js';
 import type { ModelConfig, TextConfig, VisionConfig } from './model.config.js';
 
@@ -61,6 +62,7 @@ export function modelShape(config: ModelConfig, counted?: number): ModelShape {
   const linearParameters = linears.reduce((sum, { inputs, outputs, count }) => sum + inputs * outputs * count, 0);
   const computed =
     linearParameters + embeddingsOf(text, modelType) + smallOnes(text, modelType) + visionParameters(vision, text);
+  if (!Number.isSafeInteger(computed)) throw beyondCounting();
   const family = familyOf(modelType, text.vocab_size);
   const warnings = [
     ...(family === undefined
@@ -91,6 +93,13 @@ export function modelShape(config: ModelConfig, counted?: number): ModelShape {
     linearParameters,
     warnings,
   };
+}
+
+function beyondCounting(): Failure {
+  return new Failure('MODEL_INVALID', 'The model has more parameters than can be counted.', {
+    remedy: 'Look for a number in its config.json that is too large.',
+    field: 'model.base',
+  });
 }
 
 const keyValueHeads = (text: TextConfig): number => text.num_key_value_heads ?? text.num_attention_heads;

@@ -73,7 +73,9 @@ export function everyTraining(): Rendered[] {
 export function sampleOfTrainings(): Rendered[] {
   return trainings.flatMap((training, at) => [
     ...models
-      .filter((_, index) => index === at % models.length || (training.method === 'lora' && training.strategy === 'fsdp'))
+      .filter(
+        (_, index) => index === at % models.length || (training.method === 'lora' && training.strategy === 'fsdp'),
+      )
       .map((model) => render(model, training)),
     ...optionsFor(training)
       .filter((_, index) => index % trainings.length === at)
@@ -100,11 +102,7 @@ function optionsFor({ gpus, method, strategy }: Training): Asked[] {
   ];
 }
 
-function render(
-  model: (typeof models)[number],
-  { gpus, method, strategy }: Training,
-  asked: Asked = {},
-): Rendered {
+function render(model: (typeof models)[number], { gpus, method, strategy }: Training, asked: Asked = {}): Rendered {
   const parsed = parseRunSpec({
     model: { base: `acme/${model}` },
     dataset: { source: 'acme/rows' },

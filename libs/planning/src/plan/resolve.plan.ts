@@ -81,6 +81,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     optimizer: resolveOptimizer(training, onGpu),
     gradientCheckpointing: load.gradientCheckpointing,
     samplePacking: training.samplePacking,
+    ...(training.samplePacking && training.maxSteps === undefined ? { stepsEstimated: true } : {}),
     ...(training.earlyStopping ? { earlyStopping: training.earlyStopping } : {}),
     ...(training.axolotl ? { axolotl: training.axolotl } : {}),
     ...ofModel(model, strategy),
