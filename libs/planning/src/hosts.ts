@@ -10,18 +10,18 @@ export interface Hosts {
   readonly memory: number;
 }
 
-const gib = 1024 ** 3;
 const mostGpus = 8;
 /** What driver and display keep of a GPU's memory: nvidia-smi shows some hundred MiB in use on an idle card. */
 const usable = 0.98;
 
 /**
- * Reads `3x48GB` or `cpu`. The GB of a GPU's name are GiB.
+ * Reads `3x48GB` or `cpu`. GB are a thousand millions of bytes as everywhere else, though makers of GPUs mean a little
+ * more by it: what is left over is better than what is missing. `3x48GiB` says it exactly.
  *
  * @param machineBytes memory of the machine, for the CPU
  */
 export function parseHosts(text: string, machineBytes: number): Hosts {
-  const match = /^(\d+)\s*x\s*([\d.]+)/i.exec(text);
+  const match = /^(\d+)\s*x\s*([\d.]+)\s*(GB|GiB)$/i.exec(text);
   if (!hostsText.safeParse(text).success || (!match && !/^cpu$/i.test(text))) {
     throw new Failure('REQUEST_INVALID', `"${text}" describes no hosts.`, {
       remedy: 'Describe GPUs as 3x48GB, or say cpu.',
@@ -30,7 +30,7 @@ export function parseHosts(text: string, machineBytes: number): Hosts {
   }
   if (!match) return { gpus: 0, available: machineBytes * usable, memory: machineBytes };
   const gpus = Number(match[1]);
-  const memory = Number(match[2]) * gib;
+  const memory = Number(match[2]) * (match[3]?.toLowerCase() === 'gib' ? 1024 ** 3 : 1e9);
   if (gpus > mostGpus || memory === 0) {
     throw new Failure('REQUEST_INVALID', `"${text}" is not what one host has: a run trains on one host.`, {
       remedy: `Describe 1 to ${mostGpus} GPUs with some memory each.`,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { Failure, parseRunSpec, type RunSpec } from '@anneal/contracts';
 import type { ImportedKey } from '@anneal/engine';
-import { CommanderError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { parse, stringify, YAMLParseError } from 'yaml';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
@@ -19,7 +19,9 @@ export function trainCommand(): Command {
     .option('--dry-run', 'show the RunSpec and request nothing', false)
     .option('--watch', 'stay and show the run until it ends', false)
     .addHelpText('after', '\nExit status with --watch: 0 the run succeeded, 1 it did not.')
-    .action(async (file: string | undefined, options: TrainOptions) => {
+    .action(async (file: string | undefined, options: TrainOptions, command: Command) => {
+      if ((file === undefined) === (options.axolotl === undefined))
+        command.error('error: name either a RunSpec or --axolotl CONFIG', { exitCode: 2 });
       const { spec, keys } = await readWish(file, options);
       if (keys && !(options.json && !options.dryRun)) {
         if (options.dryRun && options.json) return printJson({ spec, keys });
@@ -53,7 +55,6 @@ async function readWish(
   file: string | undefined,
   { axolotl, dryRun }: TrainOptions,
 ): Promise<{ spec: unknown; keys?: readonly ImportedKey[] }> {
-  if ((file === undefined) === (axolotl === undefined)) throw new InvalidCall();
   if (axolotl === undefined) {
     const spec = await readRunSpec(file ?? '');
     return { spec: dryRun ? requireSpec(spec, file) : spec };
@@ -61,13 +62,6 @@ async function readWish(
   const { importAxolotlConfig } = await import('@anneal/engine');
   const { spec, keys } = importAxolotlConfig(await readYaml(axolotl));
   return { spec: requireSpec(absoluteReferences(spec, dirname(resolve(axolotl))), axolotl), keys };
-}
-
-/** A call that commander cannot tell as wrong by itself; its exit status is 2. */
-class InvalidCall extends CommanderError {
-  constructor() {
-    super(2, 'anneal.train', 'error: name either a RunSpec or --axolotl CONFIG (see --help)');
-  }
 }
 
 function requireSpec(value: unknown, file: string | undefined): RunSpec {

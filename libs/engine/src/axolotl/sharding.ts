@@ -9,7 +9,7 @@ export function shardingKeys({ strategy, zeroStage = 2, wrapClass }: TrainingPla
         offload_params: false,
         cpu_ram_efficient_loading: true,
         auto_wrap_policy: 'TRANSFORMER_BASED_WRAP',
-        transformer_layer_cls_to_wrap: wrapClass,
+        ...(wrapClass === undefined ? {} : { transformer_layer_cls_to_wrap: wrapClass }),
         // Sharded ones hang while they are saved, and the merger reads whole ones.
         state_dict_type: 'FULL_STATE_DICT',
         reshard_after_forward: true,

@@ -4,8 +4,8 @@ import type { Load } from '../memory/memory.js';
 import type { ModelShape } from '../model/model.shape.js';
 
 interface Throughput {
-  /** From this memory on, in GiB. */
-  readonly fromGib: number;
+  /** From this memory on, in GB. */
+  readonly fromGigabytes: number;
   /** Floating point operations a second that go into the model, of one GPU or of the CPU. */
   readonly operations: { readonly low: number; readonly high: number };
   /** Of one GPU or of the machine, while it trains. */
@@ -18,7 +18,7 @@ interface Throughput {
  * EPYC: 4.6 s to 12.8 s a step, which is 39 to 109 tokens a second. The high end allows for more cores.
  */
 const cpu: Throughput = {
-  fromGib: 0,
+  fromGigabytes: 0,
   operations: { low: 2.1e10, high: 2.4e11 },
   watts: { low: 20, high: 200 },
   basis: 'Trainings of SmolLM2-135M on one and two cores, at 39 to 109 tokens a second; more cores may be faster.',
@@ -30,11 +30,11 @@ const cpu: Throughput = {
 const published =
   'No measured training on such a GPU is known; the range is 2 to 45 % of the peak of GPUs of this memory.';
 const gpus: readonly Throughput[] = [
-  { fromGib: 100, operations: range(989e12, 989e12), watts: { low: 350, high: 700 }, basis: published },
-  { fromGib: 60, operations: range(312e12, 989e12), watts: { low: 200, high: 700 }, basis: published },
-  { fromGib: 40, operations: range(150e12, 362e12), watts: { low: 150, high: 350 }, basis: published },
-  { fromGib: 20, operations: range(71e12, 165e12), watts: { low: 70, high: 450 }, basis: published },
-  { fromGib: 0, operations: range(20e12, 120e12), watts: { low: 50, high: 350 }, basis: published },
+  { fromGigabytes: 100, operations: range(989e12, 989e12), watts: { low: 350, high: 700 }, basis: published },
+  { fromGigabytes: 60, operations: range(312e12, 989e12), watts: { low: 200, high: 700 }, basis: published },
+  { fromGigabytes: 40, operations: range(150e12, 362e12), watts: { low: 150, high: 350 }, basis: published },
+  { fromGigabytes: 20, operations: range(71e12, 165e12), watts: { low: 70, high: 450 }, basis: published },
+  { fromGigabytes: 0, operations: range(20e12, 120e12), watts: { low: 50, high: 350 }, basis: published },
 ];
 
 function range(slowest: number, fastest: number): { low: number; high: number } {
@@ -54,7 +54,8 @@ export function durationOf(model: ModelShape, load: Load, hosts: Hosts, amount: 
     const basis = 'Unknown: it is not known how many rows there are, or how long they are.';
     return { ...known, seconds: null, wattHours: null, basis };
   }
-  const throughput = hosts.gpus === 0 ? cpu : (gpus.find(({ fromGib }) => hosts.memory / 1024 ** 3 >= fromGib) ?? cpu);
+  const throughput =
+    hosts.gpus === 0 ? cpu : (gpus.find(({ fromGigabytes }) => hosts.memory / 1e9 >= fromGigabytes) ?? cpu);
   const operations = amount.tokens * operationsPerToken(model, load);
   const processes = Math.max(1, load.gpus);
   const seconds = {

@@ -143,13 +143,16 @@ describe('resolvePlan', () => {
     [{ method: 'qlora', gpus: 0 }, 1, 'training.method'],
     [{ method: 'full', lora: { rank: 4 } }, 0, 'training.lora'],
   ])('refuses %j on %i GPUs and names the field', (training, gpus, field) => {
-    const failure = refused(training, training.strategy === 'fsdp' ? { gpus, model: shape('Llama-3.2-1B') } : { gpus });
+    const failure = refused(training, { gpus });
     expect(failure).toMatchObject({ code: 'SPEC_UNSUPPORTED', retryable: false, field });
     expect(failure.remedy).not.toBe('');
   });
 
-  it('refuses to shard a model whose layers it does not know', () => {
-    expect(refused({ method: 'lora', strategy: 'fsdp' }, { gpus: 4 }).field).toBe('training.strategy');
+  it('leaves the layers of a model that it does not know to Transformers', () => {
+    const model = modelShape(readModelConfig({ ...configs['Llama-3.1-8B'], model_type: 'novel' }, 'novel'));
+    const made = plan({ method: 'lora', strategy: 'fsdp' }, { gpus: 4, model });
+    expect(made).not.toHaveProperty('wrapClass');
+    expect(made.warnings?.join(' ')).toMatch(/not in the table of families/);
   });
 
   it('refuses a training without a step', () => {

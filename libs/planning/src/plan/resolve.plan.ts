@@ -140,20 +140,14 @@ function ofModel(
   model: ModelShape | undefined,
   strategy: Strategy,
 ): Pick<TrainingPlan, 'family' | 'attention' | 'wrapClass' | 'warnings'> {
-  if (!model) return strategy === 'fsdp' ? unknownLayers() : {};
+  if (!model) return {};
   const { family, warnings } = model;
   return {
     ...(family ? { family: family.name, attention: family.attention } : {}),
-    ...(strategy === 'fsdp' ? (family ? { wrapClass: family.wrapClass } : unknownLayers()) : {}),
+    // Of other models Accelerate shards the layers that Transformers itself says must not be split.
+    ...(strategy === 'fsdp' && family ? { wrapClass: family.wrapClass } : {}),
     ...(warnings.length > 0 ? { warnings: [...warnings] } : {}),
   };
-}
-
-function unknownLayers(): never {
-  throw new Failure('SPEC_UNSUPPORTED', 'fsdp has to know the layers of the model, and this kind is not known.', {
-    remedy: 'Set training.strategy to ddp, or to zero3, which finds them by itself.',
-    field: 'training.strategy',
-  });
 }
 
 /** Rows share sequences, none of which is quite full. */
