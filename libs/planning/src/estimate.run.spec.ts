@@ -72,9 +72,27 @@ describe('the estimate of a training', () => {
     const made = estimate('DeepSeek-V2', { method: 'full' });
     expect(made).toMatchObject({ fits: false, parameters: 235_741_434_880, suggestions: [] });
     expect(made.ruleOfThumb.optimizerStep).toBeGreaterThan(3e12);
-    expect(made.verdict).toMatch(/does not fit.* GB.*236 billion parameters takes 3\.8 TB/);
+    expect(made.verdict).toMatch(/does not fit.*236 billion parameters takes 3\.77 TB .* GB/);
     expect(refusalOf(made)).toMatchObject({ code: 'DOES_NOT_FIT', retryable: false });
     expect(refusalOf(made)?.remedy).toMatch(/smaller model.*training\.force/);
+  });
+
+  it.each(['lora', 'qlora'] as const)('refuses it with %s, too', (method) => {
+    expect(estimate('DeepSeek-V2', { method }, { hosts: '8x141GB' }).fits).toBe(false);
+  });
+
+  it('offers everything that keeps what is learnt before another method', () => {
+    const { suggestions } = estimate('gemma-2-2b', { method: 'full' }, { hosts: '1x24GB' });
+    expect(suggestions.map(({ training }) => Object.keys(training))).toEqual([
+      expect.not.arrayContaining(['method']) as string[],
+      ['method'],
+      ['method'],
+    ]);
+  });
+
+  it('keeps experts in 16 bits, since they cannot be loaded in four', () => {
+    const { perGpu, parameters } = estimate('Mixtral-8x7B', { method: 'qlora', strategy: 'ddp' }, { hosts: '8x80GB' });
+    expect(perGpu.weights).toBeGreaterThan(1.8 * parameters * 0.9);
   });
 
   it('has the rule of thumb beside it', () => {

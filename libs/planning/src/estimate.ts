@@ -24,8 +24,8 @@ export function estimateTraining({ reference, model, load, hosts, amount, correc
   const perGpu = memoryPerGpu(model, load, hosts.available, ratio);
   const rule = ruleOfThumb(model.parameters);
   const tooLarge = rule.optimizerStep > beyondAnyHost;
-  const itFits = fits(model, load, hosts, ratio);
-  const suggestions = suggestChanges(model, load, hosts, ratio);
+  const itFits = !tooLarge && fits(model, load, hosts, ratio);
+  const suggestions = tooLarge ? [] : suggestChanges(model, load, hosts, ratio);
   return {
     model: { reference, family: model.family?.name ?? model.modelType, architecture: model.architecture },
     method: load.method,
@@ -86,13 +86,12 @@ function verdictOf(model: ModelShape, load: Load, figures: Figures): string {
   const each = load.gpus === 0 ? 'the machine' : load.gpus === 1 ? 'the GPU' : 'each GPU';
   const facts = `${gigabytes(total)} of ${gigabytes(available)} that ${each} has to give`;
   if (itFits) return `It fits: ${facts}.`;
-  const size = tooLarge
-    ? ` Training all ${(model.parameters / 1e9).toFixed(0)} billion parameters takes ${(rule.optimizerStep / 1e12).toFixed(1)} TB by the rule of thumb, more than any single host has.`
-    : '';
-  return `It does not fit: it needs ${facts}.${size}`;
+  if (!tooLarge) return `It does not fit: it needs ${facts}.`;
+  const billions = (model.parameters / 1e9).toFixed(0);
+  return `It does not fit: training all ${billions} billion parameters takes ${gigabytes(rule.optimizerStep)} by the rule of thumb, and models beyond 3 TB are for more than one host; this training alone would take ${facts}.`;
 }
 
 /** Bytes for people. */
-export function gigabytes(bytes: number): string {
+function gigabytes(bytes: number): string {
   return bytes >= 1e12 ? `${(bytes / 1e12).toFixed(2)} TB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }

@@ -1,5 +1,5 @@
 export { combination, layouts, layoutOf, methods, strategies, type Strategy } from './combinations.js';
-export { estimateTraining, gigabytes, refusalOf } from './estimate.js';
+export { estimateTraining, refusalOf } from './estimate.js';
 export { estimateRun } from './estimate.run.js';
 export { hostsOf, parseHosts, type Hosts } from './hosts.js';
 export { familyOf, type Family } from './families/families.js';

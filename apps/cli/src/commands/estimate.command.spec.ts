@@ -79,6 +79,15 @@ describe('anneal estimate', () => {
     expect(made).toMatchObject({ method: 'lora', gpus: 1, duration: { steps: 16 } });
   });
 
+  it('says of the examples that they fit the GPUs that they name', async () => {
+    const examples = join(import.meta.dirname, '..', '..', '..', '..', 'examples');
+    const status = async (name: string, hosts: string): Promise<unknown> =>
+      (await run(estimateCommand(), join(examples, name), '--model', folder, '--hosts', hosts)).status;
+    expect(await status('gemma-2-2b-math.yaml', '3x48GB')).toBe(0);
+    // With a model of twice the size, even.
+    expect(await status('llama-3.2-1b-lora.yaml', '1x24GB')).toBe(0);
+  });
+
   it.each([
     [[], /nothing to estimate/],
     [['--model', './nowhere', '--method', 'lora', '--hosts', '1x48GB'], /no folder/],

@@ -5,7 +5,7 @@ import { table } from './table.js';
 
 /** An estimate for people: the verdict first, then of what it is made, and what to do about it. */
 export function estimateLines(estimate: Estimate): string[] {
-  const { model, fits, verdict, perGpu, largest, suggestions, correction, warnings } = estimate;
+  const { model, fits, verdict, perGpu, suggestions, correction, warnings } = estimate;
   const { weights, gradients, optimizer, activations, logits, overhead, total, low, high } = perGpu;
   const parts = { weights, gradients, optimizer, activations, logits, overhead, total };
   const where = estimate.device === 'cpu' ? 'of the machine' : 'of each GPU';
@@ -24,7 +24,7 @@ export function estimateLines(estimate: Estimate): string[] {
       ? [`Corrected by ${correction.ratio.toFixed(2)}, measured in ${correction.trainings} trainings of this kind.`]
       : []),
     '',
-    `Largest that fits: micro batch ${largest.microBatch} at this length, ${count(largest.sequenceLength)} tokens at this micro batch.`,
+    largestLine(estimate),
     ...suggestions.map(
       ({ change, bytesPerGpu }, at) =>
         `${at === 0 ? 'Cheapest change' : 'Or'}: ${change} (${gigabytes(bytesPerGpu)} GB)`,
@@ -47,6 +47,12 @@ function durationLines({ duration: { steps, tokens, seconds, wattHours, basis } 
     `Duration: ${duration(seconds.low)} to ${duration(seconds.high)} for ${steps === null ? '' : `${count(steps)} steps, `}${count(tokens)} tokens; ${wattHours.low} to ${wattHours.high} Wh.`,
     `  ${basis}`,
   ];
+}
+
+function largestLine({ largest: { microBatch, sequenceLength } }: Estimate): string {
+  const rows = microBatch === 0 ? 'no micro batch' : `micro batch ${microBatch}`;
+  const length = sequenceLength === 0 ? 'no length' : `${count(sequenceLength)} tokens`;
+  return `Largest that fits: ${rows} at this length, ${length} at this micro batch.`;
 }
 
 function ruleLine({ ruleOfThumb: { model, backward, optimizerStep } }: Estimate): string {

@@ -50,7 +50,9 @@ export class SettleTraining {
     const { base, directory, maxPositions, config } = await this.models.locate(spec.model, signal);
     const model = shapeOf(config, base);
     const hosts = await this.hosts();
-    const measured = model ? await this.memory.ratios(model, training.method) : undefined;
+    // Peaks are measured on GPUs only.
+    const onGpu = hosts.gpus > 0 && training.gpus !== 0;
+    const measured = model && onGpu ? await this.memory.ratios(model, training.method) : undefined;
     const { plan, load } = resolvePlan({
       training,
       rows: dataset.rows.train,

@@ -53,9 +53,14 @@ interface Change {
 export function suggestChanges(model: ModelShape, load: Load, hosts: Hosts, correction = 1): Estimate['suggestions'] {
   if (fits(model, load, hosts, correction)) return [];
   const changes = changesOf(model, load, hosts, correction);
-  const alone = changes.filter((change) => fits(model, { ...load, ...change.load }, hosts, correction));
-  const helping = alone.length > 0 ? alone : together(model, load, hosts, changes, correction);
-  const found = helping.length > 0 ? helping : moreGpus(model, load, hosts, correction);
+  const suffices = ({ load: changed }: Change): boolean => fits(model, { ...load, ...changed }, hosts, correction);
+  // Another method learns something else, so all the others together come before it.
+  const same = changes.filter((change) => change.load.method === undefined);
+  const other = changes.filter((change) => change.load.method !== undefined && suffices(change));
+  const alone = same.filter(suffices);
+  const helping = [...(alone.length > 0 ? alone : together(model, load, hosts, same, correction)), ...other];
+  const all = helping.length > 0 ? helping : together(model, load, hosts, changes, correction);
+  const found = all.length > 0 ? all : moreGpus(model, load, hosts, correction);
   return found.map(({ change, training, load: changed }) => ({
     change,
     training,

@@ -112,7 +112,7 @@ function sum(
 function frozenBytes(model: ModelShape, { method, gpus }: Load): number {
   if (gpus === 0) return 4 * model.parameters;
   if (method !== 'qlora') return 2 * model.parameters;
-  return fourBit * model.linearParameters + 2 * (model.parameters - model.linearParameters);
+  return fourBit * model.quantisable + 2 * (model.parameters - model.quantisable);
 }
 
 /** Bytes of Adam's two moments for each trained parameter of the given width. */
@@ -125,7 +125,7 @@ function momentsOf({ optimizer }: Load, width: number): number {
 /** What a sharding strategy gathers in bfloat16: the layer at work, the next one, and what belongs to no layer. */
 function gathered(model: ModelShape, { method }: Load): number {
   const layer = model.linearParameters / model.layers;
-  const width = method === 'qlora' ? fourBit : 2;
+  const width = method === 'qlora' && model.quantisable === model.linearParameters ? fourBit : 2;
   return 2 * width * layer + 2 * (model.parameters - model.linearParameters);
 }
 

@@ -30,6 +30,8 @@ export interface ModelShape {
   /** Matrices of attention and feed-forward, without the head. */
   readonly linears: readonly Linear[];
   readonly linearParameters: number;
+  /** Those of them that four bits can hold: Transformers keeps experts in one tensor, which bitsandbytes passes over. */
+  readonly quantisable: number;
   readonly warnings: readonly string[];
 }
 
@@ -59,7 +61,7 @@ export function modelShape(config: ModelConfig, counted?: number): ModelShape {
   const { text, modelType, architecture, vision } = config;
   const exact = exactTypes.has(modelType) && !config.partlyUnknown;
   const linears = linearsOf(text, modelType);
-  const linearParameters = linears.reduce((sum, { inputs, outputs, count }) => sum + inputs * outputs * count, 0);
+  const linearParameters = parametersOf(linears);
   const computed =
     linearParameters + embeddingsOf(text, modelType) + smallOnes(text, modelType) + visionParameters(vision, text);
   if (!Number.isSafeInteger(computed)) throw beyondCounting();
@@ -91,9 +93,16 @@ export function modelShape(config: ModelConfig, counted?: number): ModelShape {
     parametersFrom: counted !== undefined ? 'weights' : exact ? 'config' : 'inspection',
     linears,
     linearParameters,
+    quantisable: parametersOf(linears.filter(takesAdapter)),
     warnings,
   };
 }
+
+function parametersOf(linears: readonly Linear[]): number {
+  return linears.reduce((sum, { inputs, outputs, count }) => sum + inputs * outputs * count, 0);
+}
+
+const takesAdapter = ({ name }: Linear): boolean => !name.startsWith('experts.') && name !== 'router';
 
 function beyondCounting(): Failure {
   return new Failure('MODEL_INVALID', 'The model has more parameters than can be counted.', {
@@ -219,6 +228,6 @@ function visionParameters(vision: VisionConfig | undefined, text: TextConfig): n
 /** Parameters of an adapter beside every matrix: each gets one of rank x inputs and one of outputs x rank. */
 export function adapterParameters({ linears }: ModelShape, rank: number): number {
   return linears
-    .filter(({ name }) => !name.startsWith('experts.') && name !== 'router')
+    .filter(takesAdapter)
     .reduce((sum, { inputs, outputs, count }) => sum + rank * (inputs + outputs) * count, 0);
 }

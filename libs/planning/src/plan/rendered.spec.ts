@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { unknownKeys } from '@anneal/engine';
 import { describe, expect, it } from 'vitest';
 import { combination, layouts, methods, strategies } from '../combinations.js';
@@ -56,6 +58,25 @@ describe('every training', () => {
       const { plugins, trust_remote_code: trust, ...rest } = config as Record<string, unknown>;
       expect({ plugins, trust }, name).toEqual({ plugins: ['anneal_engine.reporter.ReporterPlugin'], trust: false });
       expect(JSON.stringify(rest), name).not.toMatch(/https?:|hub_model_id|wandb|"\//);
+    }
+  });
+});
+
+describe('docs/training.md', () => {
+  it('has the table of combinations', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../../docs/training.md'), 'utf8');
+    const shown = text.split('<!-- combinations -->')[1]?.split('<!-- /combinations -->')[0] ?? '';
+    const cells = shown
+      .split('\n')
+      .filter((line) => line.startsWith('| '))
+      .map((line) => line.split('|').map((cell) => cell.trim()));
+    for (const method of methods) {
+      for (const strategy of strategies) {
+        const row = cells.find(([, first, second]) => first === method && second === strategy);
+        const all = layouts.map((layout) => combination(method, strategy, layout));
+        expect(row?.slice(3, 6), `${method} ${strategy}`).toEqual(all.map(({ exists }) => (exists ? 'yes' : 'no')));
+        for (const { exists, reason } of all) expect(shown).toContain(`- ${exists ? 'yes' : 'no'}: ${reason}`);
+      }
     }
   });
 });
