@@ -27,8 +27,8 @@ export const estimateRequest = z
     gradientCheckpointing,
     optimizer,
     rank: z.int().min(1).max(512).default(16).describe('Rank of the adapter.'),
-    rows: z.int().min(1).optional().describe('Rows to train on, for the duration.'),
-    tokensPerRow: z.int().min(1).optional(),
+    rows: z.int().min(1).max(1_000_000_000).optional().describe('Rows to train on, for the duration.'),
+    tokensPerRow: z.int().min(1).max(1_048_576).optional(),
     epochs: z.number().positive().max(100).default(1),
   })
   .meta({ id: 'EstimateRequest' });

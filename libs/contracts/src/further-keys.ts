@@ -94,5 +94,6 @@ const dangerousEndings: readonly { ending: RegExp; reason: string }[] = [
 
 /** Why a key of Axolotl's is kept out of every configuration; undefined when nothing speaks against it but the list. */
 export function whyDangerous(key: string): string | undefined {
-  return dangerousKeys[key] ?? dangerousEndings.find(({ ending }) => ending.test(key))?.reason;
+  if (Object.hasOwn(dangerousKeys, key)) return dangerousKeys[key];
+  return dangerousEndings.find(({ ending }) => ending.test(key))?.reason;
 }

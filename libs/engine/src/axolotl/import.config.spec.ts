@@ -91,6 +91,8 @@ describe('importing an Axolotl configuration', () => {
     ['learning_rte', 1],
     ['torch_compile', true],
     ['weight_decay', 7],
+    ['constructor', 1],
+    ['micro_batch_size', Number.NaN],
   ])('refuses %s and leaves it out', (key, value) => {
     const imported = importAxolotlConfig({ ...smallest, [key]: value });
     expect(outcomes(imported)[key]).toBe('refused');

@@ -38,9 +38,9 @@ const changed = (reason: string, field?: string): Verdict => ({
 const refused = (reason: string): Verdict => ({ outcome: 'refused', reason });
 
 /** A number that goes where it belongs as it is. */
-function number(field: keyof Training & string): Import {
+function number(field: keyof Training): Import {
   return (value, { training }) => {
-    if (typeof value !== 'number') return refused('is no number');
+    if (typeof value !== 'number' || !Number.isFinite(value)) return refused('is no number');
     Object.assign(training, { [field]: value });
     return kept(`training.${field}`);
   };
@@ -127,7 +127,7 @@ const imports: Readonly<Record<string, Import>> = {
   },
   optimizer: (value, { training }) => {
     const name = String(value);
-    const known = optimizers[name];
+    const known = Object.hasOwn(optimizers, name) ? optimizers[name] : undefined;
     if (known === undefined) return changed(`${name} is adamw here`, 'training.optimizer');
     training.optimizer = known;
     return known === 'adamw' || sameOptimizers.has(name)
@@ -227,9 +227,9 @@ export function importAxolotlConfig(value: unknown): ImportedConfig {
 
 function importKey(key: string, value: unknown, draft: Draft): Verdict {
   if (value === null) return changed('it is empty, and the default is taken');
-  const own = imports[key];
+  const own = Object.hasOwn(imports, key) ? imports[key] : undefined;
   if (own) return own(value, draft);
-  if (key in furtherKeysShape) return furtherKey(key as keyof typeof furtherKeysShape, value, draft);
+  if (Object.hasOwn(furtherKeysShape, key)) return furtherKey(key as keyof typeof furtherKeysShape, value, draft);
   const danger = whyDangerous(key);
   if (danger !== undefined) return refused(danger);
   return refused(
