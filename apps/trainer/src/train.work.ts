@@ -146,6 +146,7 @@ function toTrainedModel(
     resumed: log.resumed,
     loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
     seconds: log.seconds,
+    ...(log.peakBytes === undefined ? {} : { peakBytesPerGpu: log.peakBytes }),
     engine: log.versions,
   };
 }

@@ -119,7 +119,10 @@ const trainingShape = {
     .boolean()
     .optional()
     .describe('Computes activations twice instead of keeping them; on a GPU when left out, not on the CPU.'),
-  optimizer: z.enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor']).default('adamw'),
+  optimizer: z
+    .enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor'])
+    .default('adamw')
+    .describe('The 8-bit ones keep their states in a quarter of the memory and need a GPU.'),
   force: z.boolean().default(false).describe('Trains although the estimate says that the memory will not suffice.'),
 };
 
@@ -191,7 +194,10 @@ const publishShape = {
 const training = z.strictObject({
   ...trainingShape,
   lora: z.strictObject(loraShape).optional(),
-  earlyStopping: z.strictObject(earlyStoppingShape).optional(),
+  earlyStopping: z
+    .strictObject(earlyStoppingShape)
+    .optional()
+    .describe('Ends the training when the loss falls no more, and keeps the best checkpoint.'),
   axolotl: z.strictObject(furtherKeysShape).optional().describe('Further keys of Axolotl, as they are.'),
 });
 const evaluation = z.strictObject({

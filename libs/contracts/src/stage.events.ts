@@ -89,6 +89,7 @@ export const trainedModel = z
     resumed: z.int().describe('How often the training went on from a checkpoint.'),
     loss: z.object({ first: z.number(), last: z.number() }),
     seconds: z.number(),
+    peakBytesPerGpu: z.number().optional().describe('The most that it held of a GPU, where it trained on one.'),
     engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
   })
   .meta({ id: 'TrainedModel' });
