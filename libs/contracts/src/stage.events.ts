@@ -62,6 +62,7 @@ export const trainingPlan = z
       .object({
         bytesPerGpu: z.number(),
         measuredRatio: z.number().optional().describe('Of peak to estimate, from earlier trainings of this kind.'),
+        trainings: z.int().optional().describe('How many those were.'),
       })
       .optional()
       .describe('What the training was expected to take of each GPU.'),

@@ -4,11 +4,14 @@ import { refusalOf } from './estimate.js';
 import { estimateRun } from './estimate.run.js';
 import { parseHosts } from './hosts.js';
 import { configs } from './model/configs.fixture.js';
+import { readModelConfig } from './model/model.config.js';
+import { modelShape } from './model/model.shape.js';
 
 interface Given {
   readonly hosts?: string;
   readonly rows?: number;
   readonly tokensPerRow?: number;
+  readonly correction?: { readonly ratio: number; readonly trainings: number };
 }
 
 function estimate(name: keyof typeof configs, training: RunSpecInput['training'], given: Given = {}): Estimate {
@@ -16,7 +19,8 @@ function estimate(name: keyof typeof configs, training: RunSpecInput['training']
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const made = estimateRun({
     reference: `acme/${name}`,
-    size: { config: configs[name], parameters: undefined },
+    model: modelShape(readModelConfig(configs[name], name)),
+    ...(given.correction ? { correction: () => given.correction } : {}),
     training: parsed.spec.training,
     hosts: parseHosts(given.hosts ?? '3x48GB', 32e9),
     data: { rows: given.rows, tokensPerRow: given.tokensPerRow },
@@ -93,6 +97,17 @@ describe('the estimate of a training', () => {
   it('keeps experts in 16 bits, since they cannot be loaded in four', () => {
     const { perGpu, parameters } = estimate('Mixtral-8x7B', { method: 'qlora', strategy: 'ddp' }, { hosts: '8x80GB' });
     expect(perGpu.weights).toBeGreaterThan(1.8 * parameters * 0.9);
+  });
+
+  it('is corrected by what was measured, and shows by how much', () => {
+    const asked = { method: 'lora', microBatch: 1, gpus: 1 } as const;
+    const plain = estimate('gemma-2-2b', asked);
+    const correction = { ratio: 1.5, trainings: 4 };
+    const corrected = estimate('gemma-2-2b', asked, { correction });
+    expect(plain.correction).toBeNull();
+    expect(corrected.correction).toEqual(correction);
+    expect(corrected.perGpu.total / plain.perGpu.total).toBeCloseTo(1.5, 5);
+    expect(corrected.largest.microBatch).toBeLessThan(plain.largest.microBatch);
   });
 
   it('has the rule of thumb beside it', () => {

@@ -1,18 +1,20 @@
 import type { AcceptedRunSpec, Estimate } from '@anneal/contracts';
-import type { ModelSize } from '@anneal/engine';
+import type { Strategy } from './combinations.js';
 import { estimateTraining } from './estimate.js';
 import type { Hosts } from './hosts.js';
-import { readModelConfig } from './model/model.config.js';
-import { modelShape } from './model/model.shape.js';
+import type { Correction } from './memory/correction.js';
+import type { ModelShape } from './model/model.shape.js';
 import { resolvePlan } from './plan/resolve.plan.js';
 
 export interface EstimateRun {
   readonly reference: string;
-  readonly size: ModelSize;
+  readonly model: ModelShape;
   readonly training: AcceptedRunSpec['training'];
   readonly hosts: Hosts;
   /** What is known of the data. */
   readonly data: { readonly rows?: number | undefined; readonly tokensPerRow?: number | undefined };
+  /** What was measured in trainings of this kind, by strategy. */
+  readonly correction?: (strategy: Strategy) => Correction | undefined;
 }
 
 const usualLength = 2048;
@@ -24,10 +26,9 @@ const charactersPerToken = 3;
  * The estimate of a training that nobody has prepared yet: the plan is the one that the trainer would make, with what is
  * not known of the data left open.
  *
- * @throws Failure SPEC_UNSUPPORTED where there is no such training, MODEL_INVALID where the model says too little
+ * @throws Failure SPEC_UNSUPPORTED where there is no such training
  */
-export function estimateRun({ reference, size, training, hosts, data }: EstimateRun): Estimate {
-  const model = modelShape(readModelConfig(size.config, reference), size.parameters);
+export function estimateRun({ reference, model, training, hosts, data, correction }: EstimateRun): Estimate {
   const maxPositions = model.maxPositions ?? usualLength;
   const length = training.sequenceLength ?? Math.min(usualLength, maxPositions);
   const rows = data.rows ?? manyRows;
@@ -39,6 +40,7 @@ export function estimateRun({ reference, size, training, hosts, data }: Estimate
     maxPositions,
     hosts,
     model,
+    correction,
   });
   if (!load) throw new Error('a model of known size has a load');
   const known = data.rows !== undefined || training.maxSteps !== undefined;
@@ -46,7 +48,7 @@ export function estimateRun({ reference, size, training, hosts, data }: Estimate
   const amount = known
     ? { steps: plan.steps, tokens: Math.round(sequences * tokensPerRow) }
     : { steps: undefined, tokens: undefined };
-  const estimate = estimateTraining({ reference, model, load, hosts, amount });
+  const estimate = estimateTraining({ reference, model, load, hosts, amount, correction: correction?.(load.strategy) });
   if (!known || data.tokensPerRow !== undefined) return estimate;
   const { duration } = estimate;
   return { ...estimate, duration: { ...duration, basis: `As if every row had ${length} tokens. ${duration.basis}` } };

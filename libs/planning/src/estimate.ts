@@ -1,6 +1,7 @@
 import { Failure, type Estimate } from '@anneal/contracts';
 import type { Hosts } from './hosts.js';
 import { durationOf, type Amount } from './duration/duration.js';
+import type { Correction } from './memory/correction.js';
 import { fits, largestThatFits, suggestChanges } from './memory/fit.js';
 import { memoryPerGpu, trainableParameters, type Load } from './memory/memory.js';
 import type { ModelShape } from './model/model.shape.js';
@@ -11,8 +12,7 @@ export interface EstimateInput {
   readonly load: Load;
   readonly hosts: Hosts;
   readonly amount: Amount;
-  /** Peaks that were measured in trainings of this kind, over what was estimated for them. */
-  readonly correction?: { readonly ratio: number; readonly trainings: number } | undefined;
+  readonly correction?: Correction | undefined;
 }
 
 /** Above this by the rule of thumb, a model is beyond what one host of GPUs is there for. */

@@ -70,7 +70,7 @@ export function estimateCommand(): Command {
 }
 
 async function estimateFor(file: string | undefined, options: EstimateOptions): Promise<Estimate> {
-  const { estimateRun, hostsOf, parseHosts } = await import('@anneal/planning');
+  const { estimateRun, hostsOf, modelShape, parseHosts, readModelConfig } = await import('@anneal/planning');
   const wish = await wishOf(file, options);
   const size = await sizeOf(wish.model.base, wish.model.revision ?? 'main');
   const hosts =
@@ -79,7 +79,9 @@ async function estimateFor(file: string | undefined, options: EstimateOptions): 
       : parseHosts(options.hosts, totalmem());
   const { rows, tokensPerRow } = options;
   const data = rows === undefined ? await dataOf(wish.dataset.source) : { rows, tokensPerRow };
-  return estimateRun({ reference: wish.model.base, size, training: wish.training, hosts, data });
+  const reference = wish.model.base;
+  const model = modelShape(readModelConfig(size.config, reference), size.parameters);
+  return estimateRun({ reference, model, training: wish.training, hosts, data });
 }
 
 /** The RunSpec of the file with what the options change about it, or one of the options alone. */

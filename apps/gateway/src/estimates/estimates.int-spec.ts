@@ -1,7 +1,7 @@
-import { startHub, type SmallHub } from '@anneal/testing';
+import { estimate, TrainingStarted, type Estimate } from '@anneal/contracts';
+import { sampleEvents, startHub, type SmallHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GatewayConfig } from '../gateway.config.js';
-import { EstimatesController } from './estimates.controller.js';
+import { TestGateway } from '../gateway.fixture.js';
 
 // As Qwen2.5 has them, but smaller: 8 x 4 embeddings, tied, and one layer of known sizes.
 const config = {
@@ -27,12 +27,27 @@ function weights(shapes: Record<string, number[]>): Buffer {
 }
 
 let hub: SmallHub;
-let estimates: EstimatesController;
+let gateway: TestGateway;
 beforeAll(async () => {
   hub = await startHub();
-  estimates = new EstimatesController({ HF_ENDPOINT: hub.url } as GatewayConfig);
+  gateway = await TestGateway.start({ HF_ENDPOINT: hub.url });
+}, 120_000);
+afterAll(async () => {
+  await gateway.stop();
+  await hub.stop();
 });
-afterAll(() => hub.stop());
+
+async function ask(body: object): Promise<Estimate> {
+  const response = await gateway.post('/api/estimates', body);
+  expect(response.status).toBe(200);
+  return estimate.parse(await response.json());
+}
+
+async function refused(body: object): Promise<{ status: number; code: string; field?: string }> {
+  const response = await gateway.post('/api/estimates', body);
+  const { error } = (await response.json()) as { error: { code: string; field?: string } };
+  return { status: response.status, ...error };
+}
 
 describe('an estimate of a model on the Hub', () => {
   it('counts the parameters in the headers of its weight files and fetches nothing else of them', async () => {
@@ -44,7 +59,7 @@ describe('an estimate of a model on the Hub', () => {
         'two.safetensors': weights({ b: [4, 4], c: [3] }),
       },
     });
-    expect(await estimates.estimate({ ...asked, model: 'acme/small' })).toMatchObject({
+    expect(await ask({ ...asked, model: 'acme/small' })).toMatchObject({
       parameters: 51,
       parametersFrom: 'weights',
       fits: true,
@@ -53,22 +68,20 @@ describe('an estimate of a model on the Hub', () => {
 
   it('computes them from config.json where there are no safetensors', async () => {
     hub.create('acme/bare').commit('configuration', { put: { 'config.json': JSON.stringify(config) } });
-    const made = await estimates.estimate({ ...asked, model: 'acme/bare' });
+    const made = await ask({ ...asked, model: 'acme/bare' });
     expect(made).toMatchObject({ parametersFrom: 'config', parameters: 196 });
   });
 
   it('says that there is no such model', async () => {
-    await expect(estimates.estimate({ ...asked, model: 'acme/none' })).rejects.toMatchObject({
-      code: 'MODEL_NOT_FOUND',
-      field: 'model',
-    });
+    const answer = await refused({ ...asked, model: 'acme/none' });
+    expect(answer).toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND', field: 'model' });
   });
 });
 
 describe('an estimate of a configuration', () => {
   it('asks nobody', async () => {
     const before = hub.requests.length;
-    expect(await estimates.estimate({ ...asked, config })).toMatchObject({ parameters: 196 });
+    expect(await ask({ ...asked, config })).toMatchObject({ parameters: 196 });
     expect(hub.requests).toHaveLength(before);
   });
 
@@ -81,6 +94,27 @@ describe('an estimate of a configuration', () => {
     [{ ...asked, config: { model_type: 'qwen2' } }, 'model.base'],
     [{ ...asked, config, sequenceLength: 4096 }, 'training.sequenceLength'],
   ])('refuses %j and names the field', async (body, field) => {
-    await expect(Promise.resolve().then(() => estimates.estimate(body))).rejects.toMatchObject({ field });
+    expect(await refused(body)).toMatchObject({ status: 400, field });
+  });
+
+  it('is corrected by what trainings of the family really took', async () => {
+    const question = { config: { ...config, model_type: 'qwen3' }, method: 'qlora', hosts: '1x24GB' };
+    const before = await ask(question);
+    const { started } = sampleEvents('measured');
+    await gateway.say(TrainingStarted, {
+      ...started,
+      plan: {
+        ...started.plan,
+        method: 'qlora',
+        strategy: 'single',
+        family: 'Qwen 3',
+        estimate: { bytesPerGpu: 1e9, measuredRatio: 1.25, trainings: 3 },
+      },
+    });
+    await gateway.runWhen('measured', ({ plan }) => plan !== undefined);
+    const after = await ask(question);
+    expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 3 }]);
+    expect(after.perGpu.total / before.perGpu.total).toBeCloseTo(1.25, 3);
+    expect((await ask({ ...question, method: 'lora' })).correction).toBeNull();
   });
 });

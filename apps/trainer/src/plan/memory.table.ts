@@ -1,5 +1,5 @@
 import type { TrainingPlan } from '@anneal/contracts';
-import type { ModelShape, Strategy } from '@anneal/planning';
+import type { Correction, ModelShape, Strategy } from '@anneal/planning';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -11,18 +11,13 @@ const believable = { least: 0.25, most: 4 } as const;
 
 const rows = z.array(z.object({ strategy: z.string(), ratio: z.number(), trainings: z.int() }));
 
-export interface MeasuredRatio {
-  readonly ratio: number;
-  readonly trainings: number;
-}
-
 /** The table `training_memory`: what trainings took of a GPU, over what had been estimated for them. */
 @Injectable()
 export class MemoryTable {
   constructor(private readonly dataSource: DataSource) {}
 
   /** The mean of the newest trainings of this family by this method, for each strategy that was measured. */
-  async ratios({ family, modelType }: ModelShape, method: TrainingPlan['method']): Promise<Map<string, MeasuredRatio>> {
+  async ratios({ family, modelType }: ModelShape, method: TrainingPlan['method']): Promise<Map<string, Correction>> {
     const found = await this.dataSource.query<unknown>(
       `SELECT strategy, avg(peak / estimated)::float8 AS ratio, count(*)::int AS trainings
          FROM (SELECT *, row_number() OVER (PARTITION BY strategy ORDER BY measured_at DESC) AS age

@@ -60,7 +60,7 @@ export class SettleTraining {
       maxPositions: maxPositions ?? assumedPositions,
       hosts,
       model,
-      correction: (strategy) => measured?.get(strategy)?.ratio,
+      correction: (strategy) => measured?.get(strategy),
     });
     if (model && load && !training.force) {
       const amount = { steps: plan.steps, tokens: undefined };

@@ -4,6 +4,7 @@ import type { Hosts } from '../hosts.js';
 import { fits, largestThatFits } from '../memory/fit.js';
 import { memoryPerGpu, type Load } from '../memory/memory.js';
 import type { ModelShape } from '../model/model.shape.js';
+import type { Correction } from '../memory/correction.js';
 import { resolveBatch, type Batch } from './batch.js';
 import { placeTraining, type Placement } from './placement.js';
 import { sequenceLength, usualTokens } from './sequence-length.js';
@@ -20,7 +21,7 @@ export interface PlanInput {
   /** Undefined for a model whose configuration does not say how large it is: then nothing is said about memory. */
   readonly model?: ModelShape | undefined;
   /** Measured peaks over estimates, by strategy. */
-  readonly correction?: (strategy: Strategy) => number | undefined;
+  readonly correction?: ((strategy: Strategy) => Correction | undefined) | undefined;
 }
 
 export interface ResolvedPlan {
@@ -59,7 +60,7 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   if (steps < 1) throw noSteps();
   const warmupSteps = resolveWarmup(training, steps);
   const onGpu = placement.gpus > 0;
-  const ratio = input.correction?.(strategy);
+  const correction = input.correction?.(strategy);
   refuseShardedDora(training, strategy);
   const plan: TrainingPlan = {
     method: training.method,
@@ -88,8 +89,8 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     ...(model
       ? {
           estimate: {
-            bytesPerGpu: memoryPerGpu(model, load, hosts.available, ratio).total,
-            ...(ratio === undefined ? {} : { measuredRatio: ratio }),
+            bytesPerGpu: memoryPerGpu(model, load, hosts.available, correction?.ratio).total,
+            ...(correction ? { measuredRatio: correction.ratio, trainings: correction.trainings } : {}),
           },
         }
       : {}),
@@ -126,11 +127,13 @@ function choose(
       optimizer: training.optimizer,
       chunkedLoss: training.axolotl?.chunked_cross_entropy ?? false,
     };
-    const most = model ? largestThatFits(model, load, hosts, correction?.(strategy)).microBatch : undefined;
+    const most = model ? largestThatFits(model, load, hosts, correction?.(strategy)?.ratio).microBatch : undefined;
     const batch = resolveBatch(training, gpus, { rows, tokens }, most);
     return { strategy, batch, load: { ...load, microBatch: batch.microBatch } };
   });
-  const fitting = choices.find(({ strategy, load }) => !model || fits(model, load, hosts, correction?.(strategy)));
+  const fitting = choices.find(
+    ({ strategy, load }) => !model || fits(model, load, hosts, correction?.(strategy)?.ratio),
+  );
   const chosen = fitting ?? choices.at(-1);
   if (!chosen) throw new Error('there is no strategy to choose from');
   return chosen;
