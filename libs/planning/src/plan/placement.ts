@@ -37,7 +37,7 @@ export function placeTraining(training: Training, gpus: number): Placement {
   const where = { cpu: 'on the CPU', one: 'on one GPU', several: `on ${wanted} GPUs` }[layout];
   throw unsupported(
     fieldAtFault(training, asked),
-    `There is no ${method} training with strategy ${asked} ${where}. ${refused.reason}`,
+    `There is no ${method} training${asked === 'auto' ? '' : ` with strategy ${asked}`} ${where}. ${refused.reason}`,
     'Leave training.strategy and training.gpus out for what fits this host, or choose another training.method.',
   );
 }
