@@ -4,6 +4,7 @@ import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
 import { downCommand } from './commands/down.command.js';
+import { estimateCommand } from './commands/estimate.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
 import { runsCommand } from './commands/runs.command.js';
@@ -24,6 +25,7 @@ export function buildProgram(): Command {
     upCommand(),
     downCommand(),
     trainCommand(),
+    estimateCommand(),
     runsCommand(),
     showCommand(),
     ...steerCommands(),

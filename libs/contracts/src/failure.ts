@@ -24,6 +24,7 @@ export const failureCodes = {
   MODEL_GATED: { retryable: false },
   BAD_CONFIG: { retryable: false },
   BAD_DATA: { retryable: false },
+  DOES_NOT_FIT: { retryable: false },
   GPU_OUT_OF_MEMORY: { retryable: false },
   HOST_OUT_OF_MEMORY: { retryable: false },
   LOSS_NOT_FINITE: { retryable: false },

@@ -19,6 +19,15 @@ export {
   type ManifestFile,
 } from './artifact.js';
 export {
+  estimate,
+  estimateRequest,
+  hostsText,
+  type Estimate,
+  type EstimateRequest,
+  type PerGpu,
+} from './estimates.api.js';
+export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';
+export {
   defaultLearningRates,
   modelReference,
   acceptRunSpec,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { furtherKeysShape, whyDangerous } from './further-keys.js';
 
 const printable = /^[^\p{Cc}]+$/u;
 const text = (max: number) => z.string().min(1).max(max).regex(printable, 'no control characters');
@@ -96,7 +97,12 @@ export const defaultLearningRates = { lora: 2e-4, qlora: 2e-4, full: 2e-5 } as c
 
 const trainingShape = {
   method: z.enum(['lora', 'qlora', 'full']),
-  strategy: z.enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed']).default('auto'),
+  strategy: z
+    .enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed', 'zero1', 'zero2', 'zero3'])
+    .default('auto')
+    .describe(
+      'How several GPUs share the work; auto takes the cheapest that fits. zero1 to zero3 are the stages of DeepSpeed, and deepspeed is zero2.',
+    ),
   gpus: z.int().min(0).max(8).optional().describe('How many GPUs; all of the host when left out; 0 is the CPU.'),
   epochs: z.number().positive().max(100).default(1),
   maxSteps: z.int().min(1).optional().describe('Ends the training early, counted in optimizer steps.'),
@@ -112,6 +118,29 @@ const trainingShape = {
     .default('chat')
     .describe('How a row becomes text: the chat template, or alpaca_chat.load_qa.'),
   seed: z.int().min(0).max(2_147_483_647).default(42),
+  samplePacking: z
+    .boolean()
+    .default(false)
+    .describe('Fills every sequence with several rows: faster where rows are short, with fewer optimizer steps.'),
+  gradientCheckpointing: z
+    .boolean()
+    .optional()
+    .describe('Computes activations twice instead of keeping them; on a GPU when left out, not on the CPU.'),
+  optimizer: z
+    .enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor'])
+    .default('adamw')
+    .describe('The 8-bit ones keep their states in a quarter of the memory and need a GPU.'),
+  force: z.boolean().default(false).describe('Trains although the estimate says that the memory will not suffice.'),
+};
+
+const earlyStoppingShape = {
+  patience: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('Checkpoints in a row without a lower loss before the training ends.'),
+  share: z.number().min(0.001).max(0.5).default(0.05).describe('Share of the training rows that the loss is taken of.'),
 };
 
 const scoring = z.enum(['exact', 'normalised', 'json']).describe('How an answer is compared with the expected one.');
@@ -165,7 +194,15 @@ const publishShape = {
   tokenRef: secretReference.optional().describe('Where the publisher finds the token; never the token.'),
 };
 
-const training = z.strictObject({ ...trainingShape, lora: z.strictObject(loraShape).optional() });
+const training = z.strictObject({
+  ...trainingShape,
+  lora: z.strictObject(loraShape).optional(),
+  earlyStopping: z
+    .strictObject(earlyStoppingShape)
+    .optional()
+    .describe('Ends the training when the loss falls no more, and keeps the best checkpoint.'),
+  axolotl: z.strictObject(furtherKeysShape).optional().describe('Further keys of Axolotl, as they are.'),
+});
 const evaluation = z.strictObject({
   benchmarks: z
     .array(
@@ -214,7 +251,12 @@ export const carriedRunSpec = z.object({
   name: runName,
   model: z.object(modelShape),
   dataset: z.object(datasetShape),
-  training: z.object({ ...trainingShape, lora: z.object(loraShape).optional() }),
+  training: z.object({
+    ...trainingShape,
+    lora: z.object(loraShape).optional(),
+    earlyStopping: z.object(earlyStoppingShape).optional(),
+    axolotl: z.object(furtherKeysShape).optional(),
+  }),
   evaluation: z.object({
     benchmarks: z.array(
       z.discriminatedUnion('name', [z.object(heldOutShape), z.object(ownSetShape), z.object(mmluProShape)]),
@@ -256,6 +298,7 @@ function toProblem(issue: z.core.$ZodIssue): SpecProblem {
   const field = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const first = issue.keys[0] ?? '';
+    if (field === 'training.axolotl') return refusedKey(issue.keys);
     return {
       field: field ? `${field}.${first}` : first,
       message:
@@ -265,4 +308,15 @@ function toProblem(issue: z.core.$ZodIssue): SpecProblem {
     };
   }
   return { field: field || '(whole)', message: issue.message };
+}
+
+/** The dangerous ones come first: what they would do is said, not only that they are on no list. */
+function refusedKey(keys: readonly string[]): SpecProblem {
+  const key = keys.find((name) => whyDangerous(name) !== undefined) ?? keys[0] ?? '';
+  const reason = whyDangerous(key);
+  const allowed = `allowed are ${Object.keys(furtherKeysShape).join(', ')}`;
+  return {
+    field: `training.axolotl.${key}`,
+    message: reason === undefined ? `is not a key that a RunSpec may set; ${allowed}` : `is refused: ${reason}`,
+  };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { artifactRef, sha256 } from './artifact.js';
 import { defineEvent, stageName } from './event.js';
 import { failureDetail } from './failure.js';
+import { furtherKeysShape } from './further-keys.js';
 import { carriedRunSpec, runId } from './run-spec.js';
 
 /**
@@ -51,6 +52,25 @@ export const trainingPlan = z
       .int()
       .optional()
       .describe('Micro batch for which the memory of the GPU did not suffice, when the plan was made smaller for it.'),
+    zeroStage: z.int().min(1).max(3).optional().describe('Stage of DeepSpeed ZeRO.'),
+    wrapClass: z.string().optional().describe('The layer that FSDP shards the model by.'),
+    attention: z.enum(['eager', 'sdpa']).optional(),
+    optimizer: z.enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor']).optional(),
+    gradientCheckpointing: z.boolean().optional(),
+    samplePacking: z.boolean().optional(),
+    stepsEstimated: z.boolean().optional().describe('Packing decides how many steps the epochs take.'),
+    earlyStopping: z.object({ patience: z.int(), share: z.number() }).optional(),
+    axolotl: z.object(furtherKeysShape).optional().describe('Further keys of Axolotl, as they were asked for.'),
+    family: z.string().optional().describe('Of the model, where its kind is known.'),
+    estimate: z
+      .object({
+        bytesPerGpu: z.number(),
+        measuredRatio: z.number().optional().describe('Of peak to estimate, from earlier trainings of this kind.'),
+        trainings: z.int().optional().describe('How many those were.'),
+      })
+      .optional()
+      .describe('What the training was expected to take of each GPU.'),
+    warnings: z.array(z.string()).optional(),
   })
   .meta({ id: 'TrainingPlan' });
 export type TrainingPlan = z.infer<typeof trainingPlan>;
@@ -75,6 +95,7 @@ export const trainedModel = z
     loss: z.object({ first: z.number(), last: z.number() }),
     log: artifactRef.optional().describe('What Axolotl and its plugin wrote, over all starts.'),
     seconds: z.number(),
+    peakBytesPerGpu: z.number().optional().describe('The most that it held of a GPU, where it trained on one.'),
     engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
   })
   .meta({ id: 'TrainedModel' });

@@ -9,3 +9,4 @@ export {
   type GeneratorFaults,
   type StandInGenerator,
 } from './stand-in-generator/stand-in-generator.js';
+export { installedEngine } from './installed-engine.js';

@@ -1,5 +1,6 @@
 import type { AcceptedRunSpec, TrainingPlan } from '@anneal/contracts';
 import { stringify } from 'yaml';
+import { optimizerKey, shardingKeys } from './sharding.js';
 
 /** Where Axolotl finds and puts things: paths that this service made, relative to the run's folder. */
 export interface AxolotlPaths {
@@ -14,6 +15,8 @@ export interface AxolotlInput {
   readonly plan: TrainingPlan;
   readonly prompt: AcceptedRunSpec['training']['prompt'];
   readonly paths: AxolotlPaths;
+  /** Axolotl's name of the chat template; that of the tokenizer when left out. */
+  readonly template?: string;
   /** Tokens that end a turn in the model's chat template, when they are known. */
   readonly endOfTurn: readonly string[];
   /** A complete checkpoint to go on from. */
@@ -27,24 +30,27 @@ const checkpointsKept = 2;
  * The whole configuration of a training. Only these keys exist, and their values are numbers of the plan, words of a
  * closed set, and paths of our own: nothing that a user wrote gets to Axolotl, where several keys load code.
  */
-export function axolotlConfig({ plan, prompt, paths, endOfTurn, resumeFrom }: AxolotlInput) {
+export function axolotlConfig(input: AxolotlInput) {
+  const { plan, paths, resumeFrom } = input;
+  const { lora_target_modules: _targets, ...further } = plan.axolotl ?? {};
   return {
     base_model: paths.model,
     trust_remote_code: false,
-    ...dataKeys(prompt, paths, endOfTurn),
+    ...dataKeys(input),
     sequence_len: plan.sequenceLength,
     // By default Axolotl drops rows that are too long and says so in one line of its log.
     excess_length_strategy: 'raise',
-    sample_packing: false,
-    pad_to_sequence_len: false,
-    val_set_size: 0,
+    ...packingKeys(plan),
+    ...evaluationKeys(plan),
     output_dir: paths.output,
     ...methodKeys(plan),
     ...deviceKeys(plan),
+    ...shardingKeys(plan),
     micro_batch_size: plan.microBatch,
     gradient_accumulation_steps: plan.gradientAccumulation,
     num_epochs: plan.epochs,
-    max_steps: plan.steps,
+    // Only Axolotl knows how many sequences the rows were packed into.
+    ...(plan.stepsEstimated === true ? {} : { max_steps: plan.steps }),
     learning_rate: plan.learningRate,
     lr_scheduler: plan.scheduler,
     warmup_steps: plan.warmupSteps,
@@ -56,6 +62,7 @@ export function axolotlConfig({ plan, prompt, paths, endOfTurn, resumeFrom }: Ax
     // A data loader in a process of its own outlives a killed trainer by minutes.
     dataloader_num_workers: 0,
     ...(resumeFrom === undefined ? {} : { resume_from_checkpoint: resumeFrom }),
+    ...further,
   };
 }
 
@@ -64,7 +71,7 @@ export function renderYaml(config: object): string {
   return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function dataKeys(prompt: AxolotlInput['prompt'], paths: AxolotlPaths, endOfTurn: readonly string[]) {
+function dataKeys({ prompt, paths, endOfTurn, template }: AxolotlInput) {
   const file = { path: paths.data, ds_type: 'json' };
   if (prompt === 'load-qa') {
     return {
@@ -74,7 +81,7 @@ function dataKeys(prompt: AxolotlInput['prompt'], paths: AxolotlPaths, endOfTurn
     };
   }
   return {
-    chat_template: 'tokenizer_default',
+    chat_template: template ?? 'tokenizer_default',
     ...(endOfTurn.length === 0 ? {} : { eot_tokens: [...endOfTurn] }),
     datasets: [
       {
@@ -90,7 +97,24 @@ function dataKeys(prompt: AxolotlInput['prompt'], paths: AxolotlPaths, endOfTurn
   };
 }
 
-function methodKeys({ method, lora }: TrainingPlan) {
+function packingKeys({ samplePacking = false }: TrainingPlan) {
+  return { sample_packing: samplePacking, pad_to_sequence_len: samplePacking };
+}
+
+function evaluationKeys({ earlyStopping, checkpointEvery, samplePacking }: TrainingPlan) {
+  if (!earlyStopping) return { val_set_size: 0 };
+  return {
+    val_set_size: earlyStopping.share,
+    // Whoever evaluates and saves at the same steps gets the best checkpoint back at the end.
+    eval_steps: checkpointEvery,
+    // By default the untouched model is evaluated, too.
+    eval_on_start: false,
+    early_stopping_patience: earlyStopping.patience,
+    ...(samplePacking ? { eval_sample_packing: false } : {}),
+  };
+}
+
+function methodKeys({ method, lora, axolotl }: TrainingPlan) {
   if (!lora) return {};
   return {
     adapter: method,
@@ -98,28 +122,27 @@ function methodKeys({ method, lora }: TrainingPlan) {
     lora_r: lora.rank,
     lora_alpha: lora.alpha,
     lora_dropout: lora.dropout,
-    lora_target_linear: true,
+    ...(axolotl?.lora_target_modules
+      ? { lora_target_modules: [...axolotl.lora_target_modules] }
+      : { lora_target_linear: true }),
   };
 }
 
-function deviceKeys({ device, lora }: TrainingPlan) {
-  if (device === 'gpu') {
-    return {
-      bf16: true,
-      attn_implementation: 'sdpa',
-      optimizer: 'adamw_torch_fused',
-      gradient_checkpointing: true,
-      gradient_checkpointing_kwargs: { use_reentrant: false },
-    };
-  }
+function deviceKeys(plan: TrainingPlan) {
+  const { device, lora, attention = 'sdpa', gradientCheckpointing = device === 'gpu' } = plan;
+  const shared = {
+    attn_implementation: attention,
+    optimizer: optimizerKey(plan),
+    gradient_checkpointing: gradientCheckpointing,
+    ...(gradientCheckpointing ? { gradient_checkpointing_kwargs: { use_reentrant: false } } : {}),
+  };
+  if (device === 'gpu') return { bf16: true, ...shared };
   return {
     // "auto" becomes fp16 on a CPU.
     bf16: false,
     fp16: false,
     tf32: false,
-    attn_implementation: 'sdpa',
-    optimizer: 'adamw_torch',
-    gradient_checkpointing: false,
+    ...shared,
     // Triton kernels, on by default for LoRA.
     ...(lora
       ? { lora_mlp_kernel: false, lora_qkv_kernel: false, lora_o_kernel: false, lora_embedding_kernel: false }

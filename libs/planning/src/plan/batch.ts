@@ -1,5 +1,4 @@
 import type { AcceptedRunSpec, TrainingPlan } from '@anneal/contracts';
-import type { Placement } from './placement.js';
 
 export type Batch = Pick<TrainingPlan, 'microBatch' | 'gradientAccumulation' | 'effectiveBatch'>;
 
@@ -10,17 +9,23 @@ const updatesPerEpoch = 100;
 const smallest = 4;
 const largest = 16;
 
-/** Micro batch, accumulation and what they make together over all processes. */
+/**
+ * Micro batch, accumulation and what they make together over all processes.
+ *
+ * @param most rows at once that the memory takes
+ */
 export function resolveBatch(
   training: AcceptedRunSpec['training'],
-  { device, processes }: Placement,
+  gpus: number,
   { rows, tokens }: { rows: number; tokens: number },
+  most = Number.POSITIVE_INFINITY,
 ): Batch {
+  const processes = Math.max(1, gpus);
   const target = Math.min(largest, Math.max(smallest, powerBelow(rows / updatesPerEpoch)));
   const perProcess = powerBelow(target / processes);
-  const fits = powerBelow(tokensAtOnce[device] / tokens);
+  const suits = powerBelow(Math.min(tokensAtOnce[gpus === 0 ? 'cpu' : 'gpu'] / tokens, Math.max(1, most)));
   const accumulated = training.gradientAccumulation ?? 1;
-  const microBatch = training.microBatch ?? Math.min(fits, powerBelow(perProcess / accumulated));
+  const microBatch = training.microBatch ?? Math.min(suits, powerBelow(perProcess / accumulated));
   const gradientAccumulation = training.gradientAccumulation ?? Math.max(1, Math.round(perProcess / microBatch));
   return { microBatch, gradientAccumulation, effectiveBatch: microBatch * gradientAccumulation * processes };
 }

@@ -21,6 +21,9 @@ const plan: TrainingPlan = {
   precision: 'float32',
   lora: { rank: 12, alpha: 24, dropout: 0.1 },
   seed: 77,
+  attention: 'eager',
+  gradientCheckpointing: true,
+  samplePacking: true,
 };
 const paths = { model: 'model', data: 'data/train-0123456789ab.jsonl', prepared: 'prepared', output: 'output' };
 
@@ -30,7 +33,7 @@ function rendered(change: Partial<TrainingPlan> = {}, rest: Partial<AxolotlInput
 }
 
 /** Where each value of a plan stands in the configuration; the launcher gets the ones that say "launcher". */
-const keyOf: Record<keyof TrainingPlan, string> = {
+const keyOf: Partial<Record<keyof TrainingPlan, string>> = {
   method: 'adapter',
   strategy: 'launcher',
   device: 'launcher',
@@ -49,6 +52,9 @@ const keyOf: Record<keyof TrainingPlan, string> = {
   lora: 'lora',
   seed: 'seed',
   tooLargeMicroBatch: 'history',
+  attention: 'attn_implementation',
+  gradientCheckpointing: 'gradient_checkpointing',
+  samplePacking: 'sample_packing',
 };
 
 describe('axolotlConfig', () => {
@@ -103,5 +109,47 @@ describe('axolotlConfig', () => {
     expect(rendered({}, { resumeFrom: 'output/checkpoint-9' })).toMatchObject({
       resume_from_checkpoint: 'output/checkpoint-9',
     });
+  });
+
+  it('shares the model by the layers that the plan names', () => {
+    expect(rendered({ device: 'gpu', strategy: 'fsdp', wrapClass: 'Qwen3DecoderLayer' })).toMatchObject({
+      fsdp_version: 2,
+      fsdp_config: { transformer_layer_cls_to_wrap: 'Qwen3DecoderLayer', state_dict_type: 'FULL_STATE_DICT' },
+    });
+  });
+
+  it.each([1, 2, 3])('has the configuration of DeepSpeed for stage %i in itself', (zeroStage) => {
+    const yaml = rendered({ device: 'gpu', strategy: 'deepspeed', zeroStage });
+    expect(yaml).toMatchObject({ deepspeed: { zero_optimization: { stage: zeroStage }, bf16: { enabled: true } } });
+    expect(yaml).not.toHaveProperty('fsdp_config');
+  });
+
+  it('takes the 8-bit optimizer that works on the shards of FSDP', () => {
+    const change = { device: 'gpu', optimizer: 'adamw_8bit' } as const;
+    expect(rendered(change)).toMatchObject({ optimizer: 'adamw_8bit' });
+    expect(rendered({ ...change, strategy: 'fsdp' })).toMatchObject({ optimizer: 'adamw_torch_8bit' });
+  });
+
+  it('evaluates at every checkpoint to stop early', () => {
+    expect(rendered({ earlyStopping: { patience: 2, share: 0.1 } })).toMatchObject({
+      val_set_size: 0.1,
+      eval_steps: 9,
+      save_steps: 9,
+      early_stopping_patience: 2,
+    });
+  });
+
+  it('adds further keys, and target modules in the place of all linear layers', () => {
+    const yaml = rendered({ axolotl: { weight_decay: 0.1, lora_target_modules: ['q_proj', 'v_proj'] } });
+    expect(yaml).toMatchObject({ weight_decay: 0.1, lora_target_modules: ['q_proj', 'v_proj'] });
+    expect(yaml).not.toHaveProperty('lora_target_linear');
+  });
+
+  it('lets the epochs count where packing decides how many steps they take', () => {
+    expect(rendered({ stepsEstimated: true })).not.toHaveProperty('max_steps');
+  });
+
+  it('uses the template that it is told', () => {
+    expect(rendered({}, { template: 'gemma', endOfTurn: ['<end_of_turn>'] })).toMatchObject({ chat_template: 'gemma' });
   });
 });
