@@ -1,10 +1,12 @@
-export type { Message, Prompt } from './benchmarks/benchmark.js';
+export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
+export { promptWithin } from './benchmarks/shots.js';
 export { BatchInference } from './inference/batch.inference.js';
 export { GenerationEnded } from './inference/generation-ended.js';
 export { INFERENCE, type Finish, type Inference, type Reply } from './inference/inference.js';
 export { ServerInference } from './inference/server.inference.js';
+export { makeReport } from './report/report.js';
+export { reportFiles } from './report/report.files.js';
 export type { Outcome } from './scoring/outcome.js';
 export { scoreNamed } from './scoring/score.js';
-export { changed, pairsOf, resultsOf, type AnswerPair } from './verdict/results.js';
-export { judge } from './verdict/verdict.js';
+export { changed, type AnswerPair } from './verdict/results.js';

@@ -5,9 +5,9 @@ import { gunzipSync } from 'node:zlib';
 import { specWith } from '@anneal/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { scoreChoice } from '../../scoring/choice.js';
+import { extractLetter } from '../../scoring/letter.js';
 import { loadBenchmarks } from '../load.benchmarks.js';
-import { extractLetter } from './extraction.js';
-import { scoreLetter } from './mmlu-pro.benchmark.js';
 import { mmluData } from './mmlu-data.fixture.js';
 import { mmluPrompt } from './prompt.js';
 import { readTest, readValidation, type MmluExample, type MmluQuestion } from './rows.js';
@@ -61,9 +61,9 @@ describe('extraction', () => {
   });
 
   it('calls an answer without a letter unparsed', () => {
-    expect(scoreLetter('The answer is (C).', 'C')).toBe('correct');
-    expect(scoreLetter('The answer is (C).', 'D')).toBe('wrong');
-    expect(scoreLetter('no idea', 'D')).toBe('unparsed');
+    expect(scoreChoice('The answer is (C).', 'C')).toBe('correct');
+    expect(scoreChoice('The answer is (C).', 'D')).toBe('wrong');
+    expect(scoreChoice('no idea', 'D')).toBe('unparsed');
   });
 });
 
@@ -91,7 +91,7 @@ describe('prompt', () => {
 });
 
 describe('benchmark', () => {
-  const question = { question_id: 7, question: 'Which?', options: ['x', 'y'], answer: 'B', category: 'math' };
+  const question = { question_id: 7, question: 'Which?', options: ['x', 'y', 'z'], answer: 'B', category: 'math' };
   beforeAll(() => {
     writeFileSync(
       join(folder, 'test.jsonl'),
@@ -165,7 +165,7 @@ describe('the published files', () => {
     ['Mistral-7B-v0.1', 0.2058, 288],
   ])('scores the published answers of %s as measured elsewhere', (model, accuracy, unparsed) => {
     const text = gunzipSync(readFileSync(join(root, 'published', `${model}-math.jsonl.gz`))).toString('utf8');
-    const outcomes = outputs.parse(lines(text)).map(({ answer, model_outputs }) => scoreLetter(model_outputs, answer));
+    const outcomes = outputs.parse(lines(text)).map(({ answer, model_outputs }) => scoreChoice(model_outputs, answer));
     expect(outcomes).toHaveLength(1351);
     expect(outcomes.filter((outcome) => outcome === 'unparsed')).toHaveLength(unparsed);
     expect(outcomes.filter((outcome) => outcome === 'correct').length / 1351).toBeCloseTo(accuracy, 4);
