@@ -6,7 +6,7 @@ import { readJsonLines, type JsonLine } from '../json-lines.js';
 import { filesOf, type Split } from './files.js';
 import { withoutPadding } from './prompt.js';
 
-// DuckDB gives 64-bit integers as text.
+// Some copies of the files have their numbers as text.
 const integer = z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]);
 
 const question = z.object({
@@ -113,12 +113,13 @@ async function* readParquet(path: string, name: string): AsyncIterable<JsonLine>
   const instance = await DuckDBInstance.create(':memory:', { threads: '1', memory_limit: '512MB' });
   const connection = await instance.connect();
   try {
-    const result = await connection.stream('SELECT * FROM read_parquet($path)', { path });
+    // As JSON text: building nested values one by one takes three times as long.
+    const result = await connection.stream('SELECT to_json(t)::VARCHAR AS line FROM read_parquet($path) t', { path });
     let row = 0;
     for await (const chunk of result.yieldRowObjectJson()) {
-      for (const value of chunk) {
+      for (const { line } of chunk) {
         row += 1;
-        yield { row, value };
+        yield { row, value: parseJson(String(line)) };
       }
     }
   } catch (cause) {
