@@ -167,6 +167,10 @@ const mmluProShape = {
     .string()
     .max(1000)
     .regex(printable)
+    .regex(
+      new RegExp(`^(file:.+|artifact:[0-9a-f]{64}|(hub:)?${hubId})$`),
+      'MMLU-Pro comes from a Hub id (owner/name), file:DIRECTORY or artifact:DIGEST',
+    )
     .default('TIGER-Lab/MMLU-Pro')
     .describe('Hub id, file:DIRECTORY or artifact:DIGEST with test and validation files.'),
   revision: text(200).default('main').describe('Branch, tag or commit of the Hub dataset.'),

@@ -120,6 +120,7 @@ export const benchmarkResult = z
       .number()
       .optional()
       .describe('Difference that so many items show in 8 of 10 cases; left out when none would be.'),
+    sampledFrom: z.int().optional().describe('How many items there are, when only a sample of them was asked.'),
     guard: z.boolean().optional(),
     margin: z.number().optional(),
   })

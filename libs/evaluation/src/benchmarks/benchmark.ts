@@ -27,6 +27,8 @@ export interface Item {
 export interface Questions {
   /** In the order of the source; never empty. */
   readonly items: readonly Item[];
+  /** How many there are in all, when only a sample is asked. */
+  readonly sampledFrom?: number;
   /** Tokens an answer may have. */
   readonly answerTokens: number;
   /** Texts that end an answer; they are no part of it. */

@@ -29,6 +29,7 @@ export function questionsOf(
     score: compare,
     ...(partial ? { partial } : {}),
     ...(read ? { read } : {}),
+    ...(items.length < rows.length ? { sampledFrom: rows.length } : {}),
     settings: {
       ...settings,
       score,

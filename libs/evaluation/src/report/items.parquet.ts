@@ -34,12 +34,13 @@ export async function itemsParquet(report: EvaluationReport, directory: string):
   // One thread, so that the same report is the same bytes.
   const instance = await DuckDBInstance.create(':memory:', { threads: '1', memory_limit: '512MB' });
   try {
-    await writeFile(lines, report.items.map((item) => `${JSON.stringify(rowOf(item))}\n`).join(''));
+    const rows = report.items.map((item) => `${JSON.stringify(rowOf(item))}\n`);
+    await writeFile(lines, rows.join(''));
     const connection = await instance.connect();
     const list = Object.entries(columns).map(([name, type]) => `${name}: '${type}'`);
     await connection.run(
       `COPY (SELECT * FROM read_json(${quoted(lines)}, format = 'newline_delimited', columns = {${list.join(', ')}},
-                                     maximum_object_size = 67108864))
+                                     maximum_object_size = ${longestOf(rows)}))
          TO ${quoted(target)} (FORMAT parquet, COMPRESSION zstd)`,
     );
     connection.closeSync();
@@ -55,6 +56,11 @@ function rowOf({ base, tuned, ...item }: EvaluationReport['items'][number]): Rec
   const named = (model: string, answer: typeof base) =>
     Object.fromEntries(Object.entries(answer).map(([name, value]) => [`${model}_${name}`, value]));
   return { ...item, ...named('base', base), ...named('tuned', tuned) };
+}
+
+/** DuckDB takes buffers of this size, and makes them slowly; a character has at most three bytes here. */
+function longestOf(rows: readonly string[]): number {
+  return rows.reduce((longest, row) => Math.max(longest, row.length * 3), 1024 * 1024);
 }
 
 function quoted(path: string): string {

@@ -107,7 +107,19 @@ function resultTable(results: readonly BenchmarkResult[]): Markup {
       p is the exact two-sided McNemar test of one benchmark, before any correction. Detectable is the difference, in
       points, that so many items show in 8 of 10 cases.
     </p>
-    ${guessed(results)}`;
+    ${sampled(results)}${guessed(results)}`;
+}
+
+/** A sample says less than the whole set would, and its interval is as wide as that. */
+function sampled(results: readonly BenchmarkResult[]): Markup {
+  const lines = results.map(({ benchmark, items, sampledFrom }) =>
+    sampledFrom === undefined
+      ? ''
+      : html`<p class="note">
+          ${benchmark}: a seeded sample of ${items} of ${sampledFrom} items; the interval is that of ${items}.
+        </p>`,
+  );
+  return html`${lines}`;
 }
 
 /** Unparsed answers count as not right; what a guess would have made of them stands beside it. */

@@ -61,7 +61,8 @@ type Subjects = NonNullable<EvaluationReport['subjects']>[string];
 /** Accuracy of base and tuned in each subject, joined by a line. */
 export function subjectPlot(subjects: Subjects): Markup {
   const height = subjects.length * 24 + 30;
-  const x = (share: number): number => round(labelWidth + share * plotWidth);
+  const most = Math.max(0.1, ...subjects.flatMap(({ items, base, tuned }) => [base / items, tuned / items]));
+  const x = (share: number): number => round(labelWidth + (share / most) * plotWidth);
   const rows = subjects.map(({ subject, items, base, tuned }, index) => {
     const y = index * 24 + 14;
     const kind = tuned > base ? 'better' : tuned < base ? 'worse' : 'open';
@@ -72,18 +73,19 @@ export function subjectPlot(subjects: Subjects): Markup {
       <text class="figure" x="${width}" y="${y + 4}">${signedPoints((tuned - base) / items)}</text>`;
   });
   const axis = [0, 0.25, 0.5, 0.75, 1].map(
-    (share) => html`<text class="tick" x="${x(share)}" y="${height - 6}">${percent(share, 0)}</text>`,
+    (part) => html`<text class="tick" x="${x(part * most)}" y="${height - 6}">${percent(part * most)}</text>`,
   );
   return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="Accuracy by subject">${rows}${axis}</svg>`;
 }
 
-export function percent(share: number, digits = 1): string {
-  return `${(share * 100).toFixed(digits)} %`;
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
 }
 
 /** A difference of accuracies, in points. */
 export function signedPoints(difference: number): string {
-  return `${difference >= 0 ? '+' : '\u2212'}${Math.abs(difference * 100).toFixed(1)}`;
+  if (difference === 0) return '0';
+  return `${difference > 0 ? '+' : '\u2212'}${Math.abs(difference * 100).toFixed(1)}`;
 }
 
 function short(name: string, most = 22): string {

@@ -147,6 +147,12 @@ describe('a report', () => {
       'Item 10 of own-set is not the same for base and tuned.',
     );
   });
+  it('says when only a sample was asked', async () => {
+    const made = report(choice, letters, { benchmarks: [{ ...choice, sampledFrom: 400 }] });
+    expect(made.results[0]?.sampledFrom).toBe(400);
+    const page = String((await reportFiles(made, folder))[1]?.source);
+    expect(page).toContain('own-set: a seeded sample of 4 of 400 items');
+  });
   it('reports what it has no questions of without subjects', () => {
     const made = report(choice, letters, { benchmarks: [] });
     expect(made.subjects).toEqual({});

@@ -44,6 +44,7 @@ export function makeReport({
   const results = resultsOf(flat, policy.alpha).map((result) => ({
     ...result,
     ...sidesOf(result, ofBenchmark.get(result.benchmark) ?? [], asked.get(result.benchmark)),
+    ...sampleOf(asked.get(result.benchmark)),
     ...guardOf(spec, result.benchmark),
   }));
   const { verdict, rule, reason, adjusted } = judge(results, policy);
@@ -157,6 +158,11 @@ function guessedRight(
   const options = items.map(({ id }) => asked.find(id).options);
   if (options.some((count) => count === undefined)) return undefined;
   return sum(answers.map(({ outcome }, index) => (outcome === 'unparsed' ? 1 / (options[index] ?? 1) : 0)));
+}
+
+function sampleOf(asked: AskedItems | undefined): Pick<BenchmarkResult, 'sampledFrom'> {
+  const all = asked?.benchmark.sampledFrom;
+  return all === undefined ? {} : { sampledFrom: all };
 }
 
 function guardOf(spec: AcceptedRunSpec, label: string): Pick<BenchmarkResult, 'guard' | 'margin'> {

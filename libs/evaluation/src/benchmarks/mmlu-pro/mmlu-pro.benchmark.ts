@@ -36,6 +36,7 @@ export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
     stop: spec.prompt === 'chat' ? [] : [stopText],
     score: scoreChoice,
     read: extractLetter,
+    ...(chosen.length < all.length ? { sampledFrom: all.length } : {}),
     settings: {
       source: spec.source,
       revision: spec.revision,
