@@ -105,6 +105,13 @@ export const apiError = z
   .meta({ id: 'ApiError' });
 export type ApiError = z.infer<typeof apiError>;
 
+const itemAnswer = z.object({
+  answer: z.string(),
+  outcome: z
+    .enum(['correct', 'wrong', 'unparsed', 'failed'])
+    .describe('failed: the model could not be asked, so the item is not among those that are compared.'),
+});
+
 /** The stored report of an evaluation: what every item's prompt, expectation and answers were. */
 export const evaluationReport = z
   .object({
@@ -119,8 +126,8 @@ export const evaluationReport = z
         id: z.string(),
         prompt: z.string(),
         expected: z.string(),
-        base: z.object({ answer: z.string(), outcome: z.enum(['correct', 'wrong', 'unparsed']) }),
-        tuned: z.object({ answer: z.string(), outcome: z.enum(['correct', 'wrong', 'unparsed']) }),
+        base: itemAnswer,
+        tuned: itemAnswer,
       }),
     ),
   })

@@ -90,11 +90,20 @@ export const mergedModel = z
   .meta({ id: 'MergedModel' });
 export type MergedModel = z.infer<typeof mergedModel>;
 
-const side = z.object({ correct: z.int(), wrong: z.int(), unparsed: z.int(), accuracy: z.number() });
+const side = z.object({
+  correct: z.int(),
+  wrong: z.int(),
+  unparsed: z.int(),
+  failed: z
+    .int()
+    .optional()
+    .describe('Items that this model could not be asked; whatever the other one answered, they are not among the items.'),
+  accuracy: z.number().describe('Share of the items that are correct.'),
+});
 export const benchmarkResult = z
   .object({
     benchmark: z.string(),
-    items: z.int().min(1),
+    items: z.int().min(1).describe('Those that both models were asked.'),
     base: side,
     tuned: side,
     difference: z.number().describe('Accuracy of tuned minus base.'),

@@ -14,6 +14,8 @@ export interface Item {
   readonly id: string;
   readonly prompt: Prompt;
   readonly expected: string;
+  /** A subject or the like; a sample has its share of each. */
+  readonly group?: string;
 }
 
 /** A benchmark that is ready to be asked. Base and tuned get the same one. */
@@ -25,6 +27,8 @@ export interface Questions {
   /** Texts that end an answer; they are no part of it. */
   readonly stop: readonly string[];
   readonly score: Score;
+  /** What was found in an answer and how, for benchmarks that look for something. */
+  readonly extract?: (answer: string) => { readonly letter: string | null; readonly step: number };
   /** What somebody needs to know to measure the same again; it stands in the report. */
   readonly settings: Readonly<Record<string, unknown>>;
 }

@@ -42,7 +42,12 @@ export function changed(benchmark: string, itemId: string): Failure {
   });
 }
 
-/** Results by benchmark, in the order in which the benchmarks first occur. An unparsed answer is not right. */
+/**
+ * Results by benchmark, in the order in which the benchmarks first occur. An unparsed answer is not right. A question that
+ * one of the two could not be asked tells nothing about them: it is no item, and is counted beside them.
+ *
+ * @throws Failure INFERENCE_UNAVAILABLE when nothing is left of a benchmark
+ */
 export function resultsOf(pairs: readonly JudgedPair[]): BenchmarkResult[] {
   const labels = [...new Set(pairs.map(({ benchmark }) => benchmark))];
   return labels.map((label) =>
@@ -54,24 +59,41 @@ export function resultsOf(pairs: readonly JudgedPair[]): BenchmarkResult[] {
 }
 
 function resultOf(benchmark: string, pairs: readonly JudgedPair[]): BenchmarkResult {
-  const base = sideOf(pairs.map((pair) => pair.base));
-  const tuned = sideOf(pairs.map((pair) => pair.tuned));
-  const gained = pairs.filter((pair) => pair.tuned === 'correct' && pair.base !== 'correct').length;
-  const lost = pairs.filter((pair) => pair.base === 'correct' && pair.tuned !== 'correct').length;
+  const asked = pairs.filter((pair) => pair.base !== 'failed' && pair.tuned !== 'failed');
+  if (asked.length === 0) throw nothingAsked(benchmark);
+  const failed = (which: 'base' | 'tuned'): number => pairs.filter((pair) => pair[which] === 'failed').length;
+  const base = sideOf(
+    asked.map((pair) => pair.base),
+    failed('base'),
+  );
+  const tuned = sideOf(
+    asked.map((pair) => pair.tuned),
+    failed('tuned'),
+  );
+  const gained = asked.filter((pair) => pair.tuned === 'correct' && pair.base !== 'correct').length;
+  const lost = asked.filter((pair) => pair.base === 'correct' && pair.tuned !== 'correct').length;
   return {
     benchmark,
-    items: pairs.length,
+    items: asked.length,
     base,
     tuned,
-    difference: (tuned.correct - base.correct) / pairs.length,
+    difference: (tuned.correct - base.correct) / asked.length,
     gained,
     lost,
     pValue: mcnemarExact(gained, lost),
   };
 }
 
-function sideOf(outcomes: readonly Outcome[]): BenchmarkResult['base'] {
+function sideOf(outcomes: readonly Outcome[], failed: number): BenchmarkResult['base'] {
   const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
   const correct = count('correct');
-  return { correct, wrong: count('wrong'), unparsed: count('unparsed'), accuracy: correct / outcomes.length };
+  const counts = { correct, wrong: count('wrong'), unparsed: count('unparsed'), accuracy: correct / outcomes.length };
+  return failed === 0 ? counts : { ...counts, failed };
+}
+
+function nothingAsked(benchmark: string): Failure {
+  return new Failure('INFERENCE_UNAVAILABLE', `No question of ${benchmark} was answered by both models.`, {
+    remedy: 'Look at the log of the inference server, and request the run again.',
+    retryable: false,
+  });
 }

@@ -16,6 +16,7 @@ export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
     answerTokens: spec.answerTokens,
     stop: [stopText],
     score: scoreLetter,
+    extract: extractLetter,
     settings: {
       source: spec.source,
       revision: spec.revision,
@@ -69,5 +70,6 @@ function toItem(question: MmluQuestion, validation: readonly MmluExample[]): Ite
     id: String(question.question_id),
     prompt: { prompt: mmluPrompt(question, examples) },
     expected: question.answer,
+    group: question.category,
   };
 }
