@@ -113,17 +113,16 @@ export class MeasureWork implements StageWork<MeasureInput> {
     return { directory: await this.cache.materialise(artifact, signal), identity: { artifact: artifact.digest } };
   }
 
-  private async ask(
-    job: Job,
-    context: WorkContext,
-    { benchmarks, model, folder, versions }: Measured,
-  ): Promise<void> {
+  private async ask(job: Job, context: WorkContext, { benchmarks, model, folder, versions }: Measured): Promise<void> {
     const { subject } = job.input;
     const questions = questionsOf(benchmarks);
     let open = unanswered(questions, await this.answers.digests(job.runId), subject);
     // Only the base may have been asked before: every tuned model is another one.
     const { revision } = model.identity;
-    const asked = revision === undefined ? null : await askedAs({ ...model, revision }, { settings: this.inference.settings, versions });
+    const asked =
+      revision === undefined
+        ? null
+        : await askedAs({ ...model, revision }, { settings: this.inference.settings, versions });
     if (asked !== null) open = await this.takeOver(job, context, asked, open);
     const openKeys = new Set(open.map(({ key }) => key));
     const progress = new MeasurementProgress(this.progress, job, questions.length, questions.length - open.length);
@@ -158,7 +157,12 @@ export class MeasureWork implements StageWork<MeasureInput> {
    *
    * @returns what is still to be asked
    */
-  private async takeOver(job: Job, context: WorkContext, asked: string, open: readonly Question[]): Promise<Question[]> {
+  private async takeOver(
+    job: Job,
+    context: WorkContext,
+    asked: string,
+    open: readonly Question[],
+  ): Promise<Question[]> {
     const known = await this.answers.known(
       asked,
       open.map(({ digest }) => digest),

@@ -9,3 +9,4 @@ export {
   type GeneratorFaults,
   type StandInGenerator,
 } from './stand-in-generator/stand-in-generator.js';
+export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';

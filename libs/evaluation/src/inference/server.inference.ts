@@ -171,7 +171,8 @@ class Asking {
   private async blame(prompt: NamedPrompt['prompt'], trouble: Trouble, othersAnswered: boolean): Promise<void> {
     if (trouble.kind === 'refused' && trouble.everything) throw serverFailure(trouble);
     if (othersAnswered) return;
-    const trivial = 'messages' in prompt ? { messages: [{ role: 'user' as const, content: 'Hello' }] } : { prompt: 'Hello' };
+    const trivial =
+      'messages' in prompt ? { messages: [{ role: 'user' as const, content: 'Hello' }] } : { prompt: 'Hello' };
     const probe = await this.try(trivial, 1, Math.min(probeMs, this.answerMs()));
     if (probe.kind !== 'answer') throw serverFailure(trouble);
   }

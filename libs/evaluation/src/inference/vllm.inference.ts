@@ -28,7 +28,7 @@ export class VllmInference implements Inference {
       waiting.delete(reply.id);
       await onReply(reply);
     };
-    for (let vainStarts = 0; waiting.size > 0; ) {
+    for (let vainStarts = 0; waiting.size > 0;) {
       const before = waiting.size;
       try {
         return await this.askOneServer(request, [...waiting.values()], pass);

@@ -120,7 +120,7 @@ export class VllmServer {
     const { lookMs = usualLookMs } = this.options;
     const connection = this.connect('');
     try {
-      for (let missed = 0; missed < mostMissed; ) {
+      for (let missed = 0; missed < mostMissed;) {
         await sleep(lookMs, undefined, { signal });
         const look = connection.get('health', { signal, timeoutMs: 2 * lookMs });
         missed = await look.then(
