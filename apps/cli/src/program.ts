@@ -3,6 +3,7 @@ import { askCommand } from './commands/ask.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { downCommand } from './commands/down.command.js';
+import { evaluateCommand } from './commands/evaluate.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
 import { runsCommand } from './commands/runs.command.js';
@@ -29,6 +30,7 @@ export function buildProgram(): Command {
     deadLettersCommand(),
     keysCommand(),
     askCommand(),
+    evaluateCommand(),
     demoCommand(),
     migrateCommand(),
   ]) {

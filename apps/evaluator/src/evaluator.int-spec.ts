@@ -6,8 +6,8 @@ import {
   StageFailed,
   TrainRequested,
 } from '@anneal/contracts';
+import { CompletionsServer } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CompletionsServer } from './completions.fixture.js';
 import { TestEvaluator, until, type Knowledge, type TestRun } from './evaluator.fixture.js';
 
 let evaluator: TestEvaluator;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
+import { demandModelFolder } from '@anneal/engine';
 import {
   batchesOf,
   batchName,
@@ -69,6 +70,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
     const { subject } = input;
     const benchmarks = await this.load(input, context.signal);
     const model = await this.modelOf(input, context.signal);
+    await demandModelFolder(model.directory);
     const versions = await this.inference.versions(context.signal);
     const folder = join(this.config.WORK_DIR, 'evaluator', runId, subject);
     try {
@@ -211,7 +213,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
 function rowOf(job: Job, question: Question, reply: Omit<Reply, 'id'>, asked: string | null): AnswerRow {
   const { benchmark, expected } = question;
   const { finish, text } = reply;
-  const found = finish === 'failed' || finish === 'too_long' ? undefined : benchmark.extract?.(text);
+  const found = finish === 'failed' || finish === 'too_long' ? undefined : benchmark.read?.(text);
   return {
     runId: job.runId,
     subject: job.input.subject,

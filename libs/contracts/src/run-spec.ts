@@ -108,7 +108,7 @@ const trainingShape = {
 };
 
 const scoring = z.enum(['exact', 'normalised', 'json']).describe('How an answer is compared with the expected one.');
-const itemLimit = z.int().min(1).optional().describe('Ask only so many items: a sample that has its share of every subject, the same for base and tuned.');
+const itemLimit = z.int().min(1).optional().describe('Ask only the first items.');
 const answerTokens = z.int().min(1).max(8192).default(64).describe('Tokens an answer may have.');
 const heldOutShape = {
   name: z.literal('held-out'),

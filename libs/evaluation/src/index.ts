@@ -13,6 +13,7 @@ export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmar
 export { BatchInference } from './inference/batch.inference.js';
 export { GenerationEnded } from './inference/generation-ended.js';
 export { INFERENCE, type Finish, type Inference, type Reply } from './inference/inference.js';
+export { servedModel } from './inference/served-model.js';
 export { ServerInference } from './inference/server.inference.js';
 export { VllmInference } from './inference/vllm.inference.js';
 export type { Outcome } from './scoring/outcome.js';

@@ -14,8 +14,6 @@ export interface Item {
   readonly id: string;
   readonly prompt: Prompt;
   readonly expected: string;
-  /** A subject or the like; a sample has its share of each. */
-  readonly group?: string;
 }
 
 /** A benchmark that is ready to be asked. Base and tuned get the same one. */
@@ -27,8 +25,8 @@ export interface Questions {
   /** Texts that end an answer; they are no part of it. */
   readonly stop: readonly string[];
   readonly score: Score;
-  /** What was found in an answer and how, for benchmarks that look for something. */
-  readonly extract?: (answer: string) => { readonly letter: string | null; readonly step: number };
+  /** The letter that was found in an answer, and how, where one is looked for. */
+  readonly read?: (answer: string) => { readonly letter: string | null; readonly step: number };
   /** What somebody needs to know to measure the same again; it stands in the report. */
   readonly settings: Readonly<Record<string, unknown>>;
 }

@@ -3,7 +3,6 @@ import type { BenchmarkContext, Questions } from './benchmark.js';
 import { heldOut } from './held-out/held-out.benchmark.js';
 import { mmluPro } from './mmlu-pro/mmlu-pro.benchmark.js';
 import { ownSet } from './own-set/own-set.benchmark.js';
-import { sampled } from './sampling.js';
 
 export interface LoadedBenchmark extends Questions {
   /** Names the benchmark within its run, in rows, results and report. */
@@ -19,10 +18,8 @@ export async function loadBenchmarks(
   const labels = labelsOf(benchmarks.map(({ name }) => name));
   const loaded: LoadedBenchmark[] = [];
   for (const [index, benchmark] of benchmarks.entries()) {
-    // All of it is read, so that the sample is one of the whole set and not of its beginning.
-    const whole = { ...benchmark, limit: undefined };
-    const questions = await load(whole, { ...context, field: `evaluation.benchmarks.${index}` });
-    loaded.push({ label: labels[index] ?? benchmark.name, ...sampled(questions, benchmark.limit) });
+    const questions = await load(benchmark, { ...context, field: `evaluation.benchmarks.${index}` });
+    loaded.push({ label: labels[index] ?? benchmark.name, ...questions });
   }
   return loaded;
 }

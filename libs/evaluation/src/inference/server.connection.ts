@@ -31,7 +31,9 @@ const longestReply = 64 * 1024 * 1024;
  * than the rest. Node's own client, since `fetch` costs about twice the time for each call.
  */
 export class ServerConnection {
-  private readonly base: URL;
+  private readonly client: typeof http | typeof https;
+  private readonly place: { readonly hostname: string; readonly port: string };
+  private readonly below: string;
   private readonly agent: http.Agent;
   private readonly headers: Readonly<Record<string, string>>;
 
@@ -40,9 +42,12 @@ export class ServerConnection {
    * @param key sent as a bearer token
    */
   constructor(url: string, { connections, key }: { connections: number; key?: string | undefined }) {
-    this.base = new URL(`${url.replace(/\/+$/, '')}/`);
-    const options = { keepAlive: true, maxSockets: connections, scheduling: 'lifo' as const };
-    this.agent = this.base.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+    const { protocol, hostname, port, pathname } = new URL(`${url.replace(/\/+$/, '')}/`);
+    this.client = protocol === 'https:' ? https : http;
+    // Without the brackets that an address of version 6 has in a URL.
+    this.place = { hostname: hostname.replace(/^\[|\]$/g, ''), port };
+    this.below = pathname;
+    this.agent = new this.client.Agent({ keepAlive: true, maxSockets: connections, scheduling: 'lifo' });
     this.headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
   }
 
@@ -83,8 +88,9 @@ export class ServerConnection {
     body: string | undefined,
     { signal, timeoutMs }: CallOptions,
   ): { request: http.ClientRequest; reply: Promise<ServerReply> } {
-    const client = this.base.protocol === 'https:' ? https : http;
-    const request = client.request(new URL(path, this.base), {
+    const request = this.client.request({
+      ...this.place,
+      path: this.below + path,
       method,
       agent: this.agent,
       signal,

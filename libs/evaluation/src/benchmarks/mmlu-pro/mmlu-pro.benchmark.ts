@@ -16,7 +16,7 @@ export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
     answerTokens: spec.answerTokens,
     stop: [stopText],
     score: scoreLetter,
-    extract: extractLetter,
+    read: extractLetter,
     settings: {
       source: spec.source,
       revision: spec.revision,
@@ -70,6 +70,5 @@ function toItem(question: MmluQuestion, validation: readonly MmluExample[]): Ite
     id: String(question.question_id),
     prompt: { prompt: mmluPrompt(question, examples) },
     expected: question.answer,
-    group: question.category,
   };
 }

@@ -2,12 +2,12 @@ import { createServer, type Server } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** What a question to a server was, and to which model. */
-interface AskedServer {
+export interface AskedServer {
   readonly text: string;
   readonly model: string;
 }
 
-/** A server that answers conversations as a test tells it to. */
+/** A server that speaks OpenAI's completions for one model, `small`, and answers as a test tells it to. */
 export class CompletionsServer {
   readonly asked: AskedServer[] = [];
   /** The answer to a question; none is a refusal. */
@@ -43,14 +43,23 @@ export class CompletionsServer {
   }
 
   private async reply(source: string): Promise<{ status: number; body: string }> {
-    if (source === '') return { status: 404, body: '' };
-    const { model, messages } = JSON.parse(source) as { model: string; messages?: { content: string }[] };
-    const asked = { text: messages?.at(-1)?.content ?? '', model };
+    if (source === '') return { status: 200, body: '{"object":"list","data":[{"id":"small","object":"model"}]}' };
+    const {
+      model,
+      messages,
+      prompt = '',
+    } = JSON.parse(source) as {
+      model: string;
+      messages?: { content: string }[];
+      prompt?: string;
+    };
+    const asked = { text: messages?.at(-1)?.content ?? prompt, model };
     this.asked.push(asked);
     await pause(this.answerMs);
     const content = this.answer(asked);
     if (content === undefined) return { status: 422, body: '{"error":"not this one"}' };
-    const choices = [{ message: { role: 'assistant', content }, finish_reason: 'stop' }];
+    const said = messages ? { message: { role: 'assistant', content } } : { text: content };
+    const choices = [{ ...said, finish_reason: 'stop' }];
     return { status: 200, body: JSON.stringify({ choices, usage: { completion_tokens: 1 } }) };
   }
 }
