@@ -4,6 +4,7 @@ import { compareCommand } from './commands/compare.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { downCommand } from './commands/down.command.js';
+import { evaluateCommand } from './commands/evaluate.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
 import { promptCommand } from './commands/prompt.command.js';
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
     deadLettersCommand(),
     keysCommand(),
     askCommand(),
+    evaluateCommand(),
     rescoreCommand(),
     compareCommand(),
     promptCommand(),

@@ -18,9 +18,28 @@ export const evaluatorConfig = z.object({
     .default(availableParallelism())
     .describe('CPU threads of a generation; all cores when left out.'),
   BATCH: z.coerce.number().int().min(1).max(4096).default(8).describe('Prompts asked at once.'),
+  CONCURRENCY: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(4096)
+    .default(64)
+    .describe('Requests to a server at once, at most; the number follows what it keeps up with.'),
+  ANSWER_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(900)
+    .describe('For one answer of a server; beyond it the question is asked once more.'),
+  VLLM_PYTHON: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Python of an environment that holds vLLM: models are served with it on the first GPU.'),
   INFERENCE_URL: z
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('Asks this server, up to /v1, instead of generating here. It has to load models by their folder.'),
+  INFERENCE_KEY: z.string().min(1).optional().describe('Sent to INFERENCE_URL as a bearer token.'),
 });
 export type EvaluatorConfig = z.infer<typeof evaluatorConfig>;

@@ -47,7 +47,7 @@ export class JudgeWork implements StageWork<JudgeInput> {
     if (measured.base['revision'] !== training.base.revision) throw otherBase(training.base.reference);
     const answers = await this.answers.pairs(runId);
     const benchmarks = await this.benchmarks.load(spec, dataset, signal);
-    return makeReport({ runId, spec, answers, benchmarks, measured });
+    return makeReport({ runId, spec, answers, benchmarks, measured, dataset });
   }
 }
 

@@ -11,12 +11,13 @@ import { JudgeWork } from './judge.work.js';
 import { measureInput } from './measure.input.js';
 import { MeasureWork } from './measure.work.js';
 import { CreateAnswers1767225600000 } from './migrations/1767225600000-CreateAnswers.js';
+import { KeepBaseAnswers1767225800000 } from './migrations/1767225800000-KeepBaseAnswers.js';
 
 export const evaluatorService = defineService({
   name: 'evaluator',
   stage: 'evaluator',
   config: evaluatorConfig,
-  migrations: [CreateAnswers1767225600000],
+  migrations: [CreateAnswers1767225600000, KeepBaseAnswers1767225800000],
   module: (config) => ({
     controllers: [EvaluatorConsumer],
     providers: [

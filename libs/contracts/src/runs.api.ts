@@ -107,11 +107,13 @@ export type ApiError = z.infer<typeof apiError>;
 
 const reportedAnswer = z.object({
   answer: z.string(),
-  outcome: z.enum(['correct', 'wrong', 'unparsed']),
+  outcome: z
+    .enum(['correct', 'wrong', 'unparsed', 'failed'])
+    .describe('failed: the model could not be asked, so the item is not among those that are compared.'),
   letter: z.string().nullable().optional().describe('Of a multiple choice: what was found in the answer.'),
   step: z.int().optional().describe('How the letter was found: 1 to 3, or 0 for not at all.'),
   partial: z.number().optional().describe('With score json: share of the expected keys that are right.'),
-  finish: z.enum(['stop', 'length', 'too_long']).optional(),
+  finish: z.enum(['stop', 'length', 'too_long', 'failed']).optional(),
   tokens: z.int().optional(),
   seconds: z.number().optional(),
 });

@@ -94,6 +94,12 @@ const side = z.object({
   correct: z.int(),
   wrong: z.int(),
   unparsed: z.int(),
+  failed: z
+    .int()
+    .optional()
+    .describe(
+      'Items that this model could not be asked; whatever the other one answered, they are not among the items.',
+    ),
   accuracy: z.number().describe('Right of all items; an unparsed answer is not right.'),
   guessAdjusted: z
     .number()
@@ -105,7 +111,7 @@ const side = z.object({
 export const benchmarkResult = z
   .object({
     benchmark: z.string(),
-    items: z.int().min(1),
+    items: z.int().min(1).describe('Those that both models were asked.'),
     base: side,
     tuned: side,
     difference: z.number().describe('Accuracy of tuned minus base.'),

@@ -1,14 +1,14 @@
 import type { AcceptedRunSpec, BenchmarkResult, EvaluationAlarm, EvaluationReport } from '@anneal/contracts';
+import { z } from 'zod';
 import type { LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
 
 const mostUnparsed = 0.2;
 const mostTruncated = 0.05;
 
-/** Training rows that the dataset stage found in a benchmark, too. */
-export interface Contamination {
-  readonly benchmark: string;
-  readonly rows: number;
-}
+/** A dataset stage that looks for questions of benchmarks says how many rows have one, and how many of these it removed. */
+const searchedDataset = z.object({
+  report: z.object({ contaminated: z.object({ flagged: z.int(), removed: z.int() }) }),
+});
 
 /** What a person should look at before believing an evaluation. */
 export function alarmsOf({
@@ -16,19 +16,19 @@ export function alarmsOf({
   results,
   items,
   benchmarks,
-  contamination,
+  dataset,
 }: {
   spec: AcceptedRunSpec;
   results: readonly BenchmarkResult[];
   items: EvaluationReport['items'];
   benchmarks: readonly LoadedBenchmark[];
-  contamination: readonly Contamination[];
+  dataset: unknown;
 }): EvaluationAlarm[] {
   return [
     ...results.flatMap(unreadable),
     ...identical(items),
     ...benchmarks.flatMap((benchmark) => otherForm(benchmark, spec.training.prompt)),
-    ...contamination.filter(({ rows }) => rows > 0).map(seenBefore),
+    ...contaminated(dataset),
   ];
 }
 
@@ -73,9 +73,14 @@ function otherForm(
   return [{ kind: 'template', benchmark: label, message }];
 }
 
-function seenBefore({ benchmark, rows }: Contamination): EvaluationAlarm {
-  const message = `${rows} training ${rows === 1 ? 'row has' : 'rows have'} text of ${benchmark}: what was learned there is measured, too.`;
-  return { kind: 'contaminated', benchmark, message };
+function contaminated(dataset: unknown): EvaluationAlarm[] {
+  const searched = searchedDataset.safeParse(dataset);
+  if (!searched.success) return [];
+  const { flagged, removed } = searched.data.report.contaminated;
+  const left = flagged - removed;
+  if (left <= 0) return [];
+  const message = `${left} training ${left === 1 ? 'row holds' : 'rows hold'} a question of a benchmark: what was learned there is measured, too.`;
+  return [{ kind: 'contaminated', message }];
 }
 
 function percent(share: number): string {

@@ -147,6 +147,16 @@ describe('a report', () => {
       'Item 10 of own-set is not the same for base and tuned.',
     );
   });
+  it('shows what one of the two could not be asked, and counts it nowhere', () => {
+    const answers = answered(choice, letters).map((pair) =>
+      pair.itemId === '1' ? { ...pair, baseText: '', baseOutcome: 'failed' as const } : pair,
+    );
+    const made = report(choice, letters, { answers });
+    expect(made.results[0]).toMatchObject({ items: 3, base: { failed: 1, guessAdjusted: (2 + 1 / 4) / 3 }, gained: 1 });
+    expect(made.subjects?.['own-set']?.[0]).toMatchObject({ subject: 'law', items: 1 });
+    expect(made.flips?.['own-set']?.gained).toEqual(['2']);
+    expect(made.items).toHaveLength(4);
+  });
   it('says when only a sample was asked', async () => {
     const made = report(choice, letters, { benchmarks: [{ ...choice, sampledFrom: 400 }] });
     expect(made.results[0]?.sampledFrom).toBe(400);
@@ -202,20 +212,16 @@ describe('alarms', () => {
     expect(kinds(report(ten, texts('A', 'A'), { spec: loadQa }))).toEqual(['template']);
     expect(kinds(report(text, texts('A', 'A'), { spec: loadQa }))).toEqual([]);
   });
-  it('are raised for what the dataset stage found', () => {
-    const made = report(ten, texts('A', 'A'), {
-      contamination: [
-        { benchmark: 'mmlu-pro', rows: 3 },
-        { benchmark: 'x', rows: 0 },
-      ],
-    });
-    expect(made.alarms).toEqual([
+  it('are raised for questions of benchmarks that the dataset stage left in', () => {
+    const found = (flagged: number, removed: number) => ({ report: { contaminated: { flagged, removed } } });
+    expect(report(ten, texts('A', 'A'), { dataset: found(5, 2) }).alarms).toEqual([
       {
         kind: 'contaminated',
-        benchmark: 'mmlu-pro',
-        message: '3 training rows have text of mmlu-pro: what was learned there is measured, too.',
+        message: '3 training rows hold a question of a benchmark: what was learned there is measured, too.',
       },
     ]);
+    expect(kinds(report(ten, texts('A', 'A'), { dataset: found(5, 5) }))).toEqual([]);
+    expect(kinds(report(ten, texts('A', 'A'), { dataset: { rows: 1 } }))).toEqual([]);
   });
 });
 

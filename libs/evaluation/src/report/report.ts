@@ -3,9 +3,17 @@ import type { Item } from '../benchmarks/benchmark.js';
 import { labelsOf, type LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
 import { groupBy } from '../benchmarks/sample.js';
 import { mcnemarExact } from '../statistics/mcnemar.js';
-import { changed, countFlips, pairsOf, resultsOf, type AnswerEnd, type AnswerPair } from '../verdict/results.js';
+import {
+  changed,
+  countFlips,
+  pairsOf,
+  resultsOf,
+  wasCompared,
+  type AnswerEnd,
+  type AnswerPair,
+} from '../verdict/results.js';
 import { judge } from '../verdict/verdict.js';
-import { alarmsOf, type Contamination } from './alarms.js';
+import { alarmsOf } from './alarms.js';
 
 type ReportedItem = EvaluationReport['items'][number];
 type ReportedAnswer = ReportedItem['base'];
@@ -20,7 +28,8 @@ export interface ReportSource {
   readonly benchmarks: readonly LoadedBenchmark[];
   /** How each of the two models was measured. */
   readonly measured: Readonly<Record<'base' | 'tuned', unknown>>;
-  readonly contamination?: readonly Contamination[];
+  /** What the dataset stage said about the set that was trained on. */
+  readonly dataset?: unknown;
 }
 
 /**
@@ -28,19 +37,14 @@ export interface ReportSource {
  *
  * @throws Failure BENCHMARK_INVALID when the two were not asked the same
  */
-export function makeReport({
-  runId,
-  spec,
-  answers,
-  benchmarks,
-  measured,
-  contamination = [],
-}: ReportSource): EvaluationReport {
+export function makeReport({ runId, spec, answers, benchmarks, measured, dataset }: ReportSource): EvaluationReport {
   const { policy } = spec.evaluation;
   const asked = new Map(benchmarks.map((benchmark) => [benchmark.label, new AskedItems(benchmark)]));
   const items = pairsOf(answers).map((pair) => reportItem(pair.answers, asked.get(pair.benchmark)));
   const flat = items.map(({ benchmark, base, tuned }) => ({ benchmark, base: base.outcome, tuned: tuned.outcome }));
-  const ofBenchmark = groupBy(items, ({ benchmark }) => benchmark);
+  // What one of the two could not be asked is in the report, and in none of its numbers.
+  const compared = items.filter(({ base, tuned }) => wasCompared({ base: base.outcome, tuned: tuned.outcome }));
+  const ofBenchmark = groupBy(compared, ({ benchmark }) => benchmark);
   const results = resultsOf(flat, policy.alpha).map((result) => ({
     ...result,
     ...sidesOf(result, ofBenchmark.get(result.benchmark) ?? [], asked.get(result.benchmark)),
@@ -53,7 +57,7 @@ export function makeReport({
     verdict,
     rule,
     reason,
-    alarms: alarmsOf({ spec, results, items, benchmarks, contamination }),
+    alarms: alarmsOf({ spec, results, items: compared, benchmarks, dataset }),
     results,
     subjects: subjectsOf(ofBenchmark),
     flips: Object.fromEntries([...ofBenchmark].map(([label, own]) => [label, flipsOf(own)])),

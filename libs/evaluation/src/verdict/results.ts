@@ -55,16 +55,30 @@ export function changed(benchmark: string, itemId: string): Failure {
   });
 }
 
-/** Results by benchmark, in the order in which the benchmarks first occur. An unparsed answer is not right. */
+/**
+ * Results by benchmark, in the order in which the benchmarks first occur. An unparsed answer is not right. A question that
+ * one of the two could not be asked tells nothing about them: it is no item, and is counted beside them.
+ *
+ * @throws Failure INFERENCE_UNAVAILABLE when nothing is left of a benchmark
+ */
 export function resultsOf(pairs: readonly JudgedPair[], alpha: number): BenchmarkResult[] {
   return [...groupBy(pairs, ({ benchmark }) => benchmark)].map(([label, own]) => resultOf(label, own, alpha));
 }
 
 function resultOf(benchmark: string, pairs: readonly JudgedPair[], alpha: number): BenchmarkResult {
-  const items = pairs.length;
-  const base = sideOf(pairs.map((pair) => pair.base));
-  const tuned = sideOf(pairs.map((pair) => pair.tuned));
-  const { gained, lost } = countFlips(pairs);
+  const asked = pairs.filter(wasCompared);
+  if (asked.length === 0) throw nothingAsked(benchmark);
+  const failed = (which: 'base' | 'tuned'): number => pairs.filter((pair) => pair[which] === 'failed').length;
+  const items = asked.length;
+  const base = sideOf(
+    asked.map((pair) => pair.base),
+    failed('base'),
+  );
+  const tuned = sideOf(
+    asked.map((pair) => pair.tuned),
+    failed('tuned'),
+  );
+  const { gained, lost } = countFlips(asked);
   const detectable = minimumDetectable({ items, discordance: (gained + lost) / items, alpha });
   return {
     benchmark,
@@ -80,6 +94,11 @@ function resultOf(benchmark: string, pairs: readonly JudgedPair[], alpha: number
   };
 }
 
+/** Whether both models could be asked. */
+export function wasCompared({ base, tuned }: Pick<JudgedPair, 'base' | 'tuned'>): boolean {
+  return base !== 'failed' && tuned !== 'failed';
+}
+
 /** How many items only one of the two got right. */
 export function countFlips(pairs: readonly Pick<JudgedPair, 'base' | 'tuned'>[]): { gained: number; lost: number } {
   return {
@@ -88,8 +107,16 @@ export function countFlips(pairs: readonly Pick<JudgedPair, 'base' | 'tuned'>[])
   };
 }
 
-function sideOf(outcomes: readonly Outcome[]): BenchmarkResult['base'] {
+function sideOf(outcomes: readonly Outcome[], failed: number): BenchmarkResult['base'] {
   const count = (wanted: Outcome): number => outcomes.filter((outcome) => outcome === wanted).length;
   const correct = count('correct');
-  return { correct, wrong: count('wrong'), unparsed: count('unparsed'), accuracy: correct / outcomes.length };
+  const counts = { correct, wrong: count('wrong'), unparsed: count('unparsed'), accuracy: correct / outcomes.length };
+  return failed === 0 ? counts : { ...counts, failed };
+}
+
+function nothingAsked(benchmark: string): Failure {
+  return new Failure('INFERENCE_UNAVAILABLE', `No question of ${benchmark} was answered by both models.`, {
+    remedy: 'Look at the log of the inference server, and request the run again.',
+    retryable: false,
+  });
 }
