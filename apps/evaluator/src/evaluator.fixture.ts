@@ -203,6 +203,11 @@ export class TestEvaluator {
     return evaluationReport.parse(JSON.parse(String(await this.store.getFile(ref, 'report.json'))));
   }
 
+  /** Names of the files that a report is made of. */
+  async reportFiles(ref: ArtifactRef): Promise<string[]> {
+    return (await this.store.readManifest(ref)).files.map(({ path }) => path).toSorted();
+  }
+
   /** Names of the questions that were handed to a model for a run, over all starts. */
   asked(runId: string, subject: 'base' | 'tuned'): string[] {
     const isBase = (model: string): boolean => model.endsWith(`${runId}-base`);

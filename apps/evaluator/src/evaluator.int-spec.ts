@@ -79,14 +79,18 @@ describe('an evaluation', () => {
     const report = await evaluator.report(evaluation.report);
     expect(report).toMatchObject({ runId: 'plain', verdict: 'improved', results: evaluation.results });
     expect(report.items).toHaveLength(10);
-    expect(report.items[1]).toEqual({
+    expect(report.items[1]).toMatchObject({
       benchmark: 'held-out',
       id: 'plain-h2',
       prompt: 'Capital of Italy?',
       expected: 'rome',
-      base: { answer: 'Capital of Italy?', outcome: 'wrong' },
-      tuned: { answer: ' Rome\n', outcome: 'correct' },
+      base: { answer: 'Capital of Italy?', outcome: 'wrong', finish: 'stop' },
+      tuned: { answer: ' Rome\n', outcome: 'correct', finish: 'stop' },
     });
+    expect(report.flips?.['held-out']).toEqual({ gained: ['plain-h2'], lost: [] });
+    expect(evaluation.alarms).toEqual(report.alarms);
+    expect(report.alarms?.map(({ kind, benchmark }) => [kind, benchmark])).toEqual([['unparsed', 'own-set']]);
+    expect(await evaluator.reportFiles(evaluation.report)).toEqual(['items.parquet', 'report.html', 'report.json']);
     expect(report.settings).toMatchObject({
       alpha: 0.05,
       base: { revision: run.merged.training.base.revision, inference: { form: 'batch', batch: 2 } },

@@ -7,7 +7,6 @@ import {
   batchesOf,
   batchName,
   INFERENCE,
-  loadBenchmarks,
   outcomeOf,
   questionsOf,
   readablePrompt,
@@ -24,6 +23,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AnswerTable, type AnswerRow, type Subject } from './answers/answer.table.js';
 import { EvaluationTable, type MeasurementSettings } from './answers/evaluation.table.js';
 import { BaseModels } from './base.model.js';
+import { BenchmarkLoader } from './benchmark.loader.js';
 import type { EvaluatorConfig } from './evaluator.config.js';
 import { toEvaluatorFailure } from './evaluator.failure.js';
 import type { MeasureInput } from './measure.input.js';
@@ -59,6 +59,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
     @Inject(INFERENCE) private readonly inference: Inference,
     private readonly cache: ArtifactCache,
     private readonly models: BaseModels,
+    private readonly benchmarks: BenchmarkLoader,
     private readonly answers: AnswerTable,
     private readonly evaluations: EvaluationTable,
     private readonly jobs: JobQueue,
@@ -102,8 +103,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
 
   private async load(input: MeasureInput, signal: AbortSignal): Promise<LoadedBenchmark[]> {
     const { spec, dataset } = input.subject === 'base' ? input : input.merged;
-    const directory = dataset && (await this.cache.materialise(dataset.artifact, signal));
-    return loadBenchmarks(spec, { fileRoots: this.config.FILE_ROOTS, dataset: directory, signal });
+    return this.benchmarks.load(spec, dataset, signal);
   }
 
   private async modelOf(input: MeasureInput, signal: AbortSignal): Promise<AskedModel> {

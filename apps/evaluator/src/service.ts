@@ -2,6 +2,7 @@ import { cacheProvider, defineService, storeProvider, worker } from '@anneal/ser
 import { AnswerTable } from './answers/answer.table.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
 import { BaseModels } from './base.model.js';
+import { BenchmarkLoader } from './benchmark.loader.js';
 import { evaluatorConfig } from './evaluator.config.js';
 import { EvaluatorConsumer } from './evaluator.consumer.js';
 import { inferenceProvider } from './inference/inference.provider.js';
@@ -24,6 +25,7 @@ export const evaluatorService = defineService({
       cacheProvider(config),
       inferenceProvider(config),
       BaseModels,
+      BenchmarkLoader,
       AnswerTable,
       EvaluationTable,
       MeasureWork,

@@ -18,11 +18,15 @@ export interface TextLine {
  * Lines of a UTF-8 file, ended by LF or CR LF, without a byte order mark; lines of white space are passed over. Not with
  * `readline`: that also ends lines at U+2028 and U+2029, which may stand inside a JSON string.
  *
+ * @param source path of the file, or its bytes
  * @param tooLong what to throw when a line has more than `longestLine` bytes
  */
-export async function* readTextLines(path: string, tooLong: (line: number) => Error): AsyncIterable<TextLine> {
+export async function* readTextLines(
+  source: string | AsyncIterable<Buffer>,
+  tooLong: (line: number) => Error,
+): AsyncIterable<TextLine> {
   let number = 0;
-  for await (const line of linesOf(path, tooLong)) {
+  for await (const line of linesOf(source, tooLong)) {
     number += 1;
     const whole = line.toString('utf8');
     const text = (number === 1 ? whole.replace(/^\uFEFF/, '') : whole).replace(/\r$/, '');
@@ -30,11 +34,15 @@ export async function* readTextLines(path: string, tooLong: (line: number) => Er
   }
 }
 
-async function* linesOf(path: string, tooLong: (line: number) => Error): AsyncIterable<Buffer> {
+async function* linesOf(
+  source: string | AsyncIterable<Buffer>,
+  tooLong: (line: number) => Error,
+): AsyncIterable<Buffer> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   let number = 1;
-  const chunks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  const chunks: AsyncIterable<Buffer> =
+    typeof source === 'string' ? createReadStream(source, { highWaterMark: 1024 * 1024 }) : source;
   for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, from)) {

@@ -53,6 +53,11 @@ const knownRows = z.array(
 export type KnownAnswer = z.infer<typeof knownRows>[number];
 
 const outcome = z.enum(['correct', 'wrong', 'unparsed', 'failed']);
+const end = z.object({
+  finish: z.enum(['stop', 'length', 'too_long', 'failed']),
+  tokens: z.number(),
+  seconds: z.number(),
+});
 const pairRows = z.array(
   z.object({
     benchmark: z.string(),
@@ -62,8 +67,10 @@ const pairRows = z.array(
     sameQuestion: z.boolean().nullable(),
     baseText: z.string().nullable(),
     baseOutcome: outcome.nullable(),
+    baseEnd: end.nullable(),
     tunedText: z.string().nullable(),
     tunedOutcome: outcome.nullable(),
+    tunedEnd: end.nullable(),
   }),
 );
 
@@ -155,8 +162,8 @@ export class AnswerTable {
         `SELECT benchmark, item_id AS "itemId",
                 coalesce(base.prompt, tuned.prompt) AS prompt, coalesce(base.expected, tuned.expected) AS expected,
                 base.prompt_digest = tuned.prompt_digest AS "sameQuestion",
-                base.text AS "baseText", base.outcome AS "baseOutcome",
-                tuned.text AS "tunedText", tuned.outcome AS "tunedOutcome"
+                base.text AS "baseText", base.outcome AS "baseOutcome", ${endOf('base')} AS "baseEnd",
+                tuned.text AS "tunedText", tuned.outcome AS "tunedOutcome", ${endOf('tuned')} AS "tunedEnd"
            FROM (SELECT * FROM answer WHERE run_id = $1 AND subject = 'base') base
            FULL JOIN (SELECT * FROM answer WHERE run_id = $1 AND subject = 'tuned') tuned USING (benchmark, item_id)
           ORDER BY coalesce(base.position, tuned.position), benchmark, item_id`,
@@ -164,6 +171,12 @@ export class AnswerTable {
       ),
     );
   }
+}
+
+/** How an answer ended, as one value: null where there is none. */
+function endOf(subject: Subject): string {
+  const members = ['finish', 'tokens', 'seconds'].map((name) => `'${name}', ${subject}.${name}`);
+  return `CASE WHEN ${subject}.finish IS NOT NULL THEN json_build_object(${members.join(', ')}) END`;
 }
 
 /** PostgreSQL's text cannot hold the character NUL, which a model may write. */

@@ -1,6 +1,17 @@
 import { Failure, type BenchmarkResult } from '@anneal/contracts';
+import type { Finish } from '../inference/inference.js';
+import { groupBy } from '../benchmarks/sample.js';
 import type { Outcome } from '../scoring/outcome.js';
+import { bootstrapInterval } from '../statistics/bootstrap.js';
+import { minimumDetectable } from '../statistics/detectable.js';
 import { mcnemarExact } from '../statistics/mcnemar.js';
+
+/** How an answer came about, as far as it is known. */
+export interface AnswerEnd {
+  readonly finish: Finish;
+  readonly tokens: number;
+  readonly seconds: number;
+}
 
 /** What base and tuned answered to one question; null where one of them was not asked it. */
 export interface AnswerPair {
@@ -11,8 +22,10 @@ export interface AnswerPair {
   readonly sameQuestion: boolean | null;
   readonly baseText: string | null;
   readonly baseOutcome: Outcome | null;
+  readonly baseEnd?: AnswerEnd | null;
   readonly tunedText: string | null;
   readonly tunedOutcome: Outcome | null;
+  readonly tunedEnd?: AnswerEnd | null;
 }
 
 /** A question with both of its outcomes. */
@@ -48,20 +61,15 @@ export function changed(benchmark: string, itemId: string): Failure {
  *
  * @throws Failure INFERENCE_UNAVAILABLE when nothing is left of a benchmark
  */
-export function resultsOf(pairs: readonly JudgedPair[]): BenchmarkResult[] {
-  const labels = [...new Set(pairs.map(({ benchmark }) => benchmark))];
-  return labels.map((label) =>
-    resultOf(
-      label,
-      pairs.filter(({ benchmark }) => benchmark === label),
-    ),
-  );
+export function resultsOf(pairs: readonly JudgedPair[], alpha: number): BenchmarkResult[] {
+  return [...groupBy(pairs, ({ benchmark }) => benchmark)].map(([label, own]) => resultOf(label, own, alpha));
 }
 
-function resultOf(benchmark: string, pairs: readonly JudgedPair[]): BenchmarkResult {
-  const asked = pairs.filter((pair) => pair.base !== 'failed' && pair.tuned !== 'failed');
+function resultOf(benchmark: string, pairs: readonly JudgedPair[], alpha: number): BenchmarkResult {
+  const asked = pairs.filter(wasCompared);
   if (asked.length === 0) throw nothingAsked(benchmark);
   const failed = (which: 'base' | 'tuned'): number => pairs.filter((pair) => pair[which] === 'failed').length;
+  const items = asked.length;
   const base = sideOf(
     asked.map((pair) => pair.base),
     failed('base'),
@@ -70,17 +78,32 @@ function resultOf(benchmark: string, pairs: readonly JudgedPair[]): BenchmarkRes
     asked.map((pair) => pair.tuned),
     failed('tuned'),
   );
-  const gained = asked.filter((pair) => pair.tuned === 'correct' && pair.base !== 'correct').length;
-  const lost = asked.filter((pair) => pair.base === 'correct' && pair.tuned !== 'correct').length;
+  const { gained, lost } = countFlips(asked);
+  const detectable = minimumDetectable({ items, discordance: (gained + lost) / items, alpha });
   return {
     benchmark,
-    items: asked.length,
+    items,
     base,
     tuned,
-    difference: (tuned.correct - base.correct) / asked.length,
+    difference: (tuned.correct - base.correct) / items,
     gained,
     lost,
     pValue: mcnemarExact(gained, lost),
+    interval: bootstrapInterval({ gained, lost, items }),
+    ...(detectable === undefined ? {} : { minimumDetectable: detectable }),
+  };
+}
+
+/** Whether both models could be asked. */
+export function wasCompared({ base, tuned }: Pick<JudgedPair, 'base' | 'tuned'>): boolean {
+  return base !== 'failed' && tuned !== 'failed';
+}
+
+/** How many items only one of the two got right. */
+export function countFlips(pairs: readonly Pick<JudgedPair, 'base' | 'tuned'>[]): { gained: number; lost: number } {
+  return {
+    gained: pairs.filter(({ base, tuned }) => tuned === 'correct' && base !== 'correct').length,
+    lost: pairs.filter(({ base, tuned }) => base === 'correct' && tuned !== 'correct').length,
   };
 }
 
