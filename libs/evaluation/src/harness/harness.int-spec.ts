@@ -8,7 +8,7 @@ import { runHarness } from './harness.js';
 const installed = installedHarness();
 if (!installed) process.stderr.write('lm-eval itself is not run: the engine or lm-eval is not installed.\n');
 
-describe.skipIf(!installed)('a task of lm-eval', { timeout: 120_000 }, () => {
+describe.skipIf(!installed)('a task of lm-eval', { timeout: 300_000 }, () => {
   const { python = '', packages = '' } = installed ?? {};
   let folder = '';
   let server: CompletionsServer;
