@@ -11,6 +11,7 @@ export {
 export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
 export { withFittingShots } from './benchmarks/shots.js';
+export { runHarness } from './harness/harness.js';
 export { BatchInference } from './inference/batch.inference.js';
 export { GenerationEnded } from './inference/generation-ended.js';
 export { INFERENCE, type Finish, type Inference, type Reply } from './inference/inference.js';

@@ -51,15 +51,17 @@ export class CompletionsServer {
     } = JSON.parse(source) as {
       model: string;
       messages?: { content: string }[];
-      prompt?: string;
+      prompt?: string | string[];
     };
-    const asked = { text: messages?.at(-1)?.content ?? prompt, model };
-    this.asked.push(asked);
+    const asked = [messages?.at(-1)?.content ?? prompt].flat().map((text) => ({ text, model }));
+    this.asked.push(...asked);
     await pause(this.answerMs);
-    const content = this.answer(asked);
-    if (content === undefined) return { status: 422, body: '{"error":"not this one"}' };
-    const said = messages ? { message: { role: 'assistant', content } } : { text: content };
-    const choices = [{ ...said, finish_reason: 'stop' }];
+    const contents = asked.map((one) => this.answer(one));
+    if (contents.includes(undefined)) return { status: 422, body: '{"error":"not this one"}' };
+    const choices = contents.map((content, index) => {
+      const said = messages ? { message: { role: 'assistant', content } } : { text: content };
+      return { index, ...said, finish_reason: 'stop' };
+    });
     return { status: 200, body: JSON.stringify({ choices, usage: { completion_tokens: 1 } }) };
   }
 }

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { carriedRunSpec, Failure } from '@anneal/contracts';
+import type { LoadedBenchmark } from '@anneal/evaluation';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Evaluated } from '../evaluation/evaluate.js';
 import { CountedProgress } from '../terminal/counted-progress.js';
@@ -14,6 +15,8 @@ interface Options {
   data?: string;
   subjects?: string[];
   limit?: number;
+  shots?: number;
+  include?: string;
   score?: string;
   answerTokens?: number;
   served?: string;
@@ -30,10 +33,16 @@ export function evaluateCommand(): Command {
       '--model <dir or url>',
       'folder of the model, or a server that speaks OpenAI completions, up to /v1',
     )
-    .requiredOption('--benchmark <name>', 'mmlu-pro, or own-set:FILE')
+    .requiredOption('--benchmark <name>', 'mmlu-pro, own-set:FILE, or lm-eval:TASK')
     .option('--data <dir>', 'with mmlu-pro: folder with its test and validation files')
     .option('--subjects <list>', 'with mmlu-pro: only these, for example math,law', (text) => text.split(','))
     .option('--limit <n>', 'ask only so many items', count)
+    .option(
+      '--shots <n>',
+      'with mmlu-pro and lm-eval: examples before each question (default: their own number)',
+      shots,
+    )
+    .option('--include <dir>', 'with lm-eval: folder with descriptions of own tasks')
     .option('--score <how>', 'with own-set: how answers are compared (default: normalised)')
     .option('--answer-tokens <n>', 'how long an answer may be', count)
     .option('--served <name>', 'name of the model on the server (default: the one that it has)')
@@ -62,8 +71,15 @@ function count(text: string): number {
   return value;
 }
 
+function shots(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number, or 0.');
+  return value;
+}
+
 async function run(options: Options): Promise<Evaluated> {
-  const spec = benchmarkSpec(options);
+  const task = /^lm-eval:([A-Za-z0-9_.-]+)$/.exec(options.benchmark)?.[1];
+  const spec = task === undefined ? benchmarkSpec(options) : undefined;
   const [{ loadBenchmarks }, { askedModel }, { evaluate }, { evaluatedFailure }] = await Promise.all([
     import('@anneal/evaluation'),
     import('../evaluation/asked.model.js'),
@@ -79,13 +95,20 @@ async function run(options: Options): Promise<Evaluated> {
   const workDir = out === undefined ? await mkdtemp(join(tmpdir(), 'anneal-evaluate-')) : `${out}.work`;
   const progress = new CountedProgress(process.stderr);
   try {
+    if (task !== undefined || spec === undefined) {
+      const { evaluateHarness } = await import('../evaluation/evaluate.harness.js');
+      const evaluated = await evaluateHarness({ ...options, task: task ?? '', out, workDir, signal });
+      await rm(workDir, { recursive: true, force: true });
+      return evaluated;
+    }
     const [[benchmark], model] = await Promise.all([
       loadBenchmarks({ evaluation: spec }, { fileRoots: ['/'], dataset: undefined, signal }),
       askedModel(options.model, { ...options, workDir, signal }),
     ]);
     if (!benchmark) throw new Error('no benchmark was loaded');
+    const asked = options.shots === undefined ? benchmark : withShots(benchmark, options.shots);
     const onProgress = (done: number, total: number): void => progress.tell(done, total);
-    const evaluated = await evaluate(benchmark, model, { out, workDir, signal, onProgress });
+    const evaluated = await evaluate(asked, model, { out, workDir, signal, onProgress });
     await rm(workDir, { recursive: true, force: true });
     return evaluated;
   } catch (error) {
@@ -95,6 +118,17 @@ async function run(options: Options): Promise<Evaluated> {
     progress.end();
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** The same questions with another number of examples before each. */
+function withShots(benchmark: LoadedBenchmark, count: number): LoadedBenchmark {
+  const { items, settings, label } = benchmark;
+  const asked = items.map((item) => ({ ...item, prompt: item.withShots?.(count) ?? item.prompt }));
+  if (benchmark.shots !== undefined && count <= benchmark.shots)
+    return { ...benchmark, items: asked, shots: count, settings: { ...settings, shots: count } };
+  throw new Failure('BENCHMARK_INVALID', `${label} cannot be asked with ${count} examples.`, {
+    remedy: benchmark.shots === undefined ? 'Leave --shots out.' : `Ask for at most ${benchmark.shots}.`,
+  });
 }
 
 /** Those whose questions belong to no run. */
@@ -115,7 +149,7 @@ function benchmarkSpec(options: Options): ReturnType<typeof carriedRunSpec.shape
   const issue = names.includes(name) ? parsed.error?.issues[0] : undefined;
   const what = issue ? `${String(issue.path.at(-1) ?? '')}: ${issue.message}` : 'no such benchmark can be run alone';
   throw new Failure('BENCHMARK_INVALID', `${benchmark} cannot be run: ${what}.`, {
-    remedy: 'Name mmlu-pro with --data DIR, or own-set:FILE.',
+    remedy: 'Name mmlu-pro with --data DIR, own-set:FILE, or lm-eval:TASK.',
   });
 }
 
