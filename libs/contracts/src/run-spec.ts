@@ -126,7 +126,7 @@ const benchmarkShape = {
     .max(1)
     .optional()
     .describe(
-      'Of a guard: the largest loss of accuracy that is put up with, and that the interval has to rule out. Without it, a loss that counts breaks the guard.',
+      'Of a guard: the loss of accuracy that is put up with; that it was no larger has to be shown. Without it, a loss that counts breaks the guard.',
     ),
 };
 const numberTolerance = {

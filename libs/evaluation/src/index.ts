@@ -10,7 +10,7 @@ export {
 } from './asking/question.js';
 export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
-export { promptWithin } from './benchmarks/shots.js';
+export { withFittingShots } from './benchmarks/shots.js';
 export { runHarness } from './harness/harness.js';
 export { BatchInference } from './inference/batch.inference.js';
 export { GenerationEnded } from './inference/generation-ended.js';

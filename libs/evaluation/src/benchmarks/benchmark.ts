@@ -19,7 +19,7 @@ export interface Item {
   readonly subject?: string;
   /** How many options there are to choose from. */
   readonly options?: number;
-  /** The same question with fewer examples before it: `promptWithin` chooses how many. */
+  /** The same question with fewer examples before it: `withFittingShots` chooses how many. */
   readonly withShots?: (shots: number) => Prompt;
 }
 

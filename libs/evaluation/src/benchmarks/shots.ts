@@ -1,24 +1,36 @@
-import type { Item, Prompt } from './benchmark.js';
+import type { Item, Prompt, Questions } from './benchmark.js';
 
 /** What a prompt has to fit into. */
 export interface Context {
   /** Tokens of prompt and answer together. */
   readonly contextTokens: number;
-  /** Tokens that are kept free for the answer. */
-  readonly answerTokens: number;
   /** Tokens of a prompt, counted by the tokenizer of the model that is asked. */
   readonly countTokens: (prompt: Prompt) => number | Promise<number>;
 }
 
 /**
- * The prompt with as many examples as fit: one less at a time while the prompt has as many tokens as the context leaves to
- * it, or more. It is the rule of MMLU-Pro's own script, which says 4096 and 2048. Without any example the prompt stays as
- * it is, even when it does not fit.
+ * The same questions with as many examples before each as fit: one less at a time while the prompt has as many tokens as
+ * the answer leaves of the context, or more. It is the rule of MMLU-Pro's own script, which says 4096 for the context.
+ * Without any example a prompt stays as it is, even when it does not fit.
  */
-export async function promptWithin(
+export async function withFittingShots<Asked extends Questions>(questions: Asked, context: Context): Promise<Asked> {
+  const { shots, answerTokens, items } = questions;
+  if (shots === undefined) return questions;
+  const fitted: Item[] = [];
+  const lowered: Record<string, number> = {};
+  for (const item of items) {
+    const fitting = await fit(item, shots, { ...context, answerTokens });
+    fitted.push({ ...item, prompt: fitting.prompt });
+    if (fitting.shots < shots) lowered[fitting.shots] = (lowered[fitting.shots] ?? 0) + 1;
+  }
+  const { contextTokens } = context;
+  return { ...questions, items: fitted, settings: { ...questions.settings, contextTokens, loweredShots: lowered } };
+}
+
+async function fit(
   item: Item,
   shots: number,
-  { contextTokens, answerTokens, countTokens }: Context,
+  { contextTokens, answerTokens, countTokens }: Context & { answerTokens: number },
 ): Promise<{ prompt: Prompt; shots: number }> {
   const { withShots } = item;
   if (!withShots) return { prompt: item.prompt, shots };

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 import { readJsonLines } from '../benchmarks/json-lines.js';
-import { withoutPadding } from '../benchmarks/mmlu-pro/prompt.js';
+import { withoutPadding } from '../benchmarks/mmlu-pro/options.js';
 import { readTest, type MmluQuestion } from '../benchmarks/mmlu-pro/rows.js';
 import { extractLetter, type ExtractionStep } from '../scoring/letter.js';
 import { requireFile } from './file.js';

@@ -3,16 +3,18 @@ export class Markup {
   constructor(readonly text: string) {}
 }
 
+type Shown = string | number | Markup | readonly Shown[];
+
 /** A tagged template: what is put in is escaped, unless it is markup itself; lists are put in one after another. */
-export function html(parts: TemplateStringsArray, ...values: readonly unknown[]): Markup {
-  const pieces = parts.map((part, index) => part + (index < values.length ? shown(values[index]) : ''));
+export function html(parts: TemplateStringsArray, ...values: readonly Shown[]): Markup {
+  const pieces = parts.map((part, index) => part + shown(values[index] ?? ''));
   return new Markup(pieces.join(''));
 }
 
-function shown(value: unknown): string {
+function shown(value: Shown): string {
   if (value instanceof Markup) return value.text;
-  if (Array.isArray(value)) return value.map(shown).join('');
-  return escaped(typeof value === 'string' ? value : String(value ?? ''));
+  if (typeof value === 'string' || typeof value === 'number') return escaped(String(value));
+  return value.map(shown).join('');
 }
 
 const entities: Readonly<Record<string, string>> = {

@@ -4,6 +4,7 @@ import { minimumDetectable } from './detectable.js';
 import { holm } from './holm.js';
 import { mcnemarExact } from './mcnemar.js';
 import { normalQuantile } from './normal-quantile.js';
+import { lowerScoreLimit } from './score-limit.js';
 
 describe('exact McNemar test', () => {
   // Recorded from exact fractions: 2 * sum(comb(n, k) for k <= min(gained, lost)) / 2 ** n, at most 1.
@@ -87,6 +88,25 @@ describe('minimum detectable difference', () => {
   it('is none when so few items could not show any', () => {
     expect(minimumDetectable({ items: 150, discordance: 0.05, alpha: 0.05 })).toBeUndefined();
     expect(minimumDetectable({ items: 100, discordance: 0, alpha: 0.05 })).toBeUndefined();
+  });
+});
+
+describe('lower score limit', () => {
+  // Recorded from SciPy 1.18.1: brentq over Tango's formula.
+  it.each([
+    [1, 7, 21, -0.5172322764213774],
+    [7, 1, 21, 0.026003032480868545],
+    [0, 8, 1000, -0.01570633453098014],
+    [3, 3, 50, -0.1141986611561018],
+    [0, 0, 200, -0.018845326377266578],
+    [264, 87, 1351, 0.1048764066794773],
+  ])('%i gained, %i lost of %i: %d', (gained, lost, items, limit) => {
+    expect(lowerScoreLimit({ gained, lost, items })).toBeCloseTo(limit, 10);
+  });
+  it('is what the closed form says where nothing differs, and -1 where everything was lost', () => {
+    const z2 = 1.959963984540054 ** 2;
+    expect(lowerScoreLimit({ gained: 0, lost: 0, items: 50 })).toBeCloseTo(-z2 / (50 + z2), 10);
+    expect(lowerScoreLimit({ gained: 0, lost: 60, items: 60 })).toBeCloseTo(-1, 6);
   });
 });
 

@@ -125,7 +125,7 @@ describe('verdict', () => {
       });
     });
     it('puts up with a loss within the margin, once the interval has no larger one', () => {
-      // 8 of 1000 lost: the interval ends at -1.4 points.
+      // 8 of 1000 lost: the items leave a loss of 1.6 points open.
       expect(judge(guarded({ both: 992, lost: 8 }, 0.02), policy())).toMatchObject({
         verdict: 'improved',
         rule: 'gain',
@@ -136,11 +136,21 @@ describe('verdict', () => {
       expect(judge(guarded({ both: 40, gained: 3, lost: 3, neither: 4 }, 0.02), policy())).toMatchObject({
         verdict: 'inconclusive',
         rule: 'guard-open',
-        reason: 'The guard manners may lose 2 points, and a loss of up to 10 points cannot be ruled out.',
+        reason: 'The guard manners may lose 2 points, and a loss of up to 11.4 points cannot be ruled out.',
       });
     });
   });
 
+  it('asks a guard for enough items, even when none of them was lost', () => {
+    const kept = (items: number) =>
+      judge(
+        results(pairs('target', { gained: 40 }), pairs('manners', { both: items })).map((result) =>
+          result.benchmark === 'manners' ? { ...result, guard: true, margin: 0.02 } : result,
+        ),
+        policy(),
+      ).rule;
+    expect([kept(20), kept(180), kept(200)]).toEqual(['guard-open', 'guard-open', 'gain']);
+  });
   it('asks for the minimum effect beside a difference that counts', () => {
     const small = results(pairs('a', { both: 900, gained: 12, neither: 88 }));
     expect(judge(small, policy(0.05, 0.01))).toMatchObject({ verdict: 'improved', rule: 'gain' });

@@ -1,6 +1,7 @@
 import type { AcceptedRunSpec, BenchmarkResult, Verdict, VerdictRule } from '@anneal/contracts';
 import { holm } from '../statistics/holm.js';
 import { mcnemarExact } from '../statistics/mcnemar.js';
+import { lowerScoreLimit } from '../statistics/score-limit.js';
 
 export type Policy = AcceptedRunSpec['evaluation']['policy'];
 
@@ -21,7 +22,7 @@ type Judged = BenchmarkResult & { readonly adjusted: number };
  *
  * 1. a guard lost: it got worse by a difference that counts, and by more than its margin; regressed
  * 2. another benchmark got worse by a difference that counts; regressed
- * 3. a guard with a margin whose interval reaches beyond it: that it was kept is not shown; inconclusive
+ * 3. a guard with a margin, and its items leave open that more was lost: that it was kept is not shown; inconclusive
  * 4. a benchmark got better by a difference that counts and is at least the minimum effect; improved
  * 5. else inconclusive
  *
@@ -48,7 +49,7 @@ export function judge(results: readonly BenchmarkResult[], { alpha, minimumEffec
   const lost = worse.filter(({ guard }) => !guard);
   if (lost.length > 0)
     return { verdict: 'regressed', rule: 'loss', reason: `The tuned model is worse ${said(lost)}.`, adjusted };
-  const open = guards.filter(({ margin, interval }) => margin !== undefined && (interval?.[0] ?? -1) < -margin);
+  const open = guards.filter((guard) => guard.margin !== undefined && lowerScoreLimit(guard) < -guard.margin);
   if (open.length > 0)
     return { verdict: 'inconclusive', rule: 'guard-open', reason: `${open.map(notKept).join('; ')}.`, adjusted };
   if (enough.length > 0)
@@ -77,9 +78,9 @@ function compared({ benchmark, items, base, tuned, adjusted }: Judged): string {
   return `${benchmark}, with ${tuned.correct} of ${items} right instead of ${base.correct} (p = ${shortP(adjusted)})`;
 }
 
-function notKept({ benchmark, margin = 0, interval }: Judged): string {
-  const lowest = points(Math.abs(interval?.[0] ?? 1));
-  return `The guard ${benchmark} may lose ${points(margin)}, and a loss of up to ${lowest} cannot be ruled out`;
+function notKept(guard: Judged): string {
+  const most = points(Math.abs(lowerScoreLimit(guard)));
+  return `The guard ${guard.benchmark} may lose ${points(guard.margin ?? 0)}, and a loss of up to ${most} cannot be ruled out`;
 }
 
 /** A share of the items, as points of accuracy. */

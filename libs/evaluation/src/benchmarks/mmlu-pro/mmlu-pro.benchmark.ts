@@ -6,7 +6,8 @@ import type { Benchmark, BenchmarkContext, Item, Prompt } from '../benchmark.js'
 import { digestsOf } from '../digests.js';
 import { groupBy, stratifiedSample } from '../sample.js';
 import { filesOf } from './files.js';
-import { mmluConversation, mmluPrompt, shots, stopText, withoutPadding } from './prompt.js';
+import { withoutPadding } from './options.js';
+import { mmluConversation, mmluPrompt, shots, stopText } from './prompt.js';
 import { disagreeingQuestion, readTest, readValidation, type MmluExample, type MmluQuestion } from './rows.js';
 
 /** MMLU-Pro: prompts and extraction of the benchmark's own script, with five examples; no letter counts as unparsed. */

@@ -10,7 +10,7 @@ import { mmluProPrompt } from '../../offline/prompt.js';
 import { rescoreMmluPro } from '../../offline/rescore.js';
 import { extractLetter } from '../../scoring/letter.js';
 import { loadBenchmarks } from '../load.benchmarks.js';
-import { promptWithin } from '../shots.js';
+import { withFittingShots } from '../shots.js';
 import { mmluData } from './mmlu-data.fixture.js';
 import { mmluPrompt } from './prompt.js';
 import { readTest, readValidation, type MmluExample, type MmluQuestion } from './rows.js';
@@ -180,7 +180,7 @@ describe('benchmark', () => {
   it('takes away one example at a time until the prompt fits beside the answer', async () => {
     const [questions] = await load({ subjects: ['math'] });
     const item = questions?.items[0];
-    if (!item) throw new Error('a question is needed');
+    if (!questions || !item) throw new Error('a question is needed');
     // A tokenizer to which the question is 100 tokens, and each example 100 more.
     const counted: number[] = [];
     const prompts = [0, 1, 2, 3, 4, 5].map((shots) => ({ prompt: `${shots} shots` }));
@@ -191,14 +191,16 @@ describe('benchmark', () => {
     };
     const withShots = (shots: number) => prompts[shots] ?? item.prompt;
     const fit = (contextTokens: number) =>
-      promptWithin({ ...item, withShots }, 5, { contextTokens, answerTokens: 2048, countTokens });
-    expect(await fit(2048 + 601)).toEqual({ prompt: prompts[5], shots: 5 });
+      withFittingShots({ ...questions, items: [{ ...item, withShots }] }, { contextTokens, countTokens });
+    expect((await fit(2048 + 601)).items[0]?.prompt).toBe(prompts[5]);
     // As many tokens as there is room for are too many already: so says the benchmark's script.
-    expect(await fit(2048 + 600)).toEqual({ prompt: prompts[4], shots: 4 });
+    expect((await fit(2048 + 600)).items[0]?.prompt).toBe(prompts[4]);
     counted.length = 0;
-    expect(await fit(2048 + 201)).toEqual({ prompt: prompts[1], shots: 1 });
+    const { items, settings } = await fit(2048 + 201);
+    expect(items[0]?.prompt).toBe(prompts[1]);
+    expect(settings).toMatchObject({ shots: 5, contextTokens: 2249, loweredShots: { 1: 1 } });
     expect(counted).toEqual([600, 500, 400, 300, 200]);
-    expect(await fit(2048)).toEqual({ prompt: prompts[0], shots: 0 });
+    expect((await fit(2048)).items[0]?.prompt).toBe(prompts[0]);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Message } from '../benchmark.js';
+import { withoutPadding } from './options.js';
 import type { MmluQuestion, MmluExample } from './rows.js';
 
 /** Examples before a question, where the context has room for them. */
@@ -46,11 +47,6 @@ function worked(example: MmluExample): string {
 function block({ question, options }: MmluQuestion): string {
   const lines = withoutPadding(options).map((option, index) => `${letterOf(index)}. ${option}\n`);
   return `Question:\n${question}\nOptions:\n${lines.join('')}`;
-}
-
-/** Some rows fill their options up to ten with "N/A". */
-export function withoutPadding(options: readonly string[]): string[] {
-  return options.filter((option) => option !== 'N/A');
 }
 
 function letterOf(index: number): string {

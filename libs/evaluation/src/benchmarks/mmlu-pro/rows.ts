@@ -4,7 +4,7 @@ import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 import { readJsonLines, type JsonLine } from '../json-lines.js';
 import { filesOf, type Split } from './files.js';
-import { withoutPadding } from './prompt.js';
+import { withoutPadding } from './options.js';
 
 // Some copies of the files have their numbers as text.
 const integer = z.union([z.int(), z.string().regex(/^\d+$/).transform(Number)]);
@@ -119,7 +119,7 @@ async function* readParquet(path: string, name: string): AsyncIterable<JsonLine>
     for await (const chunk of result.yieldRowObjectJson()) {
       for (const { line } of chunk) {
         row += 1;
-        yield { row, value: parseJson(String(line)) };
+        yield { row, value: typeof line === 'string' ? parseJson(line) : undefined };
       }
     }
   } catch (cause) {
