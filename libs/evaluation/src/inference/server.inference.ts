@@ -28,6 +28,8 @@ const mostTimeOuts = 2;
 /** What is no answer is seldom one at the next try: a proxy's page, or an address that is no inference server's. */
 const mostUnreadable = 3;
 const longestPauseMs = 30_000;
+/** A server that wants to be left alone for longer than this is taken at its word only so far. */
+const longestWishMs = 10 * 60_000;
 /** For answers of a single token. */
 const probeMs = 60_000;
 
@@ -181,7 +183,7 @@ class Asking {
     const usual = Math.min(longestPauseMs, (this.options.firstPauseMs ?? 500) * 2 ** (tries - 1));
     const wished = trouble.kind === 'busy' ? trouble.pauseMs : 0;
     // Up to half is left to chance, so that those who failed together do not come back together.
-    return Math.min(longestPauseMs, Math.max(wished, usual * (0.5 + Math.random() / 2)));
+    return Math.max(Math.min(longestWishMs, wished), usual * (0.5 + Math.random() / 2));
   }
 
   private answerMs(): number {
