@@ -45,6 +45,7 @@ export const failureCodes = {
   BROKER_UNAVAILABLE: { retryable: true, outage: true },
   DATABASE_UNAVAILABLE: { retryable: true, outage: true },
   HUB_UNAVAILABLE: { retryable: true, outage: true },
+  INFERENCE_UNAVAILABLE: { retryable: true },
   LEASE_LOST: { retryable: true },
   DISK_FULL: { retryable: false },
   ATTEMPTS_EXHAUSTED: { retryable: false },

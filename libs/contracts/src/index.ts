@@ -81,11 +81,13 @@ export {
   type BaseModel,
   type BenchmarkResult,
   type EvaluatedModel,
+  type EvaluationAlarm,
   type MergedModel,
   type PreparedDataset,
   type TrainedModel,
   type TrainingPlan,
   type Verdict,
+  type VerdictRule,
   trainingPlan,
 } from './stage.events.js';
 export { protoFolder } from './proto.js';

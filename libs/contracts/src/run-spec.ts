@@ -143,13 +143,46 @@ const earlyStoppingShape = {
   share: z.number().min(0.001).max(0.5).default(0.05).describe('Share of the training rows that the loss is taken of.'),
 };
 
-const scoring = z.enum(['exact', 'normalised', 'json']).describe('How an answer is compared with the expected one.');
-const itemLimit = z.int().min(1).optional().describe('Ask only the first items.');
+const scoring = z
+  .enum(['exact', 'normalised', 'regex', 'json', 'number', 'choice'])
+  .describe('How an answer is compared with the expected one.');
 const answerTokens = z.int().min(1).max(8192).default(64).describe('Tokens an answer may have.');
+/** What every benchmark has, whatever it asks. */
+const benchmarkShape = {
+  limit: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Ask only so many items: a seeded choice, with the same share of each subject.'),
+  seed: z.int().min(0).max(2_147_483_647).default(42).describe('Of the choice that limit makes.'),
+  guard: z.boolean().default(false).describe('It must not get worse; getting better here is no reason to publish.'),
+  margin: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe(
+      'Of a guard: the loss of accuracy that is put up with; that it was no larger has to be shown. Without it, a loss that counts breaks the guard.',
+    ),
+};
+const numberTolerance = {
+  tolerance: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('With score number: by how much the answer may differ; 0 when left out.'),
+  relativeTolerance: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('With score number: by which share of the expected number the answer may differ; 0 when left out.'),
+};
 const heldOutShape = {
   name: z.literal('held-out'),
   score: scoring.default('normalised'),
-  limit: itemLimit,
+  ...numberTolerance,
+  ...benchmarkShape,
   answerTokens,
 };
 const ownSetShape = {
@@ -157,9 +190,11 @@ const ownSetShape = {
   source: z
     .string()
     .max(1000)
-    .regex(/^file:.+$/, 'an own set is file:PATH of a .jsonl file'),
+    .regex(/^(file:.+|artifact:[0-9a-f]{64})$/, 'an own set is file:PATH of a .jsonl file, or artifact:DIGEST')
+    .describe('file:PATH of a .jsonl file, or artifact:DIGEST of .jsonl files that are stored already.'),
   score: scoring.default('normalised'),
-  limit: itemLimit,
+  ...numberTolerance,
+  ...benchmarkShape,
   answerTokens,
 };
 const mmluProShape = {
@@ -168,11 +203,21 @@ const mmluProShape = {
     .string()
     .max(1000)
     .regex(printable)
+    .regex(
+      new RegExp(`^(file:.+|artifact:[0-9a-f]{64}|(hub:)?${hubId})$`),
+      'MMLU-Pro comes from a Hub id (owner/name), file:DIRECTORY or artifact:DIGEST',
+    )
     .default('TIGER-Lab/MMLU-Pro')
-    .describe('Hub id, or file:DIRECTORY with test and validation files.'),
-  revision: text(200).default('main'),
-  subjects: z.array(text(60)).min(1).max(100).optional(),
-  limit: itemLimit,
+    .describe('Hub id, file:DIRECTORY or artifact:DIGEST with test and validation files.'),
+  revision: text(200).default('main').describe('Branch, tag or commit of the Hub dataset.'),
+  subjects: z.array(text(60)).min(1).max(100).optional().describe('All of them when left out.'),
+  prompt: z
+    .enum(['completion', 'chat'])
+    .default('completion')
+    .describe(
+      "The text of the benchmark's own script, to be continued; or the same questions and examples as a conversation for the model's chat template.",
+    ),
+  ...benchmarkShape,
   answerTokens: z.int().min(1).max(8192).default(2048),
 };
 
@@ -183,6 +228,12 @@ const policyShape = {
     .max(0.5)
     .default(0.05)
     .describe('A difference counts when the paired test says p below this.'),
+  minimumEffect: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Accuracy that has to be gained, beside a difference that counts: 0.01 is one point.'),
 };
 
 const publishShape = {
@@ -214,7 +265,9 @@ const evaluation = z.strictObject({
     )
     .min(1)
     .max(10)
-    .default([{ name: 'held-out', score: 'normalised', answerTokens: 64 }]),
+    .refine((all) => all.some(({ guard }) => !guard), 'at least one benchmark has to be no guard')
+    .refine((all) => all.every(({ guard, margin }) => guard || margin === undefined), 'margin is for a guard only')
+    .default([{ name: 'held-out', score: 'normalised', answerTokens: 64, seed: 42, guard: false }]),
   policy: z.strictObject(policyShape).prefault({}),
 });
 

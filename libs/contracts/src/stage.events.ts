@@ -116,17 +116,45 @@ export const mergedModel = z
   .meta({ id: 'MergedModel' });
 export type MergedModel = z.infer<typeof mergedModel>;
 
-const side = z.object({ correct: z.int(), wrong: z.int(), unparsed: z.int(), accuracy: z.number() });
+const side = z.object({
+  correct: z.int(),
+  wrong: z.int(),
+  unparsed: z.int(),
+  failed: z
+    .int()
+    .optional()
+    .describe(
+      'Items that this model could not be asked; whatever the other one answered, they are not among the items.',
+    ),
+  accuracy: z.number().describe('Right of all items; an unparsed answer is not right.'),
+  guessAdjusted: z
+    .number()
+    .optional()
+    .describe('Accuracy if each unparsed answer had been guessed: it counts 1 / number of options.'),
+  partial: z.number().optional().describe('With score json: mean share of the expected keys that are right.'),
+  truncated: z.int().optional().describe('Answers that reached the limit of tokens.'),
+});
 export const benchmarkResult = z
   .object({
     benchmark: z.string(),
-    items: z.int().min(1),
+    items: z.int().min(1).describe('Those that both models were asked.'),
     base: side,
     tuned: side,
     difference: z.number().describe('Accuracy of tuned minus base.'),
     gained: z.int().describe('Items that only the tuned model got right.'),
     lost: z.int().describe('Items that only the base model got right.'),
     pValue: z.number().describe('Exact McNemar test, two-sided.'),
+    interval: z
+      .tuple([z.number(), z.number()])
+      .optional()
+      .describe('Paired bootstrap 95 % interval of the difference.'),
+    minimumDetectable: z
+      .number()
+      .optional()
+      .describe('Difference that so many items show in 8 of 10 cases; left out when none would be.'),
+    sampledFrom: z.int().optional().describe('How many items there are, when only a sample of them was asked.'),
+    guard: z.boolean().optional(),
+    margin: z.number().optional(),
   })
   .meta({ id: 'BenchmarkResult' });
 export type BenchmarkResult = z.infer<typeof benchmarkResult>;
@@ -134,8 +162,30 @@ export type BenchmarkResult = z.infer<typeof benchmarkResult>;
 export const verdict = z.enum(['improved', 'regressed', 'inconclusive']);
 export type Verdict = z.infer<typeof verdict>;
 
+export const verdictRule = z
+  .enum(['gain', 'loss', 'guard-lost', 'guard-open', 'minimum-effect', 'no-difference'])
+  .describe('Which rule of the policy decided.');
+export type VerdictRule = z.infer<typeof verdictRule>;
+
+/** Something about an evaluation that a person should look at before believing it. It decides nothing. */
+export const evaluationAlarm = z
+  .object({
+    kind: z.enum(['unparsed', 'truncated', 'identical', 'template', 'contaminated']),
+    benchmark: z.string().optional(),
+    message: z.string(),
+  })
+  .meta({ id: 'EvaluationAlarm' });
+export type EvaluationAlarm = z.infer<typeof evaluationAlarm>;
+
 export const evaluatedModel = z
-  .object({ report: artifactRef, results: z.array(benchmarkResult).min(1), verdict, reason: z.string() })
+  .object({
+    report: artifactRef.describe('report.json, report.html and items.parquet.'),
+    results: z.array(benchmarkResult).min(1),
+    verdict,
+    reason: z.string(),
+    rule: verdictRule.optional(),
+    alarms: z.array(evaluationAlarm).optional(),
+  })
   .meta({ id: 'EvaluatedModel' });
 export type EvaluatedModel = z.infer<typeof evaluatedModel>;
 

@@ -30,6 +30,9 @@ const inherited = [
   'LEASE_SECONDS',
 ] as const;
 
+/** How the evaluator asks models. */
+const asking = ['VLLM_PYTHON', 'INFERENCE_URL', 'INFERENCE_KEY', 'CONCURRENCY', 'ANSWER_SECONDS', 'BATCH'] as const;
+
 /** The environment of one service on this host: the same variables that a container would get. */
 export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {
   const { dataDir, servers, engine } = settings;
@@ -47,6 +50,7 @@ export function serviceEnvironment(service: ServiceName, settings: HostSettings)
     FILE_ROOTS: '/',
     ENGINE_PYTHON: engine.python,
     ...(service === 'gateway' ? gatewayEnvironment(settings) : {}),
+    ...(service === 'evaluator' ? Object.fromEntries(asking.map((name) => [name, process.env[name]])) : {}),
     // In the foreground nobody is left to adopt a training: it writes a checkpoint and stops.
     ...(service === 'trainer' ? { ON_STOP: 'checkpoint' } : {}),
   };

@@ -1,7 +1,7 @@
-import { scoreNamed, type LoadedBenchmark } from '@anneal/evaluation';
 import { describe, expect, it } from 'vitest';
-import type { StoredDigest } from '../answers/answer.table.js';
-import { batchesOf, batchName, questionsOf, readablePrompt, unanswered } from './question.js';
+import type { LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
+import { scoreNamed } from '../scoring/score.js';
+import { batchesOf, batchName, questionsOf, readablePrompt, unanswered, type AnsweredQuestion } from './question.js';
 
 const benchmark = (label: string, more: Partial<LoadedBenchmark> = {}): LoadedBenchmark => ({
   label,
@@ -13,7 +13,7 @@ const benchmark = (label: string, more: Partial<LoadedBenchmark> = {}): LoadedBe
   ...more,
 });
 const questions = questionsOf([benchmark('a'), benchmark('b', { answerTokens: 16 }), benchmark('c')]);
-const stored = (index: number, subject: StoredDigest['subject']): StoredDigest => {
+const stored = (index: number, subject: AnsweredQuestion['subject']): AnsweredQuestion => {
   const question = questions[index];
   if (!question) throw new Error('no such question');
   return { subject, benchmark: question.benchmark.label, itemId: question.itemId, promptDigest: question.digest };
@@ -51,6 +51,7 @@ describe('the questions of a run', () => {
     const known = [stored(0, 'base'), stored(1, 'tuned'), stored(4, 'base')];
     expect(unanswered(questions, known, 'base').map(({ key }) => key)).toEqual(['a/2', 'b/1', 'b/2', 'c/2']);
     expect(unanswered(questions, known, 'tuned')).toHaveLength(5);
+    expect(unanswered(questions, [{ ...stored(0, 'base'), failed: true }], 'base')).toHaveLength(6);
   });
   it('are refused when one is not what either model was asked', () => {
     const other = { ...stored(0, 'base'), promptDigest: 'another' };

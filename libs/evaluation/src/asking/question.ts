@@ -1,6 +1,19 @@
 import { createHash } from 'node:crypto';
-import { changed, type LoadedBenchmark, type Prompt } from '@anneal/evaluation';
-import type { StoredDigest } from '../answers/answer.table.js';
+import type { Prompt } from '../benchmarks/benchmark.js';
+import type { LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
+import type { Reply } from '../inference/inference.js';
+import type { Outcome } from '../scoring/outcome.js';
+import { changed } from '../verdict/results.js';
+
+/** A question to which an answer is known. */
+export interface AnsweredQuestion {
+  readonly subject: 'base' | 'tuned';
+  readonly benchmark: string;
+  readonly itemId: string;
+  readonly promptDigest: string;
+  /** Set when it could not be asked, and may be asked again. */
+  readonly failed?: boolean;
+}
 
 /** One question of a run, with all that an answer to it needs. */
 export interface Question {
@@ -37,15 +50,15 @@ export function questionsOf(benchmarks: readonly LoadedBenchmark[]): Question[] 
  */
 export function unanswered(
   questions: readonly Question[],
-  stored: readonly StoredDigest[],
-  subject: StoredDigest['subject'],
+  stored: readonly AnsweredQuestion[],
+  subject: AnsweredQuestion['subject'],
 ): Question[] {
   const byKey = new Map(questions.map((question) => [question.key, question]));
   const answered = new Set<string>();
-  for (const { subject: other, benchmark, itemId, promptDigest } of stored) {
+  for (const { subject: other, benchmark, itemId, promptDigest, failed } of stored) {
     const key = keyOf(benchmark, itemId);
     if (byKey.get(key)?.digest !== promptDigest) throw changed(benchmark, itemId);
-    if (other === subject) answered.add(key);
+    if (other === subject && failed !== true) answered.add(key);
   }
   return questions.filter(({ key }) => !answered.has(key));
 }
@@ -65,6 +78,12 @@ export function batchesOf(questions: readonly Question[]): Question[][] {
 /** Names the asking of these questions to this model, however often it is begun. */
 export function batchName(model: string, questions: readonly Question[]): string {
   return digestOf([model, questions.map(({ key, digest }) => [key, digest])]).slice(0, 16);
+}
+
+/** What became of a question. A prompt that does not fit into the model is no failure: the model cannot do it. */
+export function outcomeOf(reply: Pick<Reply, 'finish' | 'text'>, { benchmark, expected }: Question): Outcome {
+  if (reply.finish === 'failed') return 'failed';
+  return reply.finish === 'too_long' ? 'unparsed' : benchmark.score(reply.text, expected);
 }
 
 /** A prompt as the report shows it. */
