@@ -15,7 +15,20 @@ export interface HostSettings {
   readonly models: readonly string[];
 }
 
-const inherited = ['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'] as const;
+const inherited = [
+  'HF_TOKEN',
+  'HF_ENDPOINT',
+  'HF_HUB_OFFLINE',
+  'OFFLINE',
+  'HTTPS_TARGETS',
+  'DATA_BUCKETS',
+  'SOURCE_MAX_GIB',
+  'SOURCE_CACHE_GIB',
+  'LOG_LEVEL',
+  'THREADS',
+  'DEVICE',
+  'LEASE_SECONDS',
+] as const;
 
 /** How the evaluator asks models. */
 const asking = ['VLLM_PYTHON', 'INFERENCE_URL', 'INFERENCE_KEY', 'CONCURRENCY', 'ANSWER_SECONDS', 'BATCH'] as const;

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { Failure } from '@anneal/contracts';
-import { longestLine, readTextLines } from '@anneal/rows';
+import { longestLine, readLineBatches } from '@anneal/rows';
 
 export interface JsonLine {
   /** Line of the file, counted from 1. */
@@ -16,16 +16,16 @@ export interface JsonLine {
  */
 export async function* readJsonLines(path: string, name: string): AsyncIterable<JsonLine> {
   try {
-    for await (const { number, text } of readTextLines(bytesOf(path), (line) => tooLong(line, name)))
-      yield { row: number, value: parse(text, number, name) };
+    for await (const lines of readLineBatches(bytesOf(path), (line) => tooLong(line, name)))
+      for (const { number, text } of lines) yield { row: number, value: parse(text, number, name) };
   } catch (error) {
     throw unpackFailure(error, name) ?? error;
   }
 }
 
-function bytesOf(path: string): string | AsyncIterable<Buffer> {
-  if (!path.endsWith('.gz')) return path;
-  const packed = createReadStream(path);
+function bytesOf(path: string): AsyncIterable<Buffer> {
+  const packed = createReadStream(path, { highWaterMark: 1024 * 1024 });
+  if (!path.endsWith('.gz')) return packed;
   const unpacked = createGunzip({ chunkSize: 1024 * 1024 });
   packed.on('error', (error) => unpacked.destroy(error));
   return packed.pipe(unpacked);

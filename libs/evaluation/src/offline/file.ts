@@ -1,9 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { Failure } from '@anneal/contracts';
 
-/** @throws Failure BENCHMARK_INVALID when there is no such file */
+/**
+ * A pipe is as good as a file.
+ *
+ * @throws Failure BENCHMARK_INVALID when there is nothing to read from
+ */
 export async function requireFile(path: string): Promise<void> {
-  if ((await stat(path).catch(() => undefined))?.isFile()) return;
+  const found = await stat(path).catch(() => undefined);
+  if (found && !found.isDirectory()) return;
   throw new Failure('BENCHMARK_INVALID', `${path} is no file that can be read.`, {
     remedy: 'Check the path.',
     file: path,
