@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
@@ -25,6 +26,7 @@ export function buildProgram(): Command {
     trainCommand(),
     runsCommand(),
     showCommand(),
+    artifactsCommand(),
     ...steerCommands(),
     deadLettersCommand(),
     keysCommand(),

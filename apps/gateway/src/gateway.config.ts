@@ -12,6 +12,9 @@ export const gatewayConfig = z.object({
     .describe('The first key, of an administrator; callers send "Authorization: Bearer KEY".'),
   GRPC_HOST: z.string().min(1).default('127.0.0.1').describe('Address of the API over gRPC.'),
   GRPC_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('0 takes a free port.'),
+  S3_PUBLIC_ENDPOINT: storeConfigShape.S3_ENDPOINT.optional().describe(
+    'Address of the object store in the links that callers are given, where it is not S3_ENDPOINT.',
+  ),
   REQUESTS_PER_SECOND: z.coerce.number().int().min(0).default(1000).describe('Of one API key; 0 sets no limit.'),
   MODELS: z
     .string()

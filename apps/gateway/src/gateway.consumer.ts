@@ -4,6 +4,7 @@ import {
   ModelMerged,
   ModelPublished,
   ModelWithheld,
+  StageAttempted,
   StageFailed,
   TrainingCompleted,
   TrainingPaused,
@@ -16,6 +17,7 @@ import { OnEvent } from '@anneal/messaging';
 import { Controller } from '@nestjs/common';
 import { RunLedger } from './runs/run.ledger.js';
 import {
+  attempted,
   datasetPrepared,
   evaluationCompleted,
   modelMerged,
@@ -38,7 +40,7 @@ export class GatewayConsumer {
 
   @OnEvent(DatasetPrepared)
   async prepared(event: ReceivedEvent<EventData<typeof DatasetPrepared>>): Promise<void> {
-    await this.ledger.takeStep(event, (run, at) => datasetPrepared(run, at));
+    await this.ledger.takeStep(event, (run, at) => datasetPrepared(run, at, event.data.dataset));
   }
 
   @OnEvent(TrainingStarted)
@@ -48,7 +50,7 @@ export class GatewayConsumer {
 
   @OnEvent(TrainingPaused)
   async paused(event: ReceivedEvent<EventData<typeof TrainingPaused>>): Promise<void> {
-    await this.ledger.takeStep(event, (run) => trainingPaused(run));
+    await this.ledger.takeStep(event, (run) => trainingPaused(run, event.data));
   }
 
   @OnEvent(TrainingCompleted)
@@ -58,7 +60,7 @@ export class GatewayConsumer {
 
   @OnEvent(ModelMerged)
   async merged(event: ReceivedEvent<EventData<typeof ModelMerged>>): Promise<void> {
-    await this.ledger.takeStep(event, (run, at) => modelMerged(run, at));
+    await this.ledger.takeStep(event, (run, at) => modelMerged(run, at, event.data.merge));
   }
 
   @OnEvent(EvaluationCompleted)
@@ -74,6 +76,11 @@ export class GatewayConsumer {
   @OnEvent(ModelWithheld)
   async withheld(event: ReceivedEvent<EventData<typeof ModelWithheld>>): Promise<void> {
     await this.ledger.takeStep(event, (run, at) => modelWithheld(run, at, event.data));
+  }
+
+  @OnEvent(StageAttempted)
+  async attempted(event: ReceivedEvent<EventData<typeof StageAttempted>>): Promise<void> {
+    await this.ledger.takeStep(event, (run) => attempted(run, event.data));
   }
 
   @OnEvent(StageFailed)

@@ -143,6 +143,7 @@ function toTrainedModel(
     resumed: log.resumed,
     loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
     seconds: log.seconds,
+    ...(log.tokens === undefined ? {} : { tokens: log.tokens }),
     engine: log.versions,
   };
 }

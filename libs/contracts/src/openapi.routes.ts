@@ -17,6 +17,7 @@ import {
   openaiJob,
   openaiJobEvent,
 } from './jobs.api.js';
+import { comparisonQuery, runComparison } from './comparison.api.js';
 import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
 import { runSpec } from './run-spec.js';
@@ -25,6 +26,9 @@ import {
   apiKeyAnswer,
   apiKeyList,
   apiKeyWish,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   newApiKey,
   runAnswer,
@@ -156,13 +160,49 @@ const runs: ApiRoute[] = [
     idAt: '/runs/0/id',
     refusals: [404],
   },
-  { method: 'get', path: run, id: 'findRun', summary: 'A run.', answers: { 200: json(runAnswer) } },
+  {
+    method: 'get',
+    path: '/api/runs/compare',
+    id: 'compareRuns',
+    summary: 'Two runs side by side: what was asked for, how it went, and what came out.',
+    query: comparisonQuery,
+    answers: { 200: json(runComparison) },
+    refusals: [404],
+  },
+  {
+    method: 'get',
+    path: run,
+    id: 'findRun',
+    summary: 'A run with its stages and their attempts.',
+    answers: { 200: json(runAnswer) },
+  },
   {
     method: 'get',
     path: `${run}/report`,
     id: 'reportOfRun',
     summary: 'The report of its evaluation.',
     answers: { 200: json(evaluationReport) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts`,
+    id: 'listArtifacts',
+    summary: 'What its stages have stored.',
+    answers: { 200: json(artifactList) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts/{digest}`,
+    id: 'filesOfArtifact',
+    summary: 'The files of an artifact.',
+    answers: { 200: json(artifactFiles) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts/{digest}/files/{path}`,
+    id: 'linkToFile',
+    summary: 'A link by which the bytes are fetched without a key for 15 minutes; a "/" in the path is written as %2F.',
+    answers: { 200: json(artifactLink) },
   },
   ...(['cancel', 'pause', 'resume', 'retry'] as const).map((verb): ApiRoute => ({
     method: 'post',

@@ -116,7 +116,7 @@ function parametersOf({ path, query, parameters = [] }: ApiRoute, schemas: Docum
   const inQuery = Object.entries<z.ZodType>(query?.shape ?? {}).map(([name, schema]) => ({
     name,
     in: 'query',
-    required: false,
+    required: !schema.safeParse(undefined).success,
     schema: schemas.asks(schema),
   }));
   return [...inPath, ...inQuery, ...parameters.map((parameter) => ({ ...parameter }))];

@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { artifactRef, manifestFile } from './artifact.js';
+import { attemptView } from './attempt.js';
 import { stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { progress } from './progress.js';
 import { runSpec, specProblem } from './run-spec.js';
-import { benchmarkResult, trainingPlan, verdict } from './stage.events.js';
+import { benchmarkResult, mergedModel, preparedDataset, trainedModel, trainingPlan, verdict } from './stage.events.js';
 
 export const runState = z.enum(['running', 'paused', 'succeeded', 'failed', 'cancelled', 'rejected']);
 export type RunState = z.infer<typeof runState>;
@@ -23,6 +25,8 @@ export const stageView = z
     finishedAt: z.iso.datetime().optional(),
     progress: progress.optional(),
     failure: failureDetail.optional(),
+    attempts: z.array(attemptView).default([]).describe('Every try of its work, the oldest first.'),
+    artifacts: z.array(artifactRef).default([]).describe('What it stored.'),
   })
   .meta({ id: 'StageView' });
 export type StageView = z.infer<typeof stageView>;
@@ -36,7 +40,13 @@ export const runView = z
     createdAt: z.iso.datetime(),
     finishedAt: z.iso.datetime().optional(),
     stages: z.array(stageView),
+    dataset: preparedDataset.omit({ artifact: true }).optional().describe('What the dataset stage found out.'),
     plan: trainingPlan.optional(),
+    training: trainedModel
+      .omit({ artifact: true, plan: true, planArtifact: true })
+      .optional()
+      .describe('What the trainer found out.'),
+    merge: mergedModel.omit({ artifact: true }).optional().describe('What the merger found out.'),
     results: z.array(benchmarkResult).optional(),
     verdict: verdict.optional(),
     verdictReason: z.string().optional(),
@@ -52,6 +62,22 @@ export type RunView = z.infer<typeof runView>;
 export const runList = z.object({ runs: z.array(runView) }).meta({ id: 'RunList' });
 export const runAnswer = z.object({ run: runView }).meta({ id: 'RunAnswer' });
 export const specAnswer = z.object({ spec: runSpec }).meta({ id: 'SpecAnswer' });
+
+/** An artifact with the stage that stored it. */
+export const artifactOfRun = artifactRef.extend({ stage: stageName }).meta({ id: 'ArtifactOfRun' });
+export type ArtifactOfRun = z.infer<typeof artifactOfRun>;
+
+export const artifactList = z.object({ artifacts: z.array(artifactOfRun) }).meta({ id: 'ArtifactList' });
+export const artifactFiles = z
+  .object({ artifact: artifactOfRun, files: z.array(manifestFile) })
+  .meta({ id: 'ArtifactFiles' });
+export type ArtifactFiles = z.infer<typeof artifactFiles>;
+
+/** Where the bytes of a file are fetched, without a key, for a short while. */
+export const artifactLink = z
+  .object({ url: z.url(), expiresAt: z.iso.datetime(), file: manifestFile })
+  .meta({ id: 'ArtifactLink' });
+export type ArtifactLink = z.infer<typeof artifactLink>;
 
 export const runListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { artifactRef, sha256 } from './artifact.js';
 import { defineEvent, stageName } from './event.js';
+import { endedAttempt } from './attempt.js';
 import { failureDetail } from './failure.js';
 import { carriedRunSpec, runId } from './run-spec.js';
 
@@ -70,6 +71,13 @@ export const trainedModel = z
     resumed: z.int().describe('How often the training went on from a checkpoint.'),
     loss: z.object({ first: z.number(), last: z.number() }),
     seconds: z.number(),
+    tokens: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Tokens that were learned, those of each epoch counted anew: the ones that the loss is made of, not prompts and padding.',
+      ),
     engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
   })
   .meta({ id: 'TrainedModel' });
@@ -189,6 +197,15 @@ export const ModelWithheld = defineEvent({
   consumers: ['gateway'],
   summary: 'A rule of the gate held the model back.',
   data: z.object({ ...run, rule: z.string(), artifact: artifactRef, verdict }),
+});
+
+export const StageAttempted = defineEvent({
+  name: 'StageAttempted',
+  subject: 'anneal.stage.attempted',
+  producer: 'any stage',
+  consumers: ['gateway'],
+  summary: 'One try of a piece of work ended, well or not; a try that was given back is no try.',
+  data: z.object({ runId, stage: stageName, attempt: endedAttempt }),
 });
 
 export const StageFailed = defineEvent({

@@ -131,5 +131,21 @@ class JobOutages1764000000001 implements MigrationInterface {
   }
 }
 
+class JobAttempts1764000000002 implements MigrationInterface {
+  readonly name = 'JobAttempts1764000000002';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job ADD COLUMN attempt_started_at timestamptz');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job DROP COLUMN attempt_started_at');
+  }
+}
+
 /** The migrations of inbox, outbox and job rows; createDataSource puts them before a service's own. */
-export const jobMigrations: readonly MigrationClass[] = [JobTables1764000000000, JobOutages1764000000001];
+export const jobMigrations: readonly MigrationClass[] = [
+  JobTables1764000000000,
+  JobOutages1764000000001,
+  JobAttempts1764000000002,
+];

@@ -19,6 +19,8 @@ export interface ClaimedJob<Input> {
   readonly maxAttempts: number;
   /** How often an attempt ended because something was away that it needs; such attempts are not counted. */
   readonly outages: number;
+  /** When the attempt began, RFC 3339, by the clock of the database. */
+  readonly startedAt: string;
   /** Fencing token: rises with every claim, so that what an earlier owner left behind can be told apart. */
   readonly token: string;
   /** Id of the event that led to the job. */

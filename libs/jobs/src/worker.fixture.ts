@@ -1,4 +1,4 @@
-import { Failure } from '@anneal/contracts';
+import { Failure, StageAttempted, StageFailed, type EndedAttempt } from '@anneal/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Outbox } from './outbox.js';
@@ -77,11 +77,24 @@ export class TestJobs {
 
   /** What StageFailed events the outbox holds. */
   async failures(): Promise<StageFailure[]> {
-    const rows: unknown = await this.dataSource.query('SELECT payload FROM outbox ORDER BY seq');
+    const rows: unknown = await this.dataSource.query(`SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq`, [
+      StageFailed.subject,
+    ]);
     return z
       .array(z.object({ payload: z.string() }))
       .parse(rows)
       .map(({ payload }) => stageFailure.parse(JSON.parse(payload)));
+  }
+
+  /** What was said of attempts that ended. */
+  async attempts(): Promise<EndedAttempt[]> {
+    const rows: unknown = await this.dataSource.query(`SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq`, [
+      StageAttempted.subject,
+    ]);
+    return z
+      .array(z.object({ payload: z.string() }))
+      .parse(rows)
+      .map(({ payload }) => StageAttempted.data.parse(JSON.parse(payload)).attempt);
   }
 
   /** Tokens under which completions of the tests came true. */

@@ -62,12 +62,24 @@ export function worker<Input>(declared: {
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
         onPaused: async (tx, job) => instance.paused?.(job, tx),
+        onBegin: (job) => host.progress.publish(beginning(host.stage, job)),
         onRetry: (job, failure, nextTryAt) =>
           host.progress.publish(waitingForRetry(host.stage, job, failure, nextTryAt)),
       });
       running.start();
       return running;
     },
+  };
+}
+
+function beginning(stage: StageName, { runId, kind, token, attempt, startedAt }: ClaimedJob<unknown>): Progress {
+  return {
+    runId,
+    stage,
+    at: new Date().toISOString(),
+    attempt,
+    phase: 'starting',
+    began: { work: kind, claim: Number(token), number: attempt, startedAt },
   };
 }
 

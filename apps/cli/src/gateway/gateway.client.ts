@@ -1,16 +1,24 @@
 import {
   apiError,
   apiKeyView,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   Failure,
   isFinal,
   progress,
+  runComparison,
   runList,
   runView,
   type ApiKeyView,
   type ApiKeyWish,
+  type ArtifactFiles,
+  type ArtifactLink,
+  type ArtifactOfRun,
   type EvaluationReport,
   type Progress,
+  type RunComparison,
   type RunView,
 } from '@anneal/contracts';
 import { z } from 'zod';
@@ -42,6 +50,29 @@ export class GatewayClient {
   async get(id: string): Promise<RunView> {
     const response = await this.call(`/api/runs/${encodeURIComponent(id)}`);
     return oneRun.parse(await response.json()).run;
+  }
+
+  /** What its stages have stored so far. */
+  async artifacts(id: string): Promise<ArtifactOfRun[]> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts`);
+    return artifactList.parse(await response.json()).artifacts;
+  }
+
+  async filesOf(id: string, digest: string): Promise<ArtifactFiles['files']> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts/${digest}`);
+    return artifactFiles.parse(await response.json()).files;
+  }
+
+  /** A link by which the bytes of a file are fetched without a key, for some minutes. */
+  async linkTo(id: string, digest: string, path: string): Promise<ArtifactLink> {
+    const file = `${digest}/files/${encodeURIComponent(path)}`;
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts/${file}`);
+    return artifactLink.parse(await response.json());
+  }
+
+  async compare(a: string, b: string): Promise<RunComparison> {
+    const response = await this.call(`/api/runs/compare?${new URLSearchParams({ a, b }).toString()}`);
+    return runComparison.parse(await response.json());
   }
 
   async report(id: string): Promise<EvaluationReport> {

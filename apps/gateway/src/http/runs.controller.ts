@@ -1,5 +1,12 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { runListQuery, type EvaluationReport, type RunSpec, type RunView } from '@anneal/contracts';
+import {
+  comparisonQuery,
+  runListQuery,
+  type EvaluationReport,
+  type RunComparison,
+  type RunSpec,
+  type RunView,
+} from '@anneal/contracts';
 import { LOGGER, type Logger } from '@anneal/service';
 import {
   Body,
@@ -72,6 +79,12 @@ export class RunsController implements OnModuleDestroy {
   async list(@By() { project }: Caller, @Query() query: unknown): Promise<{ runs: RunView[] }> {
     const runs = await this.queries.newest(project, readRequest(runListQuery, query));
     return { runs: runs.map(toRunView) };
+  }
+
+  @Get('compare')
+  async compare(@By() { project }: Caller, @Query() query: unknown): Promise<RunComparison> {
+    const { a, b } = readRequest(comparisonQuery, query);
+    return this.queries.compare(project, a, b);
   }
 
   @Get(':id')

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleRequest } from '@anneal/testing';
 import { TestGateway, until } from '../gateway.fixture.js';
 import { declaredRoutes, type DeclaredRoute } from '../http/declared-routes.fixture.js';
+import { ArtifactsController } from '../http/artifacts.controller.js';
 import { RunsController } from '../http/runs.controller.js';
 import { openaiControllers } from '../openai/openai.surface.js';
 import { KeysController } from './keys.controller.js';
@@ -67,7 +68,7 @@ function call(method: string, path: string, key: string, body?: object): Promise
 
 /** Every route below /api and /v1 that needs a key. */
 function routes(): DeclaredRoute[] {
-  return declaredRoutes([RunsController, KeysController, ...openaiControllers]);
+  return declaredRoutes([RunsController, ArtifactsController, KeysController, ...openaiControllers]);
 }
 
 /** The path with an id of the owner's in it; nothing when it has no place for one. */
@@ -117,6 +118,18 @@ describe('every route', () => {
       expect(answer.status, `${route.method} ${path}`).toBe(404);
       expect(await answer.text(), path).not.toContain('question');
     }
+  });
+
+  it('compares no run of another project, and tells of none of its artifacts', async () => {
+    const paths = [
+      'compare?a=of-the-owner&b=of-the-owner',
+      ...['', '/x', '/x/files/y'].map((at) => `${made.run}/artifacts${at}`),
+    ];
+    for (const path of paths) {
+      const answer = await call('GET', `/api/runs/${path}`, stranger);
+      expect(await answer.json(), path).toMatchObject({ error: { code: 'RUN_NOT_FOUND' } });
+    }
+    expect((await call('GET', `/api/runs/${paths[0]}`, owner)).status).toBe(200);
   });
 
   it('lists nothing of another project', async () => {

@@ -61,7 +61,7 @@ export class RunLedger {
     this.feed.changed(runId);
   }
 
-  /** Writes the newest progress of a stage; only a stage that begins to run changes the version. */
+  /** Writes the newest progress of a stage; only a stage or an attempt that begins changes the version. */
   async takeProgress(progress: Progress): Promise<void> {
     const changed = await this.dataSource.transaction(async (tx) => {
       const before = await this.table.lock(tx, progress.runId);
@@ -69,7 +69,9 @@ export class RunLedger {
       const { run } = progressed(before, progress);
       const stage = run.stages.find((entry) => !before.stages.includes(entry));
       if (!stage) return false;
-      const begins = before.stages.some((entry) => entry.stage === stage.stage && entry.state !== stage.state);
+      const begins =
+        progress.began !== undefined ||
+        before.stages.some((entry) => entry.stage === stage.stage && entry.state !== stage.state);
       await (begins ? this.table.save(tx, before, run) : this.table.saveStages(tx, run.id, [stage]));
       return begins;
     });

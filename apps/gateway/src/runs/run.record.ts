@@ -30,7 +30,7 @@ export function openedRun(spec: AcceptedRunSpec, at: string, project = defaultPr
 
 /** A run of which nothing is known but its id: events of different services may arrive in any order. */
 export function unknownRun(id: string, at: string): RunRecord {
-  const stages = stageNames.map((stage): StageView => ({ stage, state: 'waiting' }));
+  const stages = stageNames.map((stage): StageView => ({ stage, state: 'waiting', attempts: [], artifacts: [] }));
   return {
     id,
     project: defaultProject,

@@ -14,6 +14,8 @@ export class TrainingLog {
   lastLoss: number | undefined;
   learningRate: number | undefined;
   tokensPerSecond: number | undefined;
+  /** Learned so far, over all starts: a checkpoint carries the count on. */
+  tokens: number | undefined;
   versions: Record<string, string> = {};
   /** How often the training went on from a checkpoint. */
   resumed = 0;
@@ -66,6 +68,7 @@ export class TrainingLog {
     this.step = event.step;
     this.learningRate = event.learningRate;
     this.tokensPerSecond = event.tokensPerSecondPerGpu;
+    this.tokens = event.trainableTokens ?? this.tokens;
     if (event.loss === undefined || !Number.isFinite(event.loss)) return;
     this.firstLoss ??= event.loss;
     this.lastLoss = event.loss;
