@@ -79,9 +79,9 @@ export class TestGateway {
   async say<Definition extends EventDefinition>(
     definition: Definition,
     data: EventData<Definition> & { runId: string },
-    id = `test-${(this.sequence += 1)}`,
+    { id = `test-${(this.sequence += 1)}`, turn }: { id?: string; turn?: number } = {},
   ): Promise<void> {
-    const encoded = encodeEvent(definition, data, { id, source: 'test', runId: data.runId });
+    const encoded = encodeEvent(definition, data, { id, source: 'test', runId: data.runId, turn });
     // Without the id in the header that the stream looks at, it takes the copy, as it does when its window has passed.
     const headers = { ...encoded.headers, 'Nats-Msg-Id': `${id}-${(this.sequence += 1)}` };
     await publishEvent(jetstream(this.broker), { ...encoded, headers });

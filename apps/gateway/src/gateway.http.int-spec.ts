@@ -1,7 +1,18 @@
-import { apiError, runView, StageFailed, systemView, type ApiError, type RunView } from '@anneal/contracts';
+import {
+  apiError,
+  DatasetPrepared,
+  ModelPublished,
+  RetryRequested,
+  runView,
+  StageFailed,
+  systemView,
+  TrainingCompleted,
+  type ApiError,
+  type RunView,
+} from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
-import { sampleRequest, sampleSpec } from '@anneal/testing';
+import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -186,6 +197,35 @@ describe('steering', () => {
     expect(again).toMatchObject({ state: 'running' });
     expect(again.failure).toBeUndefined();
     await errorOf(await steer('nobody', 'retry'), 404);
+  });
+
+  it('retries from a stage what is over and published nothing, and takes no older word of that stage', async () => {
+    const id = 'from-a-stage';
+    const events = sampleEvents(id);
+    const from = (stage: string) => gateway.post(`/api/runs/${id}/retry`, { from: stage });
+    await gateway.post('/api/runs', { ...sampleRequest, id });
+    await gateway.say(DatasetPrepared, events.prepared);
+    await gateway.runWhen(id, ({ stages }) => stages[0]?.state === 'succeeded');
+    expect(await errorOf(await from('trainer'), 409)).toMatchObject({ code: 'RUN_CONFLICT' });
+    await runOf(await steer(id, 'cancel'), 200);
+    await errorOf(await steer(id, 'retry'), 409);
+    expect(await errorOf(await from('merger'), 409)).toMatchObject({ code: 'RUN_CONFLICT', field: 'from' });
+    expect(await errorOf(await from('magic'), 400)).toMatchObject({ code: 'REQUEST_INVALID', field: 'from' });
+    expect((await runOf(await from('trainer'), 200)).stages.map(({ state }) => state)).toEqual([
+      'succeeded',
+      ...Array<string>(4).fill('waiting'),
+    ]);
+    const said = await until('the word', () =>
+      gateway.heardOf(id).find(({ definition }) => definition === RetryRequested),
+    );
+    expect(said.event.data).toMatchObject({ from: 'trainer', turn: 2 });
+    await gateway.say(TrainingCompleted, { ...events.trained, training: { ...events.trained.training, steps: 1 } });
+    await gateway.say(TrainingCompleted, events.trained, { turn: 2 });
+    const run = await gateway.runWhen(id, ({ training }) => training !== undefined);
+    expect(run.training?.steps).toBe(10);
+    await gateway.say(ModelPublished, events.published, { turn: 2 });
+    await gateway.runWhen(id, ({ state }) => state === 'succeeded');
+    expect((await errorOf(await from('trainer'), 409)).message).toContain('published');
   });
 
   it('has one winner when a run is cancelled while it fails', async () => {

@@ -150,8 +150,8 @@ describe('the read model', () => {
   it('says RunFailed once, whoever fails and however often it is delivered', async () => {
     const { failed, published } = sampleEvents('bad');
     train({ ...sampleRequest, id: 'bad' });
-    await gateway.say(StageFailed, failed, 'failure-of-bad');
-    await gateway.say(StageFailed, failed, 'failure-of-bad');
+    await gateway.say(StageFailed, failed, { id: 'failure-of-bad' });
+    await gateway.say(StageFailed, failed, { id: 'failure-of-bad' });
     await gateway.say(StageFailed, { ...failed, stage: 'evaluator' });
     await gateway.say(ModelPublished, published);
     train({ ...sampleRequest, id: 'bad-after' });

@@ -3,6 +3,7 @@ import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTr
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { BaseModels } from './plan/base.model.js';
 import { SettleTraining } from './plan/settle.training.js';
+import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
@@ -37,5 +38,7 @@ export const trainerService = defineService({
       TrainModelWork,
     ],
   }),
-  workers: [worker({ kind: 'train', input: trainInput, work: TrainModelWork })],
+  workers: [
+    worker({ kind: 'train', input: trainInput, work: TrainModelWork, follows: 'dataset', forget: forgetTraining }),
+  ],
 });

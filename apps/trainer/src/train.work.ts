@@ -44,6 +44,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
+    await this.leftovers.clearOlder(folder, job.turn);
     try {
       if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
       const settled = await this.settling.settle(job, context);

@@ -105,6 +105,7 @@ export {
   artifactList,
   evaluationReport,
   isFinal,
+  retryWish,
   runList,
   runListQuery,
   runState,

@@ -31,6 +31,7 @@ import {
   artifactList,
   evaluationReport,
   newApiKey,
+  retryWish,
   runAnswer,
   runList,
   runListQuery,
@@ -74,7 +75,7 @@ const steering = {
   cancel: 'Ends it without a model.',
   pause: 'Lets it wait; a training keeps its checkpoint.',
   resume: 'Lets it go on after a pause.',
-  retry: 'Lets a failed one go on from its last good stage.',
+  retry: 'Lets a failed one go on from its last good stage, or one that published nothing from a stage that is named.',
 } as const;
 
 const operators: ApiRoute[] = [
@@ -211,6 +212,7 @@ const runs: ApiRoute[] = [
     summary: steering[verb],
     answers: { 200: json(runAnswer) },
     refusals: [409],
+    ...(verb === 'retry' ? { body: json(retryWish), bodyMayBeAbsent: true } : {}),
   })),
   {
     method: 'get',

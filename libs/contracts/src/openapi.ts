@@ -84,7 +84,12 @@ function operationOf(route: ApiRoute, schemas: DocumentSchemas): Json {
     ...(route.open ? { security: [] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body
-      ? { requestBody: { required: true, content: contentOf(route.body, (schema) => schemas.asks(schema)) } }
+      ? {
+          requestBody: {
+            required: route.bodyMayBeAbsent !== true,
+            content: contentOf(route.body, (schema) => schemas.asks(schema)),
+          },
+        }
       : {}),
     responses: Object.fromEntries([...answers, ...refused]) as Json,
   };

@@ -79,6 +79,17 @@ export const artifactLink = z
   .meta({ id: 'ArtifactLink' });
 export type ArtifactLink = z.infer<typeof artifactLink>;
 
+/** How a run is retried. */
+export const retryWish = z
+  .strictObject({
+    from: stageName
+      .optional()
+      .describe(
+        'This stage works again from what it was given, and those after it follow; without it, a failed run goes on from its last good stage.',
+      ),
+  })
+  .meta({ id: 'RetryWish' });
+
 export const runListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   before: z.string().min(1).optional().describe('Id of a run: those that are older are listed.'),

@@ -54,6 +54,7 @@ describe('the database', () => {
         'JobAttempts1764000000002',
         'JobOutages1764000000001',
         'JobTables1764000000000',
+        'JobTurns1764000000003',
       ]);
       const tables = await database.query<{ table_name: string }>(
         `SELECT table_name FROM information_schema.tables WHERE table_schema = 'evaluator' ORDER BY 1`,
@@ -76,7 +77,7 @@ describe('the database', () => {
       const dataSource = await database.open('evaluator');
       for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
-      expect(await dataSource.runMigrations()).toHaveLength(4);
+      expect(await dataSource.runMigrations()).toHaveLength(5);
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

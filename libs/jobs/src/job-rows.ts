@@ -23,6 +23,7 @@ const claimedRow = z
     exhausted: z.boolean(),
     paused: z.boolean(),
     started_at: z.date(),
+    turn: z.int(),
     silent_number: z.int().nullable(),
     silent_since: z.date().nullable(),
     silent_until: z.date().nullable(),
@@ -40,6 +41,7 @@ const claimedRow = z
       maxAttempts: row.max_attempts,
       outages: row.outages,
       startedAt: row.started_at.toISOString(),
+      turn: row.turn,
       token: row.lease_token,
       causationId: row.causation_id ?? undefined,
     },
@@ -86,7 +88,7 @@ export async function claim(
             started_at = coalesce(started_at, now()), attempt_started_at = now()
        FROM next
       WHERE job.id = next.id
-     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, lease_token, causation_id, exhausted,
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, lease_token, causation_id, exhausted,
                paused, attempt_started_at AS started_at, silent_number, silent_since, silent_until`,
     [kind, owner, leaseSeconds, except],
   );

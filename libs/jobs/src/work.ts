@@ -23,6 +23,8 @@ export interface ClaimedJob<Input> {
   readonly startedAt: string;
   /** Fencing token: rises with every claim, so that what an earlier owner left behind can be told apart. */
   readonly token: string;
+  /** The retry of the run that began this work anew, by its turn; 0 the first time through. */
+  readonly turn: number;
   /** Id of the event that led to the job. */
   readonly causationId: string | undefined;
 }

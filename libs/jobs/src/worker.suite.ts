@@ -77,6 +77,7 @@ describe('JobQueue and JobWorker', () => {
       expect(seen).toHaveBeenCalledWith({
         id: expect.any(String) as string,
         startedAt: expect.any(String) as string,
+        turn: 0,
         runId: 'run-1',
         kind: 'train',
         input: { n: 7 },

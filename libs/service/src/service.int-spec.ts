@@ -100,7 +100,7 @@ const testService = defineService({
   migrations: [],
   module: () => ({ controllers: [TestConsumer], providers: [TestWork, TestListener] }),
   listeners: { test: TestListener },
-  workers: [worker({ kind: 'test', input: z.object({}), work: TestWork })],
+  workers: [worker({ kind: 'test', input: z.object({}), work: TestWork, follows: 'trainer' })],
 });
 
 const heard: Extract<DecodedEvent, { ok: true }>[] = [];

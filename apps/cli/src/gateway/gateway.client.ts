@@ -8,6 +8,7 @@ import {
   Failure,
   isFinal,
   progress,
+  type retryWish,
   runComparison,
   runList,
   runView,
@@ -81,8 +82,9 @@ export class GatewayClient {
   }
 
   /** @throws Failure RUN_CONFLICT when the run is in no state for it */
-  async steer(id: string, verb: SteerVerb): Promise<RunView> {
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST' });
+  async steer(id: string, verb: SteerVerb, wish?: z.infer<typeof retryWish>): Promise<RunView> {
+    const body = wish && { body: JSON.stringify(wish), headers: { 'content-type': 'application/json' } };
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST', ...body });
     return oneRun.parse(await response.json()).run;
   }
 

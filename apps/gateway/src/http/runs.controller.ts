@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import {
   comparisonQuery,
+  retryWish,
   runListQuery,
   type EvaluationReport,
   type RunComparison,
@@ -117,8 +118,9 @@ export class RunsController implements OnModuleDestroy {
 
   @Post(':id/retry')
   @HttpCode(HttpStatus.OK)
-  async retry(@By() caller: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.requests.retry(id, caller)) };
+  async retry(@By() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<{ run: RunView }> {
+    const { from } = readRequest(retryWish, body ?? {});
+    return { run: toRunView(await this.requests.retry(id, caller, from)) };
   }
 
   @Get('watch')

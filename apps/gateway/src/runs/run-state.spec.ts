@@ -7,6 +7,7 @@ import {
   cancelled,
   datasetPrepared,
   described,
+  isOutdated,
   evaluationCompleted,
   modelMerged,
   modelPublished,
@@ -15,6 +16,7 @@ import {
   progressed,
   resumed,
   retried,
+  retriedFrom,
   stageFailed,
   trainingCompleted,
   trainingPaused,
@@ -134,6 +136,40 @@ describe('a run that is retried', () => {
     expect(again).not.toHaveProperty('finishedAt');
     expect(states(again)).toBe('succeeded waiting waiting waiting waiting');
     expect(stageFailed(again, at(3), events.failed).run).toMatchObject({ state: 'failed', turn: again.turn + 1 });
+  });
+});
+
+describe('a run that is retried from a stage', () => {
+  const trained = trainingCompleted(
+    datasetPrepared(opened, at(1), events.prepared.dataset).run,
+    at(2),
+    events.trained.training,
+  ).run;
+  const evaluated = evaluationCompleted(
+    modelMerged(trained, at(3), events.merged.merge).run,
+    at(4),
+    events.evaluated.evaluation,
+  ).run;
+  const { run: withheld } = modelWithheld(evaluated, at(5), events.withheld);
+  const again = retriedFrom(withheld, 'merger');
+
+  it('begins that stage and those after it anew, and forgets what they found out', () => {
+    expect(states(again)).toBe('succeeded succeeded waiting waiting waiting');
+    expect(again).toMatchObject({ state: 'running', turn: withheld.turn + 1, training: { steps: 10 } });
+    for (const fact of ['finishedAt', 'merge', 'results', 'verdict', 'verdictReason', 'report', 'withheldBy']) {
+      expect(again, fact).not.toHaveProperty(fact);
+    }
+    expect(again.stages.map(({ artifacts }) => artifacts.length)).toEqual([1, 2, 0, 0, 0]);
+  });
+
+  it('tells what those stages said before from what they say now', () => {
+    expect(isOutdated(again, 'trainer')).toBe(false);
+    expect([isOutdated(again, 'merger'), isOutdated(again, 'publisher', again.turn)]).toEqual([true, false]);
+    const later = retriedFrom({ ...again, state: 'failed' }, 'publisher');
+    expect([isOutdated(later, 'merger', again.turn), isOutdated(later, 'publisher', again.turn)]).toEqual([
+      false,
+      true,
+    ]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   isFinal,
+  stageNames,
   type AcceptedRunSpec,
   type ArtifactRef,
   type EndedAttempt,
@@ -141,14 +142,46 @@ export function resumed(run: RunRecord): RunRecord {
   return { ...run, state: 'running', turn: run.turn + 1 };
 }
 
-/** The stages that ended well keep their results; the others begin anew. */
-export function retried({ finishedAt: _end, failure: _failure, ...run }: RunRecord): RunRecord {
-  const stages = run.stages.map((stage): StageView =>
-    stage.state === 'succeeded'
-      ? stage
-      : { stage: stage.stage, state: 'waiting', attempts: stage.attempts, artifacts: stage.artifacts },
+/** The stages that ended well keep their results; the others begin anew, with what they have done so far. */
+export function retried(run: RunRecord): RunRecord {
+  const stages = run.stages.map((stage) => (stage.state === 'succeeded' ? stage : waiting(stage)));
+  return { ...without(run, ['finishedAt', 'failure']), stages, state: 'running', turn: run.turn + 1 };
+}
+
+/** This stage and those after it begin anew, whatever came of them. */
+export function retriedFrom(run: RunRecord, from: StageName): RunRecord {
+  const turn = run.turn + 1;
+  const again = stageNames.slice(stageNames.indexOf(from));
+  const stages = run.stages.map((stage) =>
+    again.includes(stage.stage) ? { ...waiting(stage), artifacts: [] } : stage,
   );
-  return { ...run, stages, state: 'running', turn: run.turn + 1 };
+  const renewed = { ...run.renewed, ...Object.fromEntries(again.map((stage) => [stage, turn])) };
+  const facts = again.flatMap((stage) => factsOf[stage]);
+  return { ...without(run, ['finishedAt', 'failure', ...facts]), stages, renewed, state: 'running', turn };
+}
+
+/** What a run knows from each of its stages. */
+const factsOf: Record<StageName, readonly (keyof RunRecord)[]> = {
+  dataset: ['dataset'],
+  trainer: ['plan', 'training'],
+  merger: ['merge'],
+  evaluator: ['results', 'verdict', 'verdictReason', 'report'],
+  publisher: ['withheldBy'],
+};
+
+function waiting({ stage, attempts, artifacts }: StageView): StageView {
+  return { stage, state: 'waiting', attempts, artifacts };
+}
+
+function without(run: RunRecord, fields: readonly (keyof RunRecord)[]): RunRecord {
+  const gone = new Set<string>(fields);
+  // Only fields that a run need not have are taken away.
+  return Object.fromEntries(Object.entries(run).filter(([field]) => !gone.has(field))) as unknown as RunRecord;
+}
+
+/** Whether a stage said this before it was begun anew. */
+export function isOutdated(run: RunRecord, stage: StageName, turn = 0): boolean {
+  return turn < (run.renewed[stage] ?? 0);
 }
 
 /**

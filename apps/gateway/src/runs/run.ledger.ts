@@ -6,6 +6,7 @@ import {
   type Progress,
   type ReceivedEvent,
   type SpecProblem,
+  type StageName,
 } from '@anneal/contracts';
 import { Inbox, Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
@@ -14,7 +15,7 @@ import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
 import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
 import { RunTable } from './run.table.js';
-import { described, progressed, type Step } from './run-state.js';
+import { described, isOutdated, progressed, type Step } from './run-state.js';
 
 /** A longer list helps nobody, and an event has to stay small. */
 const longestList = 50;
@@ -59,6 +60,15 @@ export class RunLedger {
       if (closing) await sayClosing({ outbox: this.outbox, tx, causationId: event.id }, run, closing);
     });
     this.feed.changed(runId);
+  }
+
+  /** What a stage says of a run, unless it was begun anew since. */
+  async takeWord(
+    stage: StageName,
+    event: ReceivedEvent<{ runId: string; spec?: AcceptedRunSpec }>,
+    step: (run: RunRecord, at: string) => Step,
+  ): Promise<void> {
+    await this.takeStep(event, (run, at) => (isOutdated(run, stage, event.turn) ? { run } : step(run, at)));
   }
 
   /** Writes the newest progress of a stage; only a stage or an attempt that begins changes the version. */

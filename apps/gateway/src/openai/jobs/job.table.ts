@@ -103,6 +103,10 @@ export class JobTable {
     return Array.isArray(written) && written.length > 0;
   }
 
+  async forgetResult(tx: EntityManager, id: string): Promise<void> {
+    await tx.query('UPDATE fine_tuning_job SET result_file = NULL WHERE id = $1', [id]);
+  }
+
   private async read(clause: string, values: unknown[]): Promise<JobRow[]> {
     return z.array(jobRow).parse(await this.dataSource.query<unknown>(`${withRun} ${clause}`, values));
   }
