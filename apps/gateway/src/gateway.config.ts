@@ -16,6 +16,14 @@ export const gatewayConfig = z.object({
     'Address of the object store in the links that callers are given, where it is not S3_ENDPOINT.',
   ),
   REQUESTS_PER_SECOND: z.coerce.number().int().min(0).default(1000).describe('Of one API key; 0 sets no limit.'),
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((list) => list.split(',').filter(Boolean))
+    .refine((origins) => origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), {
+      error: 'must be origins such as https://tools.example.com, separated by commas',
+    })
+    .describe('Origins whose pages may call the API from a browser, separated by commas. None when empty.'),
   MODELS: z
     .string()
     .default('')

@@ -147,6 +147,7 @@ function serve(servers: TestServers): Promise<RunningService> {
     ...servers.environment('gateway'),
     MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
     WEBHOOK_TARGETS: 'any',
+    CORS_ORIGINS: 'https://tools.example.com',
     LARGEST_FILE_BYTES: String(largestFileBytes),
   };
   return startService(gatewayService, environment, { logger: createLogger('gateway', 'silent') });

@@ -290,6 +290,36 @@ describe('the edge', () => {
     expect((await errorOf(await gateway.call('/api/runs/nobody'), 404)).code).toBe('RUN_NOT_FOUND');
   });
 
+  it('tells browsers to keep, run and frame nothing, on every answer', async () => {
+    for (const path of ['/health/live', '/api/runs', '/api/nothing', '/v1/models']) {
+      const { headers } = await gateway.call(path);
+      expect(headers.get('content-security-policy'), path).toBe("default-src 'none'; frame-ancestors 'none'");
+      expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+      expect(headers.get('cache-control'), path).toBe('no-store');
+      expect(headers.get('referrer-policy'), path).toBe('no-referrer');
+      expect([...headers.keys()].filter((name) => name === 'server' || name === 'x-powered-by')).toEqual([]);
+    }
+  });
+
+  it('lets pages of the listed origins call, and of no other', async () => {
+    const asked = (origin: string, method: string, key?: string) =>
+      gateway.call('/api/runs', { method, headers: { origin }, ...(key === undefined ? {} : { key }) });
+    const listed = 'https://tools.example.com';
+    const before = await asked(listed, 'OPTIONS', '');
+    expect([before.status, before.headers.get('access-control-allow-origin')]).toEqual([204, listed]);
+    expect(before.headers.get('access-control-allow-headers')).toContain('authorization');
+    expect((await asked(listed, 'GET')).headers.get('access-control-allow-origin')).toBe(listed);
+    expect((await asked(listed, 'GET', '')).status).toBe(401);
+    for (const other of ['https://evil.example.com', 'null', 'https://tools.example.com.evil.example']) {
+      const refused = await asked(other, 'OPTIONS', '');
+      expect([refused.status, (await asked(other, 'GET')).headers.get('access-control-allow-origin')]).toEqual([
+        401,
+        null,
+      ]);
+      expect(refused.headers.get('access-control-allow-origin')).toBeNull();
+    }
+  });
+
   it('keeps a request id that was given, and makes one when it is odd', async () => {
     const given = await gateway.call('/health/live', { headers: { 'x-request-id': 'mine-1' } });
     expect(given.headers.get('x-request-id')).toBe('mine-1');

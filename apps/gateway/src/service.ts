@@ -20,6 +20,7 @@ import { CreateRuns1767225600000 } from './migrations/1767225600000-CreateRuns.j
 import { CreateProjects1767225800000 } from './migrations/1767225800000-CreateProjects.js';
 import { CreateOpenai1767225900000 } from './migrations/1767225900000-CreateOpenai.js';
 import { AddRunTree1767226000000 } from './migrations/1767226000000-AddRunTree.js';
+import { AddKeyLimits1767226100000 } from './migrations/1767226100000-AddKeyLimits.js';
 import { openaiControllers, openaiProviders } from './openai/openai.surface.js';
 import { RunArtifacts } from './runs/run.artifacts.js';
 import { RunLedger } from './runs/run.ledger.js';
@@ -40,6 +41,7 @@ export const gatewayService = defineService({
     CreateProjects1767225800000,
     CreateOpenai1767225900000,
     AddRunTree1767226000000,
+    AddKeyLimits1767226100000,
   ],
   http: {
     // What is refused before there is a route, such as a path that cannot be decoded, is answered in the same form.

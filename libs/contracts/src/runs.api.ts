@@ -101,6 +101,28 @@ export type RunListQuery = z.infer<typeof runListQuery>;
 /** What a key of the API may do; each includes those before it. */
 export const apiKeyScopes = ['read', 'submit', 'admin'] as const;
 
+/** What one key may do less, or more often, than the gateway's configuration lets any key do. */
+const keyLimits = {
+  requestsPerSecond: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe('REQUESTS_PER_SECOND of the gateway when left out.'),
+  largestBodyBytes: z
+    .int()
+    .min(1024)
+    .max(1024 * 1024)
+    .optional()
+    .describe('Of JSON and YAML; 1 MiB when left out.'),
+  largestFileBytes: z
+    .int()
+    .min(1)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Counts where it is below LARGEST_FILE_BYTES of the gateway.'),
+};
+
 /** An API key as administrators see it: never its secret. */
 export const apiKeyView = z
   .object({
@@ -112,6 +134,7 @@ export const apiKeyView = z
     expiresAt: z.iso.datetime().optional(),
     revokedAt: z.iso.datetime().optional(),
     lastUsedAt: z.iso.datetime().optional(),
+    ...keyLimits,
   })
   .meta({ id: 'ApiKeyView' });
 export type ApiKeyView = z.infer<typeof apiKeyView>;
@@ -126,6 +149,7 @@ export const apiKeyWish = z
       .default('default'),
     scope: z.enum(apiKeyScopes).default('submit'),
     expiresInDays: z.number().positive().max(3650).optional(),
+    ...keyLimits,
   })
   .meta({ id: 'ApiKeyWish' });
 export type ApiKeyWish = z.infer<typeof apiKeyWish>;

@@ -179,6 +179,30 @@ describe('a key', () => {
     expect(list).not.toContain(text.split('_').at(-1));
   });
 
+  it('may have limits of its own: requests in a second, bytes of a body and of a file', async () => {
+    const { text, key } = await create({ name: 'small', largestBodyBytes: 2000, largestFileBytes: 100 });
+    expect(key).toMatchObject({ largestBodyBytes: 2000, largestFileBytes: 100 });
+    const large = { ...sampleRequest, id: 'large', name: 'x'.repeat(3000) };
+    expect((await call('POST', '/api/runs/validate', text, large)).status).toBe(413);
+    expect((await call('POST', '/api/runs/validate', owner, large)).status).toBe(400);
+    const chunked = await gateway.call('/api/runs/validate', {
+      ...{ method: 'POST', key: text, duplex: 'half' },
+      headers: { 'content-type': 'application/json' },
+      body: new Blob([JSON.stringify(large)]).stream(),
+    });
+    expect(chunked.status).toBe(413);
+    expect((await call('POST', '/api/runs/validate', text, sampleRequest)).status).toBe(200);
+    const form = new FormData();
+    form.set('purpose', 'fine-tune');
+    form.set('file', new Blob([rows]), 'rows.jsonl');
+    expect((await gateway.call('/v1/files', { method: 'POST', body: form, key: text })).status).toBe(413);
+    const upload = { bytes: 101, filename: 'a', mime_type: 'a', purpose: 'fine-tune' };
+    expect((await call('POST', '/v1/uploads', text, upload)).status).toBe(413);
+    const slow = (await create({ name: 'slow', requestsPerSecond: 1 })).text;
+    const answers = await Promise.all([1, 2, 3].map(() => call('GET', '/api/runs', slow)));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 429, 429]);
+  });
+
   it('of a kind that nobody knows is refused by name', async () => {
     const answer = await gateway.post('/api/keys', { name: 'x', scope: 'root' });
     expect(answer.status).toBe(400);
