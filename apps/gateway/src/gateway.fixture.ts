@@ -18,7 +18,7 @@ import {
   type DecodedEvent,
   type NatsConnection,
 } from '@anneal/messaging';
-import { createLogger, startService, type RunningService } from '@anneal/service';
+import { createLogger, startService, type Logger, type RunningService } from '@anneal/service';
 import { startTestServers, type TestServers } from '@anneal/testing';
 import { gatewayService } from './service.js';
 
@@ -37,14 +37,19 @@ export class TestGateway {
     private service: RunningService,
   ) {}
 
-  static async start(): Promise<TestGateway> {
+  static async start(logger?: Logger): Promise<TestGateway> {
     const servers = await startTestServers();
     const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-    const test = new TestGateway(servers, broker, await serve(servers));
+    const test = new TestGateway(servers, broker, await serve(servers, logger));
     await followEvents(broker, {}, (decoded) => {
       if (decoded.ok) test.heard.push(decoded);
     });
     return test;
+  }
+
+  /** What the service was started with. */
+  get environment(): Record<string, string> {
+    return environmentOf(this.servers);
   }
 
   get apiKey(): string {
@@ -142,13 +147,16 @@ export async function until<T>(what: string, ask: () => T | undefined | Promise<
   throw new Error(`gave up waiting for ${what}`);
 }
 
-function serve(servers: TestServers): Promise<RunningService> {
-  const environment = {
+function serve(servers: TestServers, logger = createLogger('gateway', 'silent')): Promise<RunningService> {
+  return startService(gatewayService, environmentOf(servers), { logger });
+}
+
+function environmentOf(servers: TestServers): Record<string, string> {
+  return {
     ...servers.environment('gateway'),
     MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
     WEBHOOK_TARGETS: 'any',
     CORS_ORIGINS: 'https://tools.example.com',
     LARGEST_FILE_BYTES: String(largestFileBytes),
   };
-  return startService(gatewayService, environment, { logger: createLogger('gateway', 'silent') });
 }
