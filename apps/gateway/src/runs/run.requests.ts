@@ -139,6 +139,12 @@ export class RunRequests {
 
 /** @throws Failure RUN_CONFLICT for what no state of the run tells */
 function mayBeRetried({ id, state, stages, publishedTo }: RunRecord, from: StageName | undefined): boolean {
+  if (from === undefined && isFinal(state) && state !== 'failed' && state !== 'rejected') {
+    throw new Failure('RUN_CONFLICT', `The run "${id}" is ${state}: no stage of it failed.`, {
+      remedy: 'Name the stage that is to work again, as from, unless the model was published.',
+      field: 'from',
+    });
+  }
   if (from === undefined) return state === 'failed';
   if (!isFinal(state) || state === 'rejected') return false;
   if (publishedTo !== undefined) {
