@@ -4,7 +4,6 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { Failure, type ArtifactLink, type ArtifactOfRun } from '@anneal/contracts';
 import type { GatewayClient } from './gateway.client.js';
 
@@ -59,7 +58,7 @@ async function fetchFile({ url, file }: ArtifactLink, target: string): Promise<v
     },
   });
   try {
-    await pipeline(Readable.fromWeb(answer.body as ReadableStream), hashing, createWriteStream(partial));
+    await pipeline(Readable.fromWeb(answer.body), hashing, createWriteStream(partial));
     if (hash.digest('hex') !== file.sha256) throw corrupt(file.path);
     await rename(partial, target);
   } finally {
