@@ -249,8 +249,9 @@ describe('a job', () => {
     await gateway.call(`/v1/files/${id}`, { method: 'DELETE' });
     const gone = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file: id });
     expect(await errorOf(gone, 400)).toMatchObject({ param: 'training_file' });
-    const large = (await (await upload(rows(200_000))).json()) as FileView;
+    const large = (await (await upload(rows(20_000))).json()) as FileView;
     const early = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file: large.id });
+    await gateway.call(`/v1/files/${large.id}`, { method: 'DELETE' });
     expect(await errorOf(early, 400)).toMatchObject({
       param: 'training_file',
       message: expect.stringContaining('is still being checked') as string,
