@@ -55,6 +55,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
+    await this.leftovers.clearOlder(folder, job.turn);
     try {
       if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
       const { settled, log } = await this.train(job, await this.settling.settle(job, context), folder, context);
@@ -171,6 +172,7 @@ function toTrainedModel(
     log: written,
     seconds: log.seconds,
     ...(log.peakBytes === undefined ? {} : { peakBytesPerGpu: log.peakBytes }),
+    ...(log.tokens === undefined ? {} : { tokens: log.tokens }),
     engine: log.versions,
   };
 }
