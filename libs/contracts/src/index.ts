@@ -47,6 +47,16 @@ export {
   type ServiceName,
   type StageName,
 } from './event.js';
+export {
+  dataReport,
+  type ContaminationMatch,
+  type DataReport,
+  type DataReportSummary,
+  type DataWarning,
+  type PreviewRow,
+  type RowProblemCode,
+  type TokenReport,
+} from './data-report.js';
 export { eventByType, eventList, events, type EventName } from './catalog.js';
 export {
   CancelRequested,

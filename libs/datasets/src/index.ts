@@ -1,4 +1,10 @@
-export { PreparedFiles } from './prepared.files.js';
-export { readRows } from './rows/read.rows.js';
+export type { BenchmarkText } from './contamination/benchmark.index.js';
+export { prepareSet, summaryOf, type SetInput } from './preparation/prepare.set.js';
 export type { SourceField, StagedSource } from './sources/source.js';
 export { stageSource, type Reach } from './sources/stage.source.js';
+export {
+  readTokenizerFiles,
+  tokenizerDigest,
+  type TokenizerFileName,
+  type TokenizerFiles,
+} from './tokens/tokenizer.files.js';

@@ -1,5 +1,5 @@
 import type { AcceptedRunSpec } from '@anneal/contracts';
-import { findColumns, readJsonlRows, toConversation, type Conversation, type Rows } from '@anneal/rows';
+import { findFormat, readJsonlRows, toConversation, type Conversation, type DataFormat, type Rows } from '@anneal/rows';
 import type { SourceFile, StagedSource } from '../sources/source.js';
 import { readParquetRows } from './parquet.rows.js';
 
@@ -8,18 +8,19 @@ export async function* readRows(
   { files }: StagedSource,
   dataset: AcceptedRunSpec['dataset'],
 ): AsyncIterable<Conversation> {
-  let columns: ReturnType<typeof findColumns> | undefined;
+  let format: DataFormat | undefined;
   let taken = 0;
   for (const file of files) {
     for await (const row of rowsOf(file)) {
-      columns ??= findColumns(row, dataset.columns, file.name);
-      yield toConversation(row, columns, dataset.system, file.name);
+      format ??= findFormat([row], dataset.columns, file.name);
+      yield toConversation(row, format, dataset.system, file.name);
       taken += 1;
       if (dataset.limit !== undefined && taken >= dataset.limit) return;
     }
   }
 }
 
-function rowsOf({ format, path, name }: SourceFile): Rows {
+/** The rows of one file, whatever its format. */
+export function rowsOf({ format, path, name }: SourceFile): Rows {
   return format === 'parquet' ? readParquetRows(path, name) : readJsonlRows(path, name);
 }
