@@ -85,7 +85,7 @@ const datasetShape = {
     .number()
     .min(0.5)
     .max(1)
-    .default(0.8)
+    .default(0.75)
     .describe('Similarity from which a row is a near duplicate of an earlier one and is dropped; 1 drops exact ones only.'),
   decontamination: z
     .enum(['remove', 'flag', 'off'])

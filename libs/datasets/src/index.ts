@@ -1,4 +1,5 @@
 export type { BenchmarkText } from './contamination/benchmark.index.js';
+export { prepareSetInThread } from './preparation/prepare.set.in-thread.js';
 export { prepareSet, summaryOf, type SetInput } from './preparation/prepare.set.js';
 export type { SourceField, StagedSource } from './sources/source.js';
 export { stageSource, type Reach } from './sources/stage.source.js';

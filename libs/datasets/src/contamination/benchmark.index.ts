@@ -47,9 +47,13 @@ export class BenchmarkIndex {
 
   static of(texts: readonly BenchmarkText[], words: number): BenchmarkIndex {
     const hasher = new WordHasher(false);
-    const longest = texts.reduce((sum, { text }) => sum + text.length / 2 + 1, 0);
-    const table = (entries: number): GramTable => GramTable.forEntries(entries);
-    const index = new BenchmarkIndex(words, table(longest), table(longest), table(texts.length));
+    const runs = texts.reduce((sum, { text }) => sum + hasher.hash(text).length, 0);
+    const index = new BenchmarkIndex(
+      words,
+      GramTable.forEntries(runs),
+      GramTable.forEntries(runs),
+      GramTable.forEntries(texts.length),
+    );
     texts.forEach(({ text }, item) => {
       const hashes = hasher.hash(text);
       const add = (to: GramTable) => (first: number, second: number) => to.add(first, second, item, mostQuestions);

@@ -14,7 +14,7 @@ export class GramTable {
 
   /** @param entries how many runs will be added at most */
   static forEntries(entries: number): GramTable {
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(16, entries * 2)));
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(16, entries * 1.4)));
     return new GramTable(new Uint32Array(new SharedArrayBuffer(capacity * 16)));
   }
 

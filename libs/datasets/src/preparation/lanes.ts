@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { threadFile } from './thread.file.js';
 import type { LaneResult, LaneSetup, Preview, RawRow } from './lane.js';
 
 export type LaneRequest = { readonly id: number } & (
@@ -13,6 +14,8 @@ export interface LaneReply {
 
 /** More of them only wait for the thread that brings the rows and keeps the books. */
 const mostLanes = 4;
+/** A lane keeps a tokenizer and one batch. Left alone, its garbage would grow to many times that. */
+const resourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 1024 };
 
 interface RunningLane {
   readonly worker: Worker;
@@ -73,7 +76,7 @@ export class Lanes {
   }
 
   private start(): RunningLane {
-    const worker = new Worker(workerFile(), { workerData: this.setup, execArgv: [] });
+    const worker = new Worker(threadFile('lane.thread.js'), { workerData: this.setup, execArgv: [], resourceLimits });
     const lane: RunningLane = { worker, waiting: 0 };
     worker.on('message', ({ id, result }: LaneReply) => {
       const waiting = this.waiting.get(id);
@@ -93,9 +96,4 @@ export class Lanes {
     this.lanes.push(lane);
     return lane;
   }
-}
-
-/** A thread loads JavaScript: where the sources are run as they are, as in tests, it takes what was built of them. */
-function workerFile(): URL {
-  return new URL(import.meta.url.replace(/\/src\/(.*)\/[^/]*$/, '/dist/$1/lane.worker.js').replace(/\/[^/]*$/, '/lane.worker.js'));
 }

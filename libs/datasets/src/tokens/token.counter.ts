@@ -2,6 +2,8 @@ import { Tokenizer } from '@huggingface/tokenizers';
 
 /** Words repeat; a bounded number of them is kept, so that a set of any size does not fill the memory. */
 const mostCached = 200_000;
+/** V8 makes longer pieces of a text point into it, so that each one kept would keep a whole row. */
+const longestCached = 12;
 
 /** Texts that go wrong when a tokenizer cannot be counted word by word: runs of spaces, line ends, digits, scripts, signs. */
 const probes = [
@@ -83,6 +85,7 @@ export class TokenCounter {
     const before = this.known.get(word);
     if (before !== undefined) return before;
     const count = this.encoded(word);
+    if (word.length > longestCached) return count;
     if (this.known.size >= mostCached) this.known.clear();
     this.known.set(word, count);
     return count;
