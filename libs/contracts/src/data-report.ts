@@ -4,6 +4,7 @@ import { z } from 'zod';
 export const rowProblemCodes = [
   'not-json',
   'not-utf-8',
+  'unreadable',
   'wrong-type',
   'wrong-role',
   'empty',
@@ -21,6 +22,7 @@ export const dataWarningCodes = [
   'no-tokenizer',
   'no-chat-template',
   'no-end-of-turn',
+  'benchmark-unchecked',
   'rows-dropped',
   'contaminated',
   'identical-answers',

@@ -34,11 +34,13 @@ export const dataSource = z
   .max(1000)
   .regex(printable)
   .regex(
-    new RegExp(`^(file:.+|artifact:[0-9a-f]{64}|(hub:)?${hubId})$`),
-    'a dataset is a Hub id (owner/name), file:PATH or artifact:DIGEST',
+    new RegExp(
+      `^(file:.+|artifact:[0-9a-f]{64}|https://[^\\s/]+/.*|s3:(//)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*|(hub:)?${hubId})$`,
+    ),
+    'a dataset is a Hub id (owner/name), file:PATH, https://HOST/PATH, s3:BUCKET/KEY or artifact:DIGEST',
   )
   .describe(
-    'Hub id, file:PATH of a .jsonl or .parquet file, or artifact:DIGEST of .jsonl and .parquet files that are stored already; the digest is the SHA-256 of the manifest.',
+    'Hub id; file:PATH of a file or folder; https://HOST/PATH of a file; s3:BUCKET/KEY of an object, or of all below a prefix; or artifact:DIGEST of files that are stored already, by the SHA-256 of their manifest. Files are .parquet, .jsonl, .json, .csv or .tsv, the text ones also as .gz or .zst.',
   );
 
 export const publishTarget = z
@@ -49,6 +51,8 @@ export const publishTarget = z
     'a target is registry:NAME[:TAG] or hub:OWNER/NAME',
   );
 
+const secretReference = z.string().regex(/^env:[A-Z][A-Z0-9_]*$/, 'a secret is named as env:VARIABLE');
+
 const modelShape = {
   base: modelReference,
   revision: text(200).default('main').describe('Branch, tag or commit of a Hub model.'),
@@ -56,9 +60,12 @@ const modelShape = {
 
 const datasetShape = {
   source: dataSource,
-  config: text(200).optional().describe('Configuration of a Hub dataset that has several.'),
-  split: text(200).default('train').describe('Split of a Hub dataset.'),
+  config: text(200).optional().describe('Configuration of a Hub dataset, or folder of one, that has several.'),
+  split: text(200).default('train').describe('Split of a Hub dataset, or of a folder of files that are named by it.'),
   revision: text(200).default('main').describe('Branch, tag or commit of a Hub dataset.'),
+  tokenRef: secretReference
+    .optional()
+    .describe('Where the dataset service finds the token for a gated or private Hub dataset; never the token.'),
   columns: z
     .partialRecord(z.enum(['messages', 'question', 'input', 'answer', 'system']), text(200))
     .optional()
@@ -176,11 +183,7 @@ const publishShape = {
     .optional()
     .describe('registry:NAME[:TAG] or hub:OWNER/NAME; registry:<name of the run> when left out.'),
   private: z.boolean().default(true),
-  tokenRef: z
-    .string()
-    .regex(/^env:[A-Z][A-Z0-9_]*$/, 'a secret is named as env:VARIABLE')
-    .optional()
-    .describe('Where the publisher finds the token; never the token.'),
+  tokenRef: secretReference.optional().describe('Where the publisher finds the token; never the token.'),
 };
 
 const training = z.strictObject({ ...trainingShape, lora: z.strictObject(loraShape).optional() });

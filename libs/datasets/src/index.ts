@@ -1,8 +1,13 @@
 export type { BenchmarkText } from './contamination/benchmark.index.js';
 export { prepareSetInThread } from './preparation/prepare.set.in-thread.js';
-export { prepareSet, summaryOf, type SetInput } from './preparation/prepare.set.js';
-export type { SourceField, StagedSource } from './sources/source.js';
-export { stageSource, type Reach } from './sources/stage.source.js';
+export type { SetInput } from './preparation/set.input.js';
+export { summaryOf } from './preparation/set.report.js';
+export { readSourceBatches, type FileBatch } from './readers/read.file.js';
+export { fetchHubDataset, type HubDataset, type HubDatasetOptions } from './sources/hub.dataset.js';
+export type { Reach } from './sources/reach.js';
+export type { SourceField, SourceFile, StagedSource } from './sources/source.js';
+export { SourceCache } from './sources/source.cache.js';
+export { stageSource } from './sources/stage.source.js';
 export {
   readTokenizerFiles,
   tokenizerDigest,

@@ -10,4 +10,4 @@ export {
 export { findFormat, type DataFormat } from './format.js';
 export { jsonlRow, readJsonlRows, tooLong } from './jsonl.rows.js';
 export type { Rows, SourceRow } from './row.js';
-export { longestLine, readTextLines, type TextLine } from './text-lines.js';
+export { linesIn, longestLine, readLineBatches, readLineBlocks, readTextLines, type TextLine } from './text-lines.js';

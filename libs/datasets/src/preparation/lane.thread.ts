@@ -7,7 +7,7 @@ const lane = new Lane(workerData as LaneSetup);
 parentPort?.on('message', (request: LaneRequest) => {
   const reply: LaneReply =
     request.kind === 'process'
-      ? { id: request.id, result: lane.process(request.raw, request.file) }
+      ? { id: request.id, result: lane.process(request.rows, request.file) }
       : { id: request.id, result: request.lines.map((line) => lane.preview(line)) };
   parentPort?.postMessage(reply);
 });

@@ -1,14 +1,11 @@
 import type { RowProblemCode } from '@anneal/contracts';
 import {
   conversationDigest,
-  jsonlRow,
   readConversation,
   type DataFormat,
   type Message,
   type SourceRow,
-  type TextLine,
 } from '@anneal/rows';
-import { Failure } from '@anneal/contracts';
 import { languageOf } from '../checks/language.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from '../checks/leaks.js';
 import { findPersonalData, type PersonalData } from '../checks/personal-data.js';
@@ -31,9 +28,6 @@ export interface LaneSetup {
   /** Whether near duplicates are looked for. */
   readonly signs: boolean;
 }
-
-/** A row as it was read, or a line that is still to be parsed. */
-export type RawRow = SourceRow | TextLine;
 
 export interface UsableRow {
   readonly ok: true;
@@ -88,9 +82,9 @@ export class Lane {
     this.benchmarks = benchmarks === undefined ? undefined : BenchmarkIndex.over(benchmarks);
   }
 
-  process(raw: readonly RawRow[], file: string): LaneResult {
-    const signatures = new Uint8Array(this.setup.signs ? raw.length * signatureLength : 0);
-    const rows = raw.map((row, index) => {
+  process(read: readonly SourceRow[], file: string): LaneResult {
+    const signatures = new Uint8Array(this.setup.signs ? read.length * signatureLength : 0);
+    const rows = read.map((row, index) => {
       const at = index * signatureLength;
       return this.examine(row, file, this.setup.signs ? signatures.subarray(at, at + signatureLength) : undefined);
     });
@@ -103,16 +97,8 @@ export class Lane {
     return { tokens: this.rendering.count(messages).tokens, parts: this.rendering.parts(messages) };
   }
 
-  private examine(raw: RawRow, file: string, signature: Uint8Array | undefined): UsableRow | BadRow {
-    const { number } = raw;
-    let row: SourceRow;
-    try {
-      row = 'columns' in raw ? raw : jsonlRow(raw, file);
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const code = 'isUtf8' in raw && !raw.isUtf8 ? 'not-utf-8' : 'not-json';
-      return { ok: false, number, code, message: error.message };
-    }
+  private examine(row: SourceRow, file: string, signature: Uint8Array | undefined): UsableRow | BadRow {
+    const { number } = row;
     const refuse = (code: RowProblemCode, problem: string): BadRow => ({
       ok: false,
       number,
@@ -166,4 +152,11 @@ export function shown(text: string): string {
 
 function reason(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+}
+
+/** A stored conversation as a report shows it. */
+export function shownRow(line: string): string {
+  const { messages } = JSON.parse(line) as { messages: Message[] };
+  const spoken = messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
+  return shown(spoken.join(' → '));
 }

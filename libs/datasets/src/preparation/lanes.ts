@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import type { SourceRow } from '@anneal/rows';
 import { threadFile } from './thread.file.js';
-import type { LaneResult, LaneSetup, Preview, RawRow } from './lane.js';
+import type { LaneResult, LaneSetup, Preview } from './lane.js';
 
 export type LaneRequest = { readonly id: number } & (
-  | { readonly kind: 'process'; readonly raw: readonly RawRow[]; readonly file: string }
+  | { readonly kind: 'process'; readonly rows: readonly SourceRow[]; readonly file: string }
   | { readonly kind: 'preview'; readonly lines: readonly string[] }
 );
 export interface LaneReply {
@@ -42,8 +43,8 @@ export class Lanes {
     return this.most * 2;
   }
 
-  async process(raw: readonly RawRow[], file: string): Promise<LaneResult> {
-    return (await this.ask({ id: this.newId(), kind: 'process', raw, file })) as LaneResult;
+  async process(rows: readonly SourceRow[], file: string): Promise<LaneResult> {
+    return (await this.ask({ id: this.newId(), kind: 'process', rows, file })) as LaneResult;
   }
 
   async preview(lines: readonly string[]): Promise<readonly (Preview | undefined)[]> {

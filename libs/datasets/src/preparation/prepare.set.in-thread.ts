@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { Failure, type DataReport, type FailureDetail } from '@anneal/contracts';
-import type { SetInput, SetOptions } from './prepare.set.js';
+import type { SetInput, SetOptions } from './set.input.js';
 import { threadFile } from './thread.file.js';
 
 export type ThreadReply =

@@ -25,6 +25,12 @@ export class RowProblems {
     if (this.first.length < mostNamed) this.first.push({ file: at.file, number: at.number, message });
   }
 
+  clear(): void {
+    this.byCode.clear();
+    this.first.length = 0;
+    this.count = 0;
+  }
+
   get list(): DataReport['problems'] {
     return [...this.byCode]
       .map(([code, problem]) => ({ code, ...problem }))

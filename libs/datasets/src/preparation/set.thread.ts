@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Failure } from '@anneal/contracts';
-import { prepareSet, type SetInput } from './prepare.set.js';
+import { prepareSet } from './prepare.set.js';
 import type { ThreadReply } from './prepare.set.in-thread.js';
+import type { SetInput } from './set.input.js';
 
 const { input, directory } = workerData as { input: SetInput; directory: string };
 const say = (reply: ThreadReply): void => parentPort?.postMessage(reply);
