@@ -15,7 +15,20 @@ export interface HostSettings {
   readonly models: readonly string[];
 }
 
-const inherited = ['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'] as const;
+const inherited = [
+  'HF_TOKEN',
+  'HF_ENDPOINT',
+  'HF_HUB_OFFLINE',
+  'OFFLINE',
+  'HTTPS_TARGETS',
+  'DATA_BUCKETS',
+  'SOURCE_MAX_GIB',
+  'SOURCE_CACHE_GIB',
+  'LOG_LEVEL',
+  'THREADS',
+  'DEVICE',
+  'LEASE_SECONDS',
+] as const;
 
 /** The environment of one service on this host: the same variables that a container would get. */
 export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {

@@ -42,6 +42,7 @@ async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGene
     parse({
       bom: true,
       delimiter,
+      record_delimiter: ['\r\n', '\n'],
       relax_column_count: true,
       skip_empty_lines: true,
       max_record_size: longestLine,

@@ -7,11 +7,13 @@ import { chooseFiles } from './hub.files.js';
 import type { Fetching } from './reach.js';
 import type { SourceField, SourceFile, StagedSource } from './source.js';
 
+type Buckets = Pick<DataBuckets, 'has' | 'find' | 'list' | 'open'>;
+
 interface BucketOptions extends Fetching {
   readonly field: SourceField;
   readonly directory: string;
   readonly signal: AbortSignal;
-  readonly buckets: DataBuckets | undefined;
+  readonly buckets: Buckets | undefined;
   readonly split: string;
   readonly config: string | undefined;
 }
@@ -52,7 +54,7 @@ export async function bucketSource(reference: string, options: BucketOptions): P
 }
 
 async function wantedObjects(
-  buckets: DataBuckets,
+  buckets: Buckets,
   bucket: string,
   key: string,
   name: string,

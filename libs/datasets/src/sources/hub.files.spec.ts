@@ -39,9 +39,7 @@ describe('the files of a split', () => {
     [['data.txt']],
     [[]],
   ])('are not guessed from %j', (paths) => {
-    expect(() => choose(paths)).toThrowError(
-      expect.objectContaining({ code: 'DATASET_NOT_FOUND' }) as Error,
-    );
+    expect(() => choose(paths)).toThrowError(expect.objectContaining({ code: 'DATASET_NOT_FOUND' }) as Error);
   });
 
   it('may have a longer name', () => {

@@ -7,6 +7,7 @@ import { parseRunSpec, type AcceptedRunSpec } from '@anneal/contracts';
 import { startHub, type SmallHub } from '@anneal/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRows } from '../rows/read.rows.js';
+import { fetchHubDataset } from './hub.dataset.js';
 import { SourceCache } from './source.cache.js';
 import type { StagedSource } from './source.js';
 import { stageSource } from './stage.source.js';
@@ -258,5 +259,47 @@ describe('a dataset of the Hub', () => {
     const abort = new AbortController();
     hub.faults.add('download', { kind: 'meanwhile', act: () => abort.abort('cancelled') });
     await expect(stage({}, {}, abort.signal)).rejects.toBe('cancelled');
+  });
+});
+
+describe('files of a dataset repository', () => {
+  const files = (patterns: string[] | undefined, more: object = {}): ReturnType<typeof fetchHubDataset> =>
+    fetchHubDataset({
+      repository: name,
+      ...(patterns ? { files: patterns } : {}),
+      directory: join(folder, 'benchmark'),
+      signal: new AbortController().signal,
+      field: 'evaluation.benchmarks',
+      reach: {
+        hub: { endpoint: hub.url, token: undefined },
+        cache: new SourceCache(join(folder, 'cache'), 1e9),
+        ...more,
+      },
+    });
+
+  it('come into a folder under their paths, from the cache the next time', async () => {
+    const put = { 'data/test-0.jsonl': lines(1), 'data/validation-0.jsonl': lines(2), 'README.md': '#' };
+    const { oid } = hub.create(name, { type: 'dataset' }).commit('add', { put });
+    const fetched = { commit: oid, files: ['data/test-0.jsonl', 'data/validation-0.jsonl'] };
+    expect(await files(['data/*.jsonl'])).toEqual(fetched);
+    expect(await readFile(join(folder, 'benchmark', 'data', 'test-0.jsonl'), 'utf8')).toBe(lines(1));
+    hub.requests.length = 0;
+    expect(await files(['data/*.jsonl'])).toEqual(fetched);
+    expect(hub.requests.map(({ call }) => call)).toEqual(['info']);
+    await hub.stop();
+    expect(await files(['data/*.jsonl'], { offline: true })).toEqual(fetched);
+    await expect(files(undefined, { offline: true })).rejects.toMatchObject({
+      code: 'SOURCE_OFFLINE',
+      message: expect.stringContaining('README.md of acme/sums') as string,
+      field: 'evaluation.benchmarks',
+    });
+  });
+
+  it('that nobody has are missing', async () => {
+    hub.create(name, { type: 'dataset' });
+    await expect(files(['*.parquet'])).rejects.toMatchObject({
+      code: 'DATASET_NOT_FOUND',
+      field: 'evaluation.benchmarks',
+    });
   });
 });

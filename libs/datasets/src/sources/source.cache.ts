@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { downloadTo, type Download } from './download.js';
 
@@ -18,7 +18,7 @@ const running = new Map<string, Promise<unknown>>();
 
 /**
  * What was fetched from sources, by its content: `entries/` say which content something outside has, `content/` holds it
- * under its digest, `partial/` what is not complete yet. Several processes may share the folder, and each may be killed at
+ * under its digest, `used/` says when it was wanted last, `partial/` has what is not complete yet. Several processes may share the folder, and each may be killed at
  * any moment: a name appears only when what it names is complete and on the disk.
  */
 export class SourceCache {
@@ -39,8 +39,7 @@ export class SourceCache {
     const content = join(this.directory, 'content', found.sha256);
     const there = await stat(content).catch(() => undefined);
     if (there?.size !== found.size) return undefined;
-    // The time of its last use, by which the oldest is found.
-    await utimes(content, new Date(), new Date()).catch(() => undefined);
+    await this.markUsed(found.sha256);
     return (await linkOrCopy(content, target)) ? found : undefined;
   }
 
@@ -95,6 +94,7 @@ export class SourceCache {
     await chmod(own, 0o444);
     await linkOrCopy(own, target);
     await rename(own, join(this.directory, 'content', found.sha256));
+    await this.markUsed(found.sha256);
     await this.setNote(`content ${identity}`, found);
     await this.removeOldest();
     return found;
@@ -104,20 +104,31 @@ export class SourceCache {
     return join(this.directory, 'entries', `${digestOf(key)}.json`);
   }
 
+  /** Beside the content: a time that is set on it would look like a change to those who read it. */
+  private async markUsed(sha256: string): Promise<void> {
+    await mkdir(join(this.directory, 'used'), { recursive: true });
+    await writeFile(join(this.directory, 'used', sha256), '');
+  }
+
   private async removeOldest(): Promise<void> {
-    const folder = join(this.directory, 'content');
-    const contents = (await filesIn(folder)).toSorted((a, b) => b.usedMs - a.usedMs);
+    const used = new Map(
+      (await filesIn(join(this.directory, 'used'))).map((file) => [basename(file.path), file.changedMs]),
+    );
+    const lastUse = (path: string): number => used.get(basename(path)) ?? 0;
+    const contents = await filesIn(join(this.directory, 'content'));
     let bytes = 0;
-    for (const { path, size } of contents) {
+    for (const { path, size } of contents.toSorted((a, b) => lastUse(b.path) - lastUse(a.path))) {
       bytes += size;
+      if (bytes <= this.maxBytes) continue;
       // Whoever reads it has a name of their own for it.
-      if (bytes > this.maxBytes) await rm(path, { force: true });
+      await rm(path, { force: true });
+      await rm(join(this.directory, 'used', basename(path)), { force: true });
     }
   }
 
   private async removeOldPartials(): Promise<void> {
-    for (const { path, usedMs } of await filesIn(join(this.directory, 'partial')))
-      if (Date.now() - usedMs > partialMs) await rm(path, { force: true });
+    for (const { path, changedMs } of await filesIn(join(this.directory, 'partial')))
+      if (Date.now() - changedMs > partialMs) await rm(path, { force: true });
   }
 }
 
@@ -133,7 +144,7 @@ async function takePartial(shared: string, own: string): Promise<void> {
   if (taken) return;
   const folder = join(shared, '..');
   const left = (await filesIn(folder)).filter(
-    ({ path, usedMs }) => path.startsWith(`${shared}.`) && Date.now() - usedMs > abandonedMs,
+    ({ path, changedMs }) => path.startsWith(`${shared}.`) && Date.now() - changedMs > abandonedMs,
   );
   const [largest] = left.toSorted((a, b) => b.size - a.size);
   if (!largest) return;
@@ -167,12 +178,12 @@ async function writeWhole(path: string, text: string): Promise<void> {
   await rename(temporary, path);
 }
 
-async function filesIn(folder: string): Promise<{ path: string; size: number; usedMs: number }[]> {
+async function filesIn(folder: string): Promise<{ path: string; size: number; changedMs: number }[]> {
   const found = [];
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);
     const state = await stat(path).catch(() => undefined);
-    if (state?.isFile()) found.push({ path, size: state.size, usedMs: state.mtimeMs });
+    if (state?.isFile()) found.push({ path, size: state.size, changedMs: state.mtimeMs });
   }
   return found;
 }
