@@ -66,7 +66,9 @@ const tokenReport = z.object({
   trained: z.int().describe('Tokens that the loss is computed on.'),
   mean: z.number(),
   percentiles: z.object({ p50: z.int(), p90: z.int(), p95: z.int(), p99: z.int(), max: z.int() }),
-  histogram: z.array(z.object({ upTo: z.int(), rows: z.int() })).describe('Rows of at most so many tokens, and of more than the step before.'),
+  histogram: z
+    .array(z.object({ upTo: z.int(), rows: z.int() }))
+    .describe('Rows of at most so many tokens, and of more than the step before.'),
   sequenceLength: z.int(),
   over: z.int().describe('Rows above the sequence length; they are dropped.'),
   batch: z.int().describe('Rows of an optimizer step, as far as the request settles it.'),
@@ -78,7 +80,9 @@ export type TokenReport = z.infer<typeof tokenReport>;
 const previewRow = z.object({
   row: rowNumber,
   tokens: z.int(),
-  parts: z.array(z.object({ text: z.string(), trained: z.boolean() })).describe('The text as the model sees it, in order.'),
+  parts: z
+    .array(z.object({ text: z.string(), trained: z.boolean() }))
+    .describe('The text as the model sees it, in order.'),
 });
 export type PreviewRow = z.infer<typeof previewRow>;
 
@@ -93,6 +97,7 @@ export const dataReport = z
     rows: z.int().describe('Rows that were read.'),
     train: z.int().describe('Rows to train on.'),
     heldOut: z.int(),
+    fromElsewhere: z.int().describe('How many of the held-out rows come from dataset.heldOutFrom.'),
     dropped: z.int().describe('Rows that cannot be used.'),
     problems: z.array(
       z.object({

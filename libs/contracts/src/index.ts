@@ -83,6 +83,7 @@ export {
   type BenchmarkResult,
   type EvaluatedModel,
   type MergedModel,
+  preparedDataset,
   type PreparedDataset,
   type TrainedModel,
   type TrainingPlan,

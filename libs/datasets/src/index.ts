@@ -1,6 +1,7 @@
 export type { BenchmarkText } from './contamination/benchmark.index.js';
 export { prepareSetInThread } from './preparation/prepare.set.in-thread.js';
 export type { SetInput } from './preparation/set.input.js';
+export { setKey } from './preparation/set.key.js';
 export { summaryOf } from './preparation/set.report.js';
 export { readSourceBatches, type FileBatch } from './readers/read.file.js';
 export { fetchHubDataset, type HubDataset, type HubDatasetOptions } from './sources/hub.dataset.js';
@@ -8,9 +9,4 @@ export type { Reach } from './sources/reach.js';
 export type { SourceField, SourceFile, StagedSource } from './sources/source.js';
 export { SourceCache } from './sources/source.cache.js';
 export { stageSource } from './sources/stage.source.js';
-export {
-  readTokenizerFiles,
-  tokenizerDigest,
-  type TokenizerFileName,
-  type TokenizerFiles,
-} from './tokens/tokenizer.files.js';
+export { findTokenizer } from './tokens/base.tokenizer.js';

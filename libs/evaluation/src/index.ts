@@ -1,3 +1,4 @@
+export { benchmarkTexts } from './benchmarks/benchmark.texts.js';
 export type { Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
 export { BatchInference } from './inference/batch.inference.js';

@@ -32,6 +32,7 @@ export function composeReport(reported: Reported): DataReport {
     rows: books.read,
     train,
     heldOut,
+    fromElsewhere: input.heldOutFrom ? heldOut : 0,
     dropped: books.problems.count,
     problems: books.problems.list,
     duplicates: { exact, near, threshold: dataset.nearDuplicates, examples },
