@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { askCommand } from './commands/ask.command.js';
+import { dataCommands } from './commands/data.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { downCommand } from './commands/down.command.js';
@@ -26,13 +27,21 @@ export function buildProgram(): Command {
     runsCommand(),
     showCommand(),
     ...steerCommands(),
+    dataCommands(),
     deadLettersCommand(),
     keysCommand(),
     askCommand(),
     demoCommand(),
     migrateCommand(),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(inheriting(program, command));
   }
   return program;
+}
+
+/** Also the commands of a command: a wrong call ends with 2 wherever it is wrong. */
+function inheriting(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheriting(command, child);
+  return command;
 }

@@ -97,6 +97,7 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     const set = join(directory, 'prepared');
     const onRows = (rows: number): void => tell('checking', rows);
     const report = await prepareSetInThread(input, { directory: set, signal, onRows });
+    if (report.refusal) throw Failure.fromDetail(report.refusal);
     if (holdsOut(spec) && report.heldOut === 0) throw nothingHeldOut(source.name, report.train);
     tell('storing', report.rows);
     const artifact = await this.store.putDirectory('dataset', set, { signal });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { failureDetail } from './failure.js';
 
 /** What can be wrong with a row, so that it is dropped. */
 export const rowProblemCodes = [
@@ -79,10 +80,10 @@ export type TokenReport = z.infer<typeof tokenReport>;
 
 const previewRow = z.object({
   row: rowNumber,
-  tokens: z.int(),
+  tokens: z.int().nullable(),
   parts: z
     .array(z.object({ text: z.string(), trained: z.boolean() }))
-    .describe('The text as the model sees it, in order.'),
+    .describe('The text as the model sees it, in order; by roles when its template is not at hand.'),
 });
 export type PreviewRow = z.infer<typeof previewRow>;
 
@@ -134,6 +135,7 @@ export const dataReport = z
     personalData: z.object({ emails: z.int(), phones: z.int(), cards: z.int() }).describe('Rows that hold one.'),
     languages: z.array(z.object({ language: z.string(), rows: z.int() })),
     warnings: z.array(dataWarning),
+    refusal: failureDetail.optional().describe('Why no run can use the set, when that is so.'),
   })
   .meta({ id: 'DataReport' });
 export type DataReport = z.infer<typeof dataReport>;

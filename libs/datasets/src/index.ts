@@ -1,4 +1,5 @@
 export type { BenchmarkText } from './contamination/benchmark.index.js';
+export { prepareSet } from './preparation/prepare.set.js';
 export { prepareSetInThread } from './preparation/prepare.set.in-thread.js';
 export type { SetInput } from './preparation/set.input.js';
 export { setKey } from './preparation/set.key.js';

@@ -34,7 +34,7 @@ describe('the prepared files', () => {
     const told: number[] = [];
     const files = await PreparedFiles.create(folder, 0.2, ({ number }) => told.push(number));
     for (let number = 0; number < 80; number += 1) await files.add(row(number));
-    await files.finish('d', '');
+    await files.finish();
     await files.close();
     expect(files.trained + files.heldOut).toBe(80);
     expect(files.heldOut).toBeGreaterThan(0);
@@ -47,7 +47,7 @@ describe('the prepared files', () => {
   it('ask for the answer without showing it', async () => {
     const files = await PreparedFiles.create(folder, 0.5, () => undefined);
     for (let number = 0; number < 20; number += 1) await files.add(row(number));
-    await files.finish('d', '');
+    await files.finish();
     await files.close();
     for (const item of await lines('held-out.jsonl')) {
       expect(item.expected).toBe('a');
@@ -58,22 +58,12 @@ describe('the prepared files', () => {
   it('say of every message whether it is trained, once one is not', async () => {
     const files = await PreparedFiles.create(folder, 0, () => undefined);
     for (const each of [row(1), row(2, false)]) await files.add(each);
-    await files.finish('d', '');
+    await files.finish();
     await files.close();
     const trained = (await lines('train.jsonl')).map(({ messages }) => messages.map(({ train }) => train));
     expect(trained).toEqual([
       [false, true],
       [false, false, true],
     ]);
-  });
-
-  it('refuse a set with nothing to train on', async () => {
-    const files = await PreparedFiles.create(folder, 0, () => undefined);
-    await expect(files.finish('d.jsonl', ': why')).rejects.toMatchObject({
-      code: 'DATASET_EMPTY',
-      file: 'd.jsonl',
-      message: 'd.jsonl has no row to train on: why.',
-    });
-    await files.close();
   });
 });

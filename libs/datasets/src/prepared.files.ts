@@ -1,6 +1,5 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure } from '@anneal/contracts';
 import { readTextLines, tooLong, type Message } from '@anneal/rows';
 import { HeldOutSplit } from './rows/held-out.split.js';
 import { LineFile } from './rows/line.file.js';
@@ -72,19 +71,8 @@ export class PreparedFiles<Row extends PreparedRow> {
     await this.trainFile.addLine(forTraining.line);
   }
 
-  /**
-   * Completes both files.
-   *
-   * @param why goes on after "NAME has no row to train on" when that is so
-   */
-  async finish(name: string, why: string): Promise<void> {
-    if (this.train === 0) {
-      throw new Failure('DATASET_EMPTY', `${name} has no row to train on${why}.`, {
-        remedy: 'Give a source with at least one row that is not held out.',
-        field: 'dataset.source',
-        file: name,
-      });
-    }
+  /** Completes both files. */
+  async finish(): Promise<void> {
     await this.trainFile.flush();
     if (this.untrainedTurns) await this.writeWhatIsTrained();
     if (this.heldOut > 0) await this.writeHeldOut();

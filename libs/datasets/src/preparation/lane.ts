@@ -62,7 +62,7 @@ export interface LaneResult {
 }
 
 export interface Preview {
-  readonly tokens: number;
+  readonly tokens: number | null;
   readonly parts: readonly TextPart[];
 }
 
@@ -91,9 +91,9 @@ export class Lane {
     return { rows, signatures };
   }
 
-  preview(line: string): Preview | undefined {
-    if (!this.rendering) return undefined;
+  preview(line: string): Preview {
     const { messages } = JSON.parse(line) as { messages: Message[] };
+    if (!this.rendering) return { tokens: null, parts: partsByRoles(messages) };
     return { tokens: this.rendering.count(messages).tokens, parts: this.rendering.parts(messages) };
   }
 
@@ -143,6 +143,15 @@ export class Lane {
     }
     return undefined;
   }
+}
+
+/** Where the template of the model is not known, the roles stand for it. */
+function partsByRoles(messages: readonly Message[]): TextPart[] {
+  return messages.flatMap(({ role, content, train }) => [
+    { text: `${role}: `, trained: false },
+    { text: content, trained: role === 'assistant' && train !== false },
+    { text: '\n', trained: false },
+  ]);
 }
 
 /** A text, shortened for a report. */

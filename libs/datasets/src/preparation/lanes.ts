@@ -10,7 +10,7 @@ export type LaneRequest = { readonly id: number } & (
 );
 export interface LaneReply {
   readonly id: number;
-  readonly result: LaneResult | readonly (Preview | undefined)[];
+  readonly result: LaneResult | readonly Preview[];
 }
 
 /** More of them only wait for the thread that brings the rows and keeps the books. */
@@ -47,8 +47,8 @@ export class Lanes {
     return (await this.ask({ id: this.newId(), kind: 'process', rows, file })) as LaneResult;
   }
 
-  async preview(lines: readonly string[]): Promise<readonly (Preview | undefined)[]> {
-    return (await this.ask({ id: this.newId(), kind: 'preview', lines })) as readonly (Preview | undefined)[];
+  async preview(lines: readonly string[]): Promise<readonly Preview[]> {
+    return (await this.ask({ id: this.newId(), kind: 'preview', lines })) as readonly Preview[];
   }
 
   async close(): Promise<void> {

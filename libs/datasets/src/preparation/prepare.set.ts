@@ -28,6 +28,8 @@ type HandleRow = (row: UsableRow, signature: Uint8Array) => void | Promise<void>
  * Reads a source and writes the set that a trainer uses as it is: train.jsonl, held-out.jsonl when rows are held out, and
  * report.json. The same rows and the same wishes give the same bytes on every machine.
  *
+ * A set that no run can use is reported on with its refusal; that of a source which cannot be read is thrown.
+ *
  * @throws Failure DATASET_EMPTY, DATASET_COLUMN_MISSING, DATASET_ROW_INVALID and what the readers throw
  */
 export async function prepareSet(input: SetInput, options: SetOptions): Promise<DataReport> {
@@ -76,9 +78,10 @@ class SetPreparation {
     const { source, heldOutFrom, dataset } = input;
     if (heldOutFrom) await this.holdOutAll(heldOutFrom);
     await this.each(source, dataset.limit, (row, signature) => this.take(row, signature));
-    books.problems.refuseMoreThan(dataset.mostBadRows, books.read);
-    if (!this.format || books.read === 0) throw noRows(source.name);
-    await files.finish(source.name, this.whyNothing());
+    const refusal = books.problems.moreThan(dataset.mostBadRows, books.read) ?? this.nothingLeft(source.name);
+    // Where no row could be read, there is nothing to report on.
+    if (refusal && !this.format) throw refusal;
+    await files.finish();
     await tellEarlierRows(books, options.directory);
     const previews = (await this.lanes?.preview(books.previews.map(({ line }) => line))) ?? [];
     const report = composeReport({
@@ -90,6 +93,7 @@ class SetPreparation {
       train: files.trained,
       heldOut: files.heldOut,
       previews,
+      refusal,
     });
     await writeFile(join(options.directory, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
     return report;
@@ -99,7 +103,8 @@ class SetPreparation {
   private async holdOutAll(source: StagedSource): Promise<void> {
     const { books, input } = this;
     await this.each(source, undefined, (row, signature) => this.holdOut(row, signature));
-    books.problems.refuseMoreThan(input.dataset.mostBadRows, books.read);
+    const refusal = books.problems.moreThan(input.dataset.mostBadRows, books.read);
+    if (refusal) throw refusal;
     if (this.files.heldOut === 0) throw nothingToHoldOut(source.name);
     // The other source may have another form, and what is wrong with this one is told nowhere else.
     await this.lanes?.close();
@@ -214,18 +219,17 @@ class SetPreparation {
     return true;
   }
 
-  private whyNothing(): string {
-    if (this.books.heldElsewhere > 0) return ': dataset.heldOutFrom has all of them, too';
-    return this.books.removed > 0 ? ': all of them hold questions of a benchmark' : '';
+  private nothingLeft(file: string): Failure | undefined {
+    if (this.files.trained > 0) return undefined;
+    const { heldElsewhere, removed } = this.books;
+    const contaminated = removed > 0 ? ': all that are usable hold questions of a benchmark' : '';
+    const why = heldElsewhere > 0 ? ': dataset.heldOutFrom has all of them, too' : contaminated;
+    return new Failure('DATASET_EMPTY', `${file} has no row to train on${why}.`, {
+      remedy: 'Give a source with at least one row that is neither held out nor part of a benchmark.',
+      field: 'dataset.source',
+      file,
+    });
   }
-}
-
-function noRows(name: string): Failure {
-  return new Failure('DATASET_EMPTY', `${name} has no row to train on.`, {
-    remedy: 'Give a source with at least one row.',
-    field: 'dataset.source',
-    file: name,
-  });
 }
 
 function nothingToHoldOut(name: string): Failure {

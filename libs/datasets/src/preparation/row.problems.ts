@@ -39,15 +39,15 @@ export class RowProblems {
 
   /**
    * @param most below 1 a share of all rows, else a number of rows
-   * @throws Failure DATASET_ROW_INVALID that names the first rows
+   * @returns Failure DATASET_ROW_INVALID that names the first rows, when there are more
    */
-  refuseMoreThan(most: number, rows: number): void {
+  moreThan(most: number, rows: number): Failure | undefined {
     const allowed = most < 1 ? Math.floor(most * rows) : most;
     const [first] = this.first;
-    if (this.count <= allowed || !first) return;
+    if (this.count <= allowed || !first) return undefined;
     const others = this.first.slice(1).map(({ message }) => message);
     const more = others.length === 0 ? '' : ` Others: ${others.join(' ')}`;
-    throw new Failure(
+    return new Failure(
       'DATASET_ROW_INVALID',
       `${first.message} So ${this.count} of ${rows} rows cannot be used, where dataset.mostBadRows allows ${allowed}.${more}`,
       {

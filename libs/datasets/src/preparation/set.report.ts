@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { DataReport, DataReportSummary, DataWarning } from '@anneal/contracts';
+import type { DataReport, DataReportSummary, DataWarning, Failure } from '@anneal/contracts';
 import { readTextLines, tooLong, type DataFormat } from '@anneal/rows';
 import type { Rendering } from '../tokens/rendering.js';
 import { tokenReport } from '../tokens/token.report.js';
@@ -11,12 +11,14 @@ import type { SetInput } from './set.input.js';
 interface Reported {
   readonly input: SetInput;
   readonly books: SetBooks;
-  readonly format: DataFormat;
+  /** Not found when no row could be read. */
+  readonly format: DataFormat | undefined;
   readonly rendering: Rendering | undefined;
   readonly sequenceLength: number;
   readonly train: number;
   readonly heldOut: number;
-  readonly previews: readonly (Preview | undefined)[];
+  readonly previews: readonly Preview[];
+  readonly refusal: Failure | undefined;
 }
 
 /** The report on a set that is complete. */
@@ -28,7 +30,7 @@ export function composeReport(reported: Reported): DataReport {
   const { exact, near, examples, flagged, removed, matches } = books;
   return {
     version: 1,
-    format: { name: format.name, columns: { ...format.columns } },
+    format: { name: format?.name ?? 'question-answer', columns: { ...format?.columns } },
     rows: books.read,
     train,
     heldOut,
@@ -61,6 +63,7 @@ export function composeReport(reported: Reported): DataReport {
     personalData: books.tallies.personalData,
     languages: books.tallies.languageMix,
     warnings: [...modelWarnings(reported), ...setWarnings(reported), ...books.tallies.warnings],
+    ...(reported.refusal ? { refusal: reported.refusal.toDetail() } : {}),
   };
 }
 
