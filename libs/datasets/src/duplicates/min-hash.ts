@@ -1,8 +1,5 @@
-import { eachGram } from '../words/gram.hashes.js';
-import { mixed, WordHasher } from '../words/word.hashes.js';
-
-/** Words of a shingle. Signs count, so that formulas which differ in one sign differ here. */
-const shingleWords = 5;
+import { mixed } from '../words/word.hashes.js';
+import { eachShingle } from './shingles.js';
 
 /** Numbers of a signature: the estimate of a similarity of 0.8 is off by 0.045 (standard deviation). */
 export const signatureLength = 80;
@@ -17,21 +14,33 @@ const addends = Uint32Array.from({ length: signatureLength }, (_, index) => mixe
  * ones agree in it by chance once in 256 times.
  */
 export class MinHasher {
-  private readonly hasher = new WordHasher(true);
   private readonly least = new Uint32Array(signatureLength);
+  private readonly stock: ReadonlySet<number>;
+
+  /** @param stock shingles that say nothing about a row */
+  constructor(stock: Iterable<number> = []) {
+    this.stock = new Set(stock);
+  }
 
   /** Writes the signature of a text of any length into `signature`. */
   sign(text: string, signature: Uint8Array): void {
-    const { least } = this;
-    least.fill(0xffff_ffff);
-    const hashes = this.hasher.hash(text);
-    eachGram(hashes, Math.max(1, Math.min(shingleWords, hashes.length)), (first, second) => {
-      const shingle = mixed(first ^ Math.imul(second, 0x9e3779b1));
-      for (let place = 0; place < signatureLength; place += 1) {
-        const value = (Math.imul(shingle, factors[place] ?? 0) + (addends[place] ?? 0)) >>> 0;
-        if (value < (least[place] ?? 0)) least[place] = value;
-      }
+    this.least.fill(0xffff_ffff);
+    let own = 0;
+    eachShingle(text, (shingle) => {
+      if (this.stock.has(shingle)) return;
+      own += 1;
+      this.take(shingle);
     });
-    for (let place = 0; place < signatureLength; place += 1) signature[place] = mixed(least[place] ?? 0) & 0xff;
+    // A row of nothing but stock phrases is told from others by those.
+    if (own === 0) eachShingle(text, (shingle) => this.take(shingle));
+    for (let place = 0; place < signatureLength; place += 1) signature[place] = mixed(this.least[place] ?? 0) & 0xff;
+  }
+
+  private take(shingle: number): void {
+    const { least } = this;
+    for (let place = 0; place < signatureLength; place += 1) {
+      const value = (Math.imul(shingle, factors[place] ?? 0) + (addends[place] ?? 0)) >>> 0;
+      if (value < (least[place] ?? 0)) least[place] = value;
+    }
   }
 }

@@ -25,8 +25,8 @@ export interface LaneSetup {
   readonly prompt: 'chat' | 'load-qa';
   readonly tokenizer: TokenizerFiles | undefined;
   readonly benchmarks: SharedBenchmarkIndex | undefined;
-  /** Whether near duplicates are looked for. */
-  readonly signs: boolean;
+  /** Shingles that say nothing about a row; nothing when near duplicates are not looked for. */
+  readonly stock: Uint32Array | undefined;
 }
 
 export interface UsableRow {
@@ -73,20 +73,21 @@ export const shownCharacters = 240;
 export class Lane {
   private readonly rendering: Rendering | undefined;
   private readonly benchmarks: BenchmarkIndex | undefined;
-  private readonly hasher = new MinHasher();
+  private readonly hasher: MinHasher | undefined;
 
   constructor(private readonly setup: LaneSetup) {
-    const { tokenizer, prompt, benchmarks } = setup;
+    const { tokenizer, prompt, benchmarks, stock } = setup;
+    this.hasher = stock === undefined ? undefined : new MinHasher(stock);
     const rendering = tokenizer === undefined ? undefined : new Rendering(tokenizer, prompt);
     this.rendering = rendering && (prompt === 'load-qa' || rendering.hasTemplate) ? rendering : undefined;
     this.benchmarks = benchmarks === undefined ? undefined : BenchmarkIndex.over(benchmarks);
   }
 
   process(read: readonly SourceRow[], file: string): LaneResult {
-    const signatures = new Uint8Array(this.setup.signs ? read.length * signatureLength : 0);
+    const signatures = new Uint8Array(this.hasher ? read.length * signatureLength : 0);
     const rows = read.map((row, index) => {
       const at = index * signatureLength;
-      return this.examine(row, file, this.setup.signs ? signatures.subarray(at, at + signatureLength) : undefined);
+      return this.examine(row, file, signatures.subarray(at, at + signatureLength));
     });
     return { rows, signatures };
   }
@@ -97,7 +98,7 @@ export class Lane {
     return { tokens: this.rendering.count(messages).tokens, parts: this.rendering.parts(messages) };
   }
 
-  private examine(row: SourceRow, file: string, signature: Uint8Array | undefined): UsableRow | BadRow {
+  private examine(row: SourceRow, file: string, signature: Uint8Array): UsableRow | BadRow {
     const { number } = row;
     const refuse = (code: RowProblemCode, problem: string): BadRow => ({
       ok: false,
@@ -114,9 +115,9 @@ export class Lane {
     } catch (error) {
       return refuse('template-refuses', `the chat template of the model refuses the conversation (${reason(error)})`);
     }
-    const spoken = messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
+    const spoken = spokenIn(messages);
     const text = spoken.join('\n');
-    if (signature) this.hasher.sign(text, signature);
+    this.hasher?.sign(text, signature);
     const answer = messages.at(-1)?.content ?? '';
     return {
       ok: true,
@@ -163,9 +164,13 @@ function reason(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
 }
 
+/** What user and assistant say: a system prompt is the same in many rows, and is no part of what makes them alike. */
+export function spokenIn(messages: readonly Message[]): string[] {
+  return messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
+}
+
 /** A stored conversation as a report shows it. */
 export function shownRow(line: string): string {
   const { messages } = JSON.parse(line) as { messages: Message[] };
-  const spoken = messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
-  return shown(spoken.join(' → '));
+  return shown(spokenIn(messages).join(' → '));
 }

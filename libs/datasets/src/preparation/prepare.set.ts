@@ -1,15 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type DataReport } from '@anneal/contracts';
-import { findFormat, type DataFormat } from '@anneal/rows';
+import { findFormat, readConversation, type DataFormat } from '@anneal/rows';
 import { BenchmarkIndex } from '../contamination/benchmark.index.js';
 import { DigestMap } from '../duplicates/digest.map.js';
 import { signatureLength } from '../duplicates/min-hash.js';
 import { NearIndex } from '../duplicates/near.index.js';
+import { stockShingles } from '../duplicates/shingles.js';
 import { PreparedFiles } from '../prepared.files.js';
 import type { StagedSource } from '../sources/source.js';
 import { Rendering } from '../tokens/rendering.js';
-import type { LaneResult, UsableRow } from './lane.js';
+import { spokenIn, type LaneResult, type UsableRow } from './lane.js';
 import { Lanes } from './lanes.js';
 import { NumberList } from './number.list.js';
 import { readBatches, type RowBatch } from './row.batches.js';
@@ -144,7 +145,7 @@ class SetPreparation {
       prompt: training.prompt,
       tokenizer,
       benchmarks: this.index?.shared,
-      signs: this.near !== undefined,
+      stock: this.near ? stockOf(rows, this.format, dataset.system) : undefined,
     });
     return this.lanes;
   }
@@ -230,6 +231,12 @@ class SetPreparation {
       file,
     });
   }
+}
+
+/** The first batch stands for the set. */
+function stockOf(rows: RowBatch['rows'], format: DataFormat, system: string | undefined): Uint32Array {
+  const read = rows.map(({ columns }) => readConversation(columns, format, system));
+  return stockShingles(read.flatMap((row) => (row.ok ? [spokenIn(row.conversation.messages).join('\n')] : [])));
 }
 
 function nothingToHoldOut(name: string): Failure {

@@ -18,8 +18,8 @@ export class RowProblems {
     this.count += 1;
     const known = this.byCode.get(code) ?? { rows: 0, first: [] };
     known.rows += 1;
-    // Without the name of the file: a report says the same wherever its source lies.
-    const told = message.replace(` of ${at.file}`, '');
+    // Without the name of the file, and without the words of one version of Node: a report says the same everywhere.
+    const told = message.replace(` of ${at.file}`, '').replace(/ is not JSON: .*$/s, ' is not JSON.');
     if (known.first.length < mostNamed) known.first.push({ row: at.row, message: told });
     this.byCode.set(code, known);
     if (this.first.length < mostNamed) this.first.push({ file: at.file, number: at.number, message });
