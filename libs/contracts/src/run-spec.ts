@@ -93,7 +93,9 @@ const datasetShape = {
     .min(0.5)
     .max(1)
     .default(0.75)
-    .describe('Similarity from which a row is a near duplicate of an earlier one and is dropped; 1 drops exact ones only.'),
+    .describe(
+      'Similarity from which a row is a near duplicate of an earlier one and is dropped; 1 drops exact ones only.',
+    ),
   decontamination: z
     .enum(['remove', 'flag', 'off'])
     .default('remove')
@@ -103,7 +105,9 @@ const datasetShape = {
     .min(5)
     .max(50)
     .default(13)
-    .describe('Words running that a row and a question share when the row counts as contaminated; at most ten in a text of up to forty words.'),
+    .describe(
+      'Words running that a row and a question share when the row counts as contaminated; at most ten in a text of up to forty words.',
+    ),
 };
 
 const loraShape = {

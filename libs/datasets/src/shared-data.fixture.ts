@@ -12,6 +12,8 @@ export function sharedData(): string | undefined {
     const candidate = join(folder, 'shared', 'data');
     if (existsSync(join(candidate, 'math-qa'))) return candidate;
   }
-  process.stderr.write('Tests over real data are skipped: set ANNEAL_TEST_DATA to the folder of mmlu-pro and math-qa.\n');
+  process.stderr.write(
+    'Tests over real data are skipped: set ANNEAL_TEST_DATA to the folder of mmlu-pro and math-qa.\n',
+  );
   return undefined;
 }

@@ -164,12 +164,8 @@ describe("a row of OpenAI's chat form", () => {
   const user = { role: 'user', content: 'u' };
   const answer = { role: 'assistant', content: 'a' };
   const read = (...messages: unknown[]) =>
-    toConversation(
-      row({ messages }, 7),
-      { name: 'chat', columns: { messages: 'messages' } },
-      undefined,
-      'data.jsonl',
-    ).messages;
+    toConversation(row({ messages }, 7), { name: 'chat', columns: { messages: 'messages' } }, undefined, 'data.jsonl')
+      .messages;
 
   it.each([
     [{ weight: 1 }],

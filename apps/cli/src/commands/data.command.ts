@@ -59,7 +59,8 @@ async function refused(options: DataOptions, work: () => Promise<void>): Promise
 }
 
 function describeTemplate({ template }: DataReport): string[] {
-  if (!template) return ['No base model is given (--base): rows are shown by their roles. What is learnt stands in «».'];
+  if (!template)
+    return ['No base model is given (--base): rows are shown by their roles. What is learnt stands in «».'];
   const special = Object.entries(template.specialTokens).map(([name, token]) => `${name} ${token}`);
   return [
     template.prompt === 'load-qa'

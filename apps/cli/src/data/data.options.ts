@@ -39,12 +39,18 @@ export function dataCommand(name: string, description: string): Command {
     .option('--config <name>', 'configuration of a Hub dataset that has several')
     .option('--split <name>', 'split of a Hub dataset (default: train)')
     .option('--limit <rows>', 'take only the first rows', whole)
-    .option('--benchmarks <name:path>', 'what will judge the run: mmlu-pro:FOLDER, own-set:FILE; may be repeated', more, [])
+    .option(
+      '--benchmarks <name:path>',
+      'what will judge the run: mmlu-pro:FOLDER, own-set:FILE; may be repeated',
+      more,
+      [],
+    )
     .option('--sequence-length <tokens>', 'longer rows are dropped (default: 2048)', whole)
     .addOption(
-      new Option('--decontamination <what>', 'what happens to rows with a question of a benchmark (default: remove)').choices(
-        ['remove', 'flag', 'off'],
-      ),
+      new Option(
+        '--decontamination <what>',
+        'what happens to rows with a question of a benchmark (default: remove)',
+      ).choices(['remove', 'flag', 'off']),
     )
     .option('--words <n>', 'words running that a row and a question share (default: 13)', whole)
     .option('--near-duplicates <similarity>', 'from 0.5 to 1; 1 looks for exact ones only (default: 0.75)', number)

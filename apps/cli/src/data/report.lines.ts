@@ -45,11 +45,13 @@ function duplicates({ duplicates: { examples } }: DataReport): string[] {
 function contamination({ decontamination: { benchmarks, flagged, matches, words } }: DataReport): string[] {
   if (benchmarks.length === 0) return [];
   const against = benchmarks.map(({ name, items }) => `${items} questions of ${name}`).join(', ');
-  const lines = matches.slice(0, mostShown).flatMap(({ row, benchmark, item, by, text, question }) => [
-    `  row ${row} and ${benchmark} ${item} (${by === 'same-text' ? 'same text' : 'shared words'})`,
-    `    row:       ${clip(text, width - 15)}`,
-    `    benchmark: ${clip(question, width - 15)}`,
-  ]);
+  const lines = matches
+    .slice(0, mostShown)
+    .flatMap(({ row, benchmark, item, by, text, question }) => [
+      `  row ${row} and ${benchmark} ${item} (${by === 'same-text' ? 'same text' : 'shared words'})`,
+      `    row:       ${clip(text, width - 15)}`,
+      `    benchmark: ${clip(question, width - 15)}`,
+    ]);
   return ['', `Checked against ${against}, by ${words} words running: ${flagged} rows hold one.`, ...lines];
 }
 
@@ -61,7 +63,10 @@ function tokens({ tokens: counted }: DataReport): string[] {
     '',
     `${total} tokens, ${trained} of them trained; ${mean} a row (median ${p50}, 90% ${p90}, 95% ${p95}, 99% ${p99}, longest ${max}).`,
     `${over} rows above ${sequenceLength} tokens${over > 0 ? ', dropped' : ''}; ${steps} steps of ${batch} rows.`,
-    table(['tokens', 'rows'], histogram.map(({ upTo, rows }) => [`up to ${upTo}`, String(rows)])),
+    table(
+      ['tokens', 'rows'],
+      histogram.map(({ upTo, rows }) => [`up to ${upTo}`, String(rows)]),
+    ),
   ];
 }
 

@@ -5,7 +5,7 @@ import { Failure } from '@anneal/contracts';
 import { longestLine, readTextLines } from '@anneal/rows';
 import { z } from 'zod';
 
-const row = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string(), train: z.boolean().optional() })) });
+const row = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
 
 /**
  * Writes the prepared conversations as the question and answer columns of `alpaca_chat.load_qa`. A system prompt goes

@@ -6,7 +6,8 @@ export interface PersonalData {
 
 const email = /[\w.+-]{1,64}@[a-z0-9-]{1,63}\.[a-z]{2,24}/i;
 /** An international number, or a North American one with separators. Bare digits are too often anything else. */
-const phone = /(?<!\w|\d\.)(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?!\w|\.\d)/;
+const phone =
+  /(?<!\w|\d\.)(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?!\w|\.\d)/;
 const cardLike = /(?<!\w|\d\.)\d(?:[ -]?\d){12,18}(?!\w|\.\d)/g;
 
 /** Looks for patterns of personal data. Found ones are counted, never shown. */

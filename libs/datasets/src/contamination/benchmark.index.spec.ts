@@ -34,7 +34,9 @@ describe('a question of a benchmark', () => {
 
   it('says nothing by a phrase that many questions share', () => {
     const stock = words(0, 20);
-    const many = Array.from({ length: 6 }, (_, index) => question(String(index), `${stock} ${words(100 * index + 100, 5)}`));
+    const many = Array.from({ length: 6 }, (_, index) =>
+      question(String(index), `${stock} ${words(100 * index + 100, 5)}`),
+    );
     expect(found(many, stock)).toBeUndefined();
     expect(found(many.slice(0, 5), stock)).toEqual({ item: 0, by: 'shared-words' });
   });

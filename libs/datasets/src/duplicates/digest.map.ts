@@ -45,5 +45,7 @@ export class DigestMap {
 }
 
 function wordsOf(digest: string): number[] {
-  return Array.from({ length: wordsOfDigest }, (_, index) => Number.parseInt(digest.slice(index * 8, index * 8 + 8), 16));
+  return Array.from({ length: wordsOfDigest }, (_, index) =>
+    Number.parseInt(digest.slice(index * 8, index * 8 + 8), 16),
+  );
 }

@@ -1,19 +1,9 @@
 import type { RowProblemCode } from '@anneal/contracts';
-import {
-  conversationDigest,
-  readConversation,
-  type DataFormat,
-  type Message,
-  type SourceRow,
-} from '@anneal/rows';
+import { conversationDigest, readConversation, type DataFormat, type Message, type SourceRow } from '@anneal/rows';
 import { languageOf } from '../checks/language.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from '../checks/leaks.js';
 import { findPersonalData, type PersonalData } from '../checks/personal-data.js';
-import {
-  BenchmarkIndex,
-  type ContaminatedText,
-  type SharedBenchmarkIndex,
-} from '../contamination/benchmark.index.js';
+import { BenchmarkIndex, type ContaminatedText, type SharedBenchmarkIndex } from '../contamination/benchmark.index.js';
 import { MinHasher, signatureLength } from '../duplicates/min-hash.js';
 import { Rendering, type CountedRow, type TextPart } from '../tokens/rendering.js';
 import type { TokenizerFiles } from '../tokens/tokenizer.files.js';

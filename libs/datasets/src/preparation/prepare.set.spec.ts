@@ -138,7 +138,11 @@ describe('rows that cannot be used', () => {
     const { report } = await prepared(input(await lines([...rows(199), { problem: 'p' }])));
     expect(report).toMatchObject({ rows: 200, train: 199, dropped: 1 });
     expect(report.problems).toEqual([
-      { code: 'answer-missing', rows: 1, first: [{ row: 200, message: 'In line 200, column "answer" holds no text.' }] },
+      {
+        code: 'answer-missing',
+        rows: 1,
+        first: [{ row: 200, message: 'In line 200, column "answer" holds no text.' }],
+      },
     ]);
   });
 

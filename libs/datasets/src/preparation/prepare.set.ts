@@ -153,7 +153,11 @@ class SetPreparation {
   private noteProblems({ problems, file, before }: RowBatch): void {
     for (const { message, row: number = 0 } of problems) {
       this.books.read += 1;
-      const code = message.includes('is not UTF-8') ? 'not-utf-8' : message.includes('JSON') ? 'not-json' : 'unreadable';
+      const code = message.includes('is not UTF-8')
+        ? 'not-utf-8'
+        : message.includes('JSON')
+          ? 'not-json'
+          : 'unreadable';
       this.books.problems.add(code, message, { row: before + number, file, number });
     }
   }
