@@ -25,7 +25,7 @@ export async function prepareSetInThread(
         else reject(Failure.fromDetail(reply.failure));
       });
       worker.on('error', (error) => {
-        reject(signal.aborted ? signal.reason : error);
+        reject(signal.aborted && signal.reason instanceof Error ? signal.reason : error);
       });
       worker.on('exit', () => reject(new Error('the thread that prepares the set has ended')));
     });

@@ -53,7 +53,7 @@ export class TokenCounter {
 
   /** Whether a text is one token of its own, as the special ones are. */
   isAdded(text: string): boolean {
-    return this.tokenizer['added_tokens_map'].has(text);
+    return this.tokenizer.added_tokens_map.has(text);
   }
 
   private encoded(text: string): number {
@@ -61,10 +61,10 @@ export class TokenCounter {
   }
 
   private sections(text: string): string[] {
-    const sections: string[] = this.tokenizer['splitter_unnormalized'].split(text);
+    const sections = this.tokenizer.splitter_unnormalized.split(text);
     // A token that takes the blanks beside it changes the texts around it.
     const takesBlanks = sections.some((section) => {
-      const added = this.tokenizer['added_tokens_map'].get(section);
+      const added = this.tokenizer.added_tokens_map.get(section);
       return added !== undefined && (added.lstrip || added.rstrip);
     });
     return takesBlanks ? [text] : sections;
