@@ -30,12 +30,17 @@ describe('RunSpec', () => {
     expect(parsed.ok).toBe(true);
   });
 
-  it.each(['acme/data', 'hub:acme/data', 'file:/data/d.jsonl', `artifact:${'0a'.repeat(32)}`])(
-    'takes its data from %s',
-    (source) => {
-      expect(parseRunSpec({ ...smallest, dataset: { source } }).ok).toBe(true);
-    },
-  );
+  it.each([
+    'acme/data',
+    'hub:acme/data',
+    'file:/data/d.jsonl',
+    `artifact:${'0a'.repeat(32)}`,
+    'https://example.com/d.jsonl?signature=a%20b',
+    's3:data/sets/train',
+    's3://data/d.parquet',
+  ])('takes its data from %s', (source) => {
+    expect(parseRunSpec({ ...smallest, dataset: { source, tokenRef: 'env:HF_TOKEN' } }).ok).toBe(true);
+  });
 
   it('holds rows of another source out, when it says so', () => {
     const dataset = { source: 'acme/data', heldOutFrom: 'file:/data/questions.jsonl' };
@@ -50,6 +55,10 @@ describe('RunSpec', () => {
     [{ ...smallest, model: { base: 'https://somewhere/model' } }, 'model.base'],
     [{ ...smallest, dataset: { source: 'file:/a\nb' } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: 'artifact:train.jsonl' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'http://example.com/train.jsonl' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'https://' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 's3:Bucket' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'acme/data', tokenRef: 'hf_secret' } }, 'dataset.tokenRef'],
     [{ ...smallest, dataset: { source: `artifact:${'0A'.repeat(32)}` } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: 'acme/data', heldOutFrom: 'questions.jsonl' } }, 'dataset.heldOutFrom'],
     [{ ...smallest, training: { method: 'magic' } }, 'training.method'],

@@ -76,8 +76,8 @@ async function ask(
   });
 }
 
-function failureOf(error: Error, { way, url, signal }: { way: string; url: URL; signal: AbortSignal }): unknown {
-  if (signal.aborted) return signal.reason;
+function failureOf(error: Error, { way, url, signal }: { way: string; url: URL; signal: AbortSignal }): Error {
+  if (signal.aborted) return signal.reason as Error;
   if (error instanceof Failure) return error;
   if (error.message.endsWith(insideMessage)) return refused(`${way} ${insideMessage}`);
   return unavailable(`${shown(url)} does not answer: ${error.message}`, error);

@@ -27,11 +27,16 @@ export interface LineBlock {
  * Lines of a UTF-8 file, ended by LF or CR LF, without a byte order mark; lines of white space are passed over. Not with
  * `readline`: that also ends lines at U+2028 and U+2029, which may stand inside a JSON string.
  *
+ * @param source path of the file, or its bytes
  * @param tooLong what to throw when a line has more than `longestLine` bytes
  */
-export async function* readTextLines(path: string, tooLong: (line: number) => Error): AsyncIterable<TextLine> {
-  for await (const lines of readLineBatches(createReadStream(path, { highWaterMark: 1024 * 1024 }), tooLong))
-    yield* lines;
+export async function* readTextLines(
+  source: string | AsyncIterable<Buffer>,
+  tooLong: (line: number) => Error,
+): AsyncIterable<TextLine> {
+  const chunks: AsyncIterable<Buffer> =
+    typeof source === 'string' ? createReadStream(source, { highWaterMark: 1024 * 1024 }) : source;
+  for await (const lines of readLineBatches(chunks, tooLong)) yield* lines;
 }
 
 /** The same, as many lines at once as came together: a step of an asynchronous iterator costs more than a short line. */

@@ -25,7 +25,8 @@ export async function prepareSetInThread(
         else reject(Failure.fromDetail(reply.failure));
       });
       worker.on('error', (error) => {
-        reject(signal.aborted && signal.reason instanceof Error ? signal.reason : error);
+        const cause: unknown = signal.aborted ? signal.reason : error;
+        reject(cause instanceof Error ? cause : new Error(String(cause)));
       });
       worker.on('exit', () => reject(new Error('the thread that prepares the set has ended')));
     });

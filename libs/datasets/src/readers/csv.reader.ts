@@ -1,15 +1,23 @@
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import { isUtf8 } from 'node:buffer';
 import { Failure } from '@anneal/contracts';
 import { linesIn, longestLine, readLineBlocks, tooLong, type SourceRow } from '@anneal/rows';
-import { CsvError, parse } from 'csv-parse';
+import Papa from 'papaparse';
+import { z } from 'zod';
 import { delimiterOf } from './delimiter.js';
 import type { RowBatches } from './row.batch.js';
 
-/** A record and the line on which it begins. */
+/** What the parser gives; its own types leave it open. */
+const parsed = z.object({
+  data: z.array(z.array(z.string())),
+  errors: z.array(z.object({ code: z.string(), row: z.number().optional() })),
+  meta: z.object({ cursor: z.number() }),
+});
+
+/** A record, the line on which it begins, and what is wrong with its quotes. */
 interface CsvRecord {
   readonly line: number;
   readonly fields: readonly string[];
+  readonly fault: string | undefined;
 }
 
 /**
@@ -21,73 +29,83 @@ export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowB
   for await (const records of recordsOf(bytes, name)) {
     const rows: SourceRow[] = [];
     const problems: Failure[] = [];
-    for (const { line, fields } of records) {
-      if (!columns) columns = columnsOf(fields, name);
-      else if (fields.length === columns.length)
-        rows.push({ number: line, unit: 'line', columns: named(columns, fields) });
-      else problems.push(otherLength(line, fields.length, columns.length, name));
+    for (const { line, fields, fault } of records) {
+      const found = fault ?? (columns && otherLength(fields, columns));
+      if (found !== undefined) problems.push(wrongLine(line, found, name));
+      else if (!columns) columns = columnsOf(fields, name);
+      else rows.push({ number: line, unit: 'line', columns: named(columns, fields) });
     }
+    if (!columns && problems[0]) throw problems[0];
     if (rows.length > 0 || problems.length > 0) yield { rows, problems };
   }
 }
 
 async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<readonly CsvRecord[]> {
-  let records: CsvRecord[] = [];
-  const taken = (): readonly CsvRecord[] => {
-    const taken = records;
-    records = [];
-    return taken;
-  };
-  const parserFor = (delimiter: string) =>
-    parse({
-      bom: true,
-      delimiter,
-      record_delimiter: ['\r\n', '\n'],
-      relax_column_count: true,
-      skip_empty_lines: true,
-      max_record_size: longestLine,
-      // Taken here and not pushed on: one by one they would cost a step of the stream each.
-      on_record: (fields: string[], { lines }) => {
-        const inside = fields.reduce(
-          (count, field) => count + (field.includes('\n') ? field.split('\n').length - 1 : 0),
-          0,
-        );
-        records.push({ line: lines - inside, fields });
-        return null;
-      },
-    });
-  let parser: ReturnType<typeof parserFor> | undefined;
-  let broken: Error | undefined;
-  try {
-    for await (const { bytes: block, number } of readLineBlocks(bytes, (line) => tooLong(line, name))) {
-      requireUtf8(block, number, name);
-      if (!parser) {
-        parser = parserFor(delimiterOf(block.toString('utf8')));
-        parser.on('error', (error) => (broken = error));
-        parser.resume();
-      }
-      await written(parser, Buffer.concat([block, Buffer.from('\n')]));
-      if (broken) break;
-      yield taken();
-    }
-    if (parser && !broken) {
-      parser.end();
-      if (!parser.readableEnded) await once(parser, 'end').catch((error: unknown) => (broken = error as Error));
-    }
-  } finally {
-    parser?.destroy();
+  let parser: CsvText | undefined;
+  for await (const { bytes: block, number } of readLineBlocks(bytes, (line) => tooLong(line, name))) {
+    requireUtf8(block, number, name);
+    const text = block.toString('utf8');
+    parser ??= new CsvText(delimiterOf(text));
+    yield parser.take(`${number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`);
+    if (parser.open > longestLine)
+      throw wrongLine(
+        parser.line,
+        `begins a row of more than ${longestLine} characters; a quote that is not closed is the usual cause`,
+        name,
+      );
   }
-  yield taken();
-  if (broken) throw csvFailure(broken, name);
+  if (parser) yield parser.end();
 }
 
-/** Resolves when all of the bytes are parsed, also when they cannot be: the parser says so by its own event. */
-function written(parser: Writable, bytes: Buffer): Promise<void> {
-  return new Promise((resolve) => parser.write(bytes, () => resolve()));
+/** Takes a text as it comes, and gives the records that are complete. */
+class CsvText {
+  /** On which the next record begins. */
+  line = 1;
+  private rest = '';
+  private readonly config;
+
+  constructor(delimiter: string) {
+    this.config = { delimiter, newline: '\n' as const };
+  }
+
+  /** Characters of the record that is not complete yet. */
+  get open(): number {
+    return this.rest.length;
+  }
+
+  take(text: string): CsvRecord[] {
+    return this.records(this.rest + text, true);
+  }
+
+  end(): CsvRecord[] {
+    return this.records(this.rest, false);
+  }
+
+  private records(text: string, more: boolean): CsvRecord[] {
+    const { data, errors, meta } = parsed.parse(new Papa.Parser(this.config).parse(text, 0, more));
+    this.rest = more ? text.slice(meta.cursor) : '';
+    const faults = new Map(errors.map(({ row, code }) => [row, faultOf(code)]));
+    const records: CsvRecord[] = [];
+    for (const [index, fields] of data.entries()) {
+      const last = fields.at(-1);
+      // The parser ends a record at a line feed, so that files with both kinds of line ends are read.
+      if (last?.endsWith('\r') === true) fields[fields.length - 1] = last.slice(0, -1);
+      const isBlank = fields.length === 1 && fields[0]?.trim() === '';
+      if (!isBlank) records.push({ line: this.line, fields, fault: faults.get(index) });
+      this.line += 1;
+      for (const field of fields) if (field.includes('\n')) this.line += field.split('\n').length - 1;
+    }
+    return records;
+  }
+}
+
+function faultOf(code: string): string {
+  return code === 'MissingQuotes' ? 'begins a quoted field that never ends' : 'has a quote in the middle of a field';
 }
 
 function requireUtf8(bytes: Buffer, number: number, name: string): void {
-  const bad = linesIn({ bytes, number }).find(({ isUtf8 }) => !isUtf8);
+  if (isUtf8(bytes)) return;
+  const bad = linesIn({ bytes, number }).find((line) => !line.isUtf8);
   if (!bad) return;
   throw new Failure('DATASET_ROW_INVALID', `Line ${bad.number} of ${name} is not UTF-8.`, {
     remedy: 'Save the file as UTF-8; Excel calls that "CSV UTF-8".',
@@ -119,31 +137,15 @@ function named(columns: readonly string[], fields: readonly string[]): Record<st
   return row;
 }
 
-function otherLength(line: number, fields: number, columns: number, file: string): Failure {
-  const message = `Line ${line} of ${file} has ${fields} columns, where the header has ${columns}.`;
-  return new Failure('DATASET_ROW_INVALID', message, {
-    remedy: 'Put quotes around fields that hold the separator or a line end.',
-    file,
-    row: line,
-  });
+function otherLength(fields: readonly string[], columns: readonly string[]): string | undefined {
+  if (fields.length === columns.length) return undefined;
+  return `has ${fields.length} columns, where the header has ${columns.length}`;
 }
 
-function csvFailure(error: Error, file: string): Failure {
-  const line = error instanceof CsvError && typeof error['lines'] === 'number' ? error['lines'] : undefined;
-  const where = line === undefined ? file : `Line ${line} of ${file}`;
-  const code = error instanceof CsvError ? error.code : '';
-  const what =
-    code === 'CSV_QUOTE_NOT_CLOSED'
-      ? 'begins a quoted field that never ends'
-      : code === 'CSV_MAX_RECORD_SIZE'
-        ? `belongs to a row of more than ${longestLine} characters; a quote that is not closed is the usual cause`
-        : code === 'CSV_INVALID_CLOSING_QUOTE' || code === 'INVALID_OPENING_QUOTE'
-          ? 'has a quote in the middle of a field'
-          : `cannot be read: ${error.message}`;
-  return new Failure('DATASET_ROW_INVALID', `${where} ${what}.`, {
-    remedy: 'Put quotes around the whole field, and write a quote inside it twice.',
+function wrongLine(row: number, what: string, file: string): Failure {
+  return new Failure('DATASET_ROW_INVALID', `Line ${row} of ${file} ${what}.`, {
+    remedy: 'Put quotes around fields that hold the separator, a quote or a line end, and write a quote inside twice.',
     file,
-    cause: error,
-    ...(line === undefined ? {} : { row: line }),
+    row,
   });
 }

@@ -20,7 +20,8 @@ export interface UnpackLimits {
 }
 const defaults: UnpackLimits = { freeBytes: 256 * 1024 * 1024, mostRatio: 200 };
 
-const chunkBytes = 1024 * 1024;
+/** So much is parsed in one go, while nothing else is answered. */
+const chunkBytes = 256 * 1024;
 
 /** The first bytes of a file, as they lie on the disk. */
 export async function beginningOf(path: string, bytes: number): Promise<Buffer> {

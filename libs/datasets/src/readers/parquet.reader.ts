@@ -17,9 +17,9 @@ const engineLimits = { threads: '1', memory_limit: '512MB' };
 const magic = 'PAR1';
 
 /** Reads a parquet file chunk by chunk. Nested lists and structs come as plain arrays and objects. */
-export async function* readParquet(path: string, name: string): RowBatches {
+export async function* readParquet(path: string, name: string, limits = engineLimits): RowBatches {
   await requireComplete(path, name);
-  const instance = await DuckDBInstance.create(':memory:', engineLimits);
+  const instance = await DuckDBInstance.create(':memory:', limits);
   const connection = await instance.connect();
   try {
     await requireDistinctColumns(connection, path, name);
@@ -31,6 +31,7 @@ export async function* readParquet(path: string, name: string): RowBatches {
     }
   } catch (cause) {
     if (cause instanceof Failure) throw cause;
+    if (cause instanceof Error && cause.message.startsWith('Out of Memory')) throw tooLong(name, cause);
     const detail = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw unreadable(name, `is not a readable parquet file: ${detail.replaceAll(path, name)}`, cause);
   } finally {
@@ -75,6 +76,15 @@ async function requireDistinctColumns(connection: DuckDBConnection, path: string
   for (let at = 1; at < nodes.length; at = skip(at)) columns.push(nodes[at]?.column ?? '');
   const twice = columns.find((column, index) => columns.indexOf(column) !== index);
   if (twice !== undefined) throw sameName(twice, columns, name);
+}
+
+/** The engine reads 2048 rows at once, so rows of some 100 KB each are more than it may hold. */
+function tooLong(file: string, cause: unknown): Failure {
+  return new Failure('DATASET_TOO_LARGE', `${file} unpacks to rows that are too long to be read in bounded memory.`, {
+    remedy: 'If the file is right, save it as JSONL, which is read row by row.',
+    file,
+    cause,
+  });
 }
 
 function unreadable(name: string, what: string, cause?: unknown): Failure {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stagedFile } from '../sources/file.source.js';
 import type { SourceFile } from '../sources/source.js';
 import { openBytes } from './file.bytes.js';
+import { readParquet } from './parquet.reader.js';
 import { readFileRows, readSourceBatches } from './read.file.js';
 
 let folder: string;
@@ -215,6 +216,15 @@ describe('a parquet file', () => {
         },
       },
     ]);
+  });
+
+  it('that becomes far more than it is does not fill the memory', async () => {
+    const path = await parquet('d.parquet', `SELECT repeat('x', 1000000) || range AS a FROM range(100)`);
+    const reading = async (): Promise<void> => {
+      for await (const { rows } of readParquet(path, 'd.parquet', { threads: '1', memory_limit: '48MB' }))
+        expect(rows.length).toBeGreaterThan(0);
+    };
+    await expect(reading()).rejects.toMatchObject({ code: 'DATASET_TOO_LARGE', file: 'd.parquet' });
   });
 
   it('that broke off, or is broken inside, is named as such', async () => {

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
+import { Failure } from '@anneal/contracts';
 import { resolveFileReference } from '@anneal/artifacts';
 import { dataFile, formatOf } from '../readers/file.format.js';
 import { stateOf } from '../readers/file.state.js';

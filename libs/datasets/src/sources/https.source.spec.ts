@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -66,9 +66,10 @@ interface Circumstances {
   maxBytes?: number;
   httpsTargets?: string[];
   cacheBytes?: number;
+  cache?: string;
   signal?: AbortSignal;
 }
-async function stage({ cacheBytes = 1e9, ...more }: Circumstances = {}): Promise<string[]> {
+async function stage({ cacheBytes = 1e9, cache = 'cache', ...more }: Circumstances = {}): Promise<string[]> {
   staged += 1;
   const directory = join(folder, `staged-${staged}`);
   await mkdir(directory);
@@ -76,7 +77,7 @@ async function stage({ cacheBytes = 1e9, ...more }: Circumstances = {}): Promise
     field: 'dataset.source',
     directory,
     signal: new AbortController().signal,
-    cache: new SourceCache(join(folder, 'cache'), cacheBytes),
+    cache: new SourceCache(`${folder}/${cache}`, cacheBytes),
     httpsTargets: ['any'],
     maxBytes: 1e9,
     offline: false,
@@ -231,6 +232,37 @@ describe('the cache of sources', () => {
     expect(await readdir(join(folder, 'cache', 'content'))).toEqual([]);
     const [partial = ''] = await readdir(join(folder, 'cache', 'partial'));
     expect(content.includes(await readFile(join(folder, 'cache', 'partial', partial)))).toBe(true);
+  });
+
+  it('is shared by processes, each with a download of its own', async () => {
+    answering = good();
+    // Another way to the same folder, as another process has it.
+    const all = await Promise.all(
+      ['cache', 'cache/../cache', 'cache/../cache/../cache'].map((cache) => stage({ cache })),
+    );
+    expect(all.map((rows) => rows.length)).toEqual([5000, 5000, 5000]);
+    expect(await readdir(join(folder, 'cache', 'content'))).toHaveLength(1);
+    expect(await readdir(join(folder, 'cache', 'partial'))).toEqual([]);
+  });
+
+  it('goes on with what a killed process left, and lets a living one alone', async () => {
+    answering = half();
+    await expect(stage()).rejects.toMatchObject({ code: 'SOURCE_UNAVAILABLE' });
+    const partials = join(folder, 'cache', 'partial');
+    const [left = ''] = await readdir(partials);
+    const owned = join(partials, `${left}.${randomUUID()}`);
+    await rename(join(partials, left), owned);
+    answering = good();
+    asked.length = 0;
+    expect(await stage()).toHaveLength(5000);
+    expect(asked.map(({ range }) => range)).toEqual([undefined]);
+    // Twenty minutes later it still has written nothing.
+    const then = new Date(Date.now() - 20 * 60_000);
+    await utimes(owned, then, then);
+    await rm(join(folder, 'cache', 'entries'), { recursive: true });
+    expect(await stage()).toHaveLength(5000);
+    expect(asked.at(-1)?.range).toMatch(/^bytes=\d+-$/);
+    expect(await readdir(partials)).toEqual([]);
   });
 
   it('lets those go who no longer want it', async () => {

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { globExpression } from './hub.configs.js';
@@ -54,7 +54,6 @@ export async function fetchHubDataset(options: HubDatasetOptions): Promise<HubDa
     if (!resolve(target).startsWith(`${resolve(directory)}${sep}`))
       throw new Error(`${file.path} leads out of its folder`);
     await mkdir(dirname(target), { recursive: true });
-    await rm(target, { force: true });
   }
   await fetchFiles(repository, listing, wanted, access);
   return { commit: listing.commit, files: found.map(({ path }) => path).toSorted() };

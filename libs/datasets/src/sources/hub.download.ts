@@ -64,13 +64,7 @@ async function fetchFile(
     token,
     stallMs,
     immutable: true,
-    refuse: (status, headers) =>
-      hubStatusFailure(
-        status,
-        name,
-        field,
-        headers['x-error-code'] === 'GatedRepo' && (status === 401 || status === 403),
-      ),
+    refuse: (status, headers) => hubStatusFailure(status, name, field, headers['x-error-code'] === 'GatedRepo'),
   });
   const download = { name: `${name}/${file.path}`, size: file.size, digest: file.digest, maxBytes, open };
   try {

@@ -42,8 +42,10 @@ export async function listDataset(name: string, revision: string, access: HubAcc
     if (found) return found;
   }
   if (offline) throw missingOffline(`${name} at revision ${revision}`, field);
+  let isGated = false;
   try {
-    const { sha, closed } = await commitOf(name, revision, access);
+    const { sha, gated, closed } = await commitOf(name, revision, access);
+    isGated = gated;
     const reader = closed ? (mine ?? 'nobody') : '';
     const listing = (await known(sha, reader)) ?? { commit: sha, reader, files: await filesOf(name, sha, access) };
     await cache.setNote(keyOf(sha, reader), listing);
@@ -52,13 +54,22 @@ export async function listDataset(name: string, revision: string, access: HubAcc
     return listing;
   } catch (error) {
     access.signal.throwIfAborted();
-    throw toHubFailure(error, name, field);
+    throw toHubFailure(error, name, field, isGated);
   }
 }
 
-async function commitOf(name: string, revision: string, access: HubAccess): Promise<{ sha: string; closed: boolean }> {
+interface HubCommit {
+  readonly sha: string;
+  /** Files for those only who accepted its terms. */
+  readonly gated: boolean;
+  /** Gated or private. */
+  readonly closed: boolean;
+}
+
+async function commitOf(name: string, revision: string, access: HubAccess): Promise<HubCommit> {
   const info = await datasetInfo({ ...callOf(access), name, revision, additionalFields: ['sha'] });
-  return { sha: info.sha, closed: info.private || info.gated !== false };
+  const gated = info.gated !== false;
+  return { sha: info.sha, gated, closed: gated || info.private };
 }
 
 async function filesOf(name: string, revision: string, access: HubAccess): Promise<HubFile[]> {
@@ -99,7 +110,7 @@ export function hubUnavailable(what: string, cause?: unknown): Failure {
 
 /** What a status of the Hub means; its answers are not kept as a cause: they hold the URL, which may be as good as a key. */
 export function hubStatusFailure(status: number, name: string, field: string, isGated = false): Failure {
-  if (isGated) {
+  if (isGated && (status === 401 || status === 403)) {
     return new Failure('DATASET_GATED', `${name} is gated, and the token of this service may not read it.`, {
       remedy:
         'Accept its terms on the Hub with the account of the token, and set HF_TOKEN for the dataset service or name its variable in dataset.tokenRef.',
@@ -122,8 +133,8 @@ export function hubStatusFailure(status: number, name: string, field: string, is
   return hubUnavailable(`The Hub answered ${status} for ${name}`);
 }
 
-function toHubFailure(error: unknown, name: string, field: string): unknown {
-  if (error instanceof HubApiError) return hubStatusFailure(error.statusCode, name, field);
+function toHubFailure(error: unknown, name: string, field: string, isGated: boolean): unknown {
+  if (error instanceof HubApiError) return hubStatusFailure(error.statusCode, name, field, isGated);
   const timedOut = error instanceof DOMException && error.name === 'TimeoutError';
   // What `fetch` throws when there is no answer, and when an answer breaks off.
   if (timedOut || (error instanceof TypeError && ['fetch failed', 'terminated'].includes(error.message)))

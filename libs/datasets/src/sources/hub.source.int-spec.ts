@@ -41,6 +41,7 @@ function dataset(more: object = {}): AcceptedRunSpec['dataset'] {
 interface Circumstances {
   token?: string | undefined;
   offline?: boolean;
+  stallMs?: number;
   secret?: (variable: string) => string | undefined;
 }
 
@@ -137,6 +138,8 @@ describe('a dataset of the Hub', () => {
         remedy: expect.stringContaining('Accept its terms on the Hub') as string,
       });
     }
+    hub.faults.add('tree', { kind: 'status', status: 403 });
+    await expect(questions({}, { token: 'hf_member' })).rejects.toMatchObject({ code: 'DATASET_GATED' });
     await expect(questions({}, { token: 'hf_old' })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
     expect(await questions({}, { token: 'hf_member' })).toEqual(['q1']);
     // What one may read is not in the cache of another.
@@ -247,6 +250,12 @@ describe('a dataset of the Hub', () => {
         code: 'SECRET_MISSING',
         field: 'dataset.tokenRef',
       });
+  });
+
+  it.each(['info', 'tree', 'download'] as const)('is given up when the Hub is silent: %s', async (call) => {
+    hub.create(name, { type: 'dataset' }).commit('add', { put: { 'train.jsonl': lines(1) } });
+    hub.faults.add(call, { kind: 'meanwhile', act: () => new Promise(() => undefined) }, 20);
+    await expect(questions({}, { stallMs: 100 })).rejects.toMatchObject({ code: 'HUB_UNAVAILABLE', retryable: true });
   });
 
   it('needs a network', async () => {

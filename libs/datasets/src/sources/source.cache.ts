@@ -154,6 +154,7 @@ async function takePartial(shared: string, own: string): Promise<void> {
 
 /** A name of its own for content that may be removed from the cache meanwhile. @returns false when it is gone already */
 async function linkOrCopy(content: string, target: string): Promise<boolean> {
+  await rm(target, { force: true });
   try {
     await link(content, target);
     return true;
