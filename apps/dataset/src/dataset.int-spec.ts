@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { ArtifactCache, connectStore } from '@anneal/artifacts';
-import { DatasetPrepared, dataReport, RunCancelled, StageFailed, type RunSpecInput } from '@anneal/contracts';
+import {
+  DatasetPrepared,
+  dataReport,
+  progress,
+  progressSubject,
+  RunCancelled,
+  StageFailed,
+  type RunSpecInput,
+} from '@anneal/contracts';
 import {
   connectNats,
   encodeEvent,
@@ -142,10 +150,15 @@ describe('a request', () => {
     const lines = rows(60);
     const [one, two] = [request(await file('first.jsonl', lines)), request(await file('second.jsonl', lines))];
     await publishTrainRequest(nats, one);
-    const { artifact, ...made } = await prepared(one.id);
+    const made = await prepared(one.id);
+    const phases: string[] = [];
+    nats.subscribe(progressSubject(two.id, 'dataset'), {
+      callback: (_error, message) => void phases.push(progress.parse(message.json()).phase),
+    });
+    await nats.flush();
     await publishTrainRequest(nats, two);
-    // Nothing else could make a set of a source that is not one, as soon as its bytes were read.
-    expect(await prepared(two.id)).toEqual({ artifact, ...made, source: two.dataset.source });
+    expect(await prepared(two.id)).toEqual({ ...made, source: two.dataset.source });
+    expect(phases).toEqual(['fetching']);
   });
 
   it('tells what is worth knowing about the rows, in the event and in a report', async () => {
