@@ -53,7 +53,7 @@ function sharedFolder(): string | undefined {
   return undefined;
 }
 
-async function measure(shared: string, folder: string, rows: number, times: number): Promise<Result[]> {
+async function measure(shared: string, folder: string, rows: number, repeats: number): Promise<Result[]> {
   const engine = await installEngine();
   const { dir: model } = await installDemoModel({ engine });
   const [source, mmlu] = [join(folder, 'rows.parquet'), join(shared, 'data', 'mmlu-pro', 'hf')];
@@ -61,14 +61,9 @@ async function measure(shared: string, folder: string, rows: number, times: numb
   const script = (name: string): string => join(shared, 'bench-peers', name);
   await run(engine.python, [script('gen_prep.py'), test, source, String(rows)]);
   const truth = truthFile.parse(JSON.parse(await readFile(source.replace('.parquet', '.truth.json'), 'utf8')));
-  const [whole, untokenised, peer, lag, memory] = [1, 2, 3, 4, 5].map(() => new Samples()) as [
-    Samples,
-    Samples,
-    Samples,
-    Samples,
-    Samples,
-  ];
-  for (let time = 0; time < times; time += 1) {
+  const [whole, untokenised, lag, memory] = [new Samples(), new Samples(), new Samples(), new Samples()];
+  const [peer, peerUntokenised] = [new Samples(), new Samples()];
+  for (let time = 0; time < repeats; time += 1) {
     const request = { source, mmlu, folder: join(folder, String(time)) };
     requirePlanted(await timed(whole, () => prepare({ ...request, model }, { lag, memory })), truth);
     requirePlanted(await timed(untokenised, () => prepare({ ...request, folder: `${request.folder}-plain` })), truth);
@@ -80,23 +75,27 @@ async function measure(shared: string, folder: string, rows: number, times: numb
       join(folder, 'peer.parquet'),
     ];
     const { stdout } = await run(engine.python, [...args, '--minhash', 'vector'], { maxBuffer: 1024 ** 3 });
-    peer.add((pipeline.parse(JSON.parse(stdout)).steps['total_after_import'] ?? 0) * 1000);
+    const { steps } = pipeline.parse(JSON.parse(stdout));
+    const { total_after_import: all = 0, token_counts: counting = 0, tokenizer_load: loading = 0 } = steps;
+    peer.add(all * 1000);
+    peerUntokenised.add((all - counting - loading) * 1000);
   }
-  const faster = (than: number) => (samples: Samples) => samples.median * than <= peer.median;
+  const faster = (times: number, than: Samples) => (samples: Samples) => samples.median * times <= than.median;
   return [
     {
       name: `prepare ${rows} rows`,
       unit: 'ms',
       samples: whole,
-      goal: { what: '2.5 times as fast as datasets', met: faster(2.5) },
+      goal: { what: '2.5 times as fast as datasets', met: faster(2.5, peer) },
     },
     {
       name: `prepare ${rows} rows, without token counts`,
       unit: 'ms',
       samples: untokenised,
-      goal: { what: '5 times as fast as datasets', met: faster(5) },
+      goal: { what: '5 times as fast as datasets', met: faster(5, peerUntokenised) },
     },
     { name: 'Hugging Face datasets, the same steps', unit: 'ms', samples: peer },
+    { name: 'the same, without token counts', unit: 'ms', samples: peerUntokenised },
     {
       name: 'delay of the event loop meanwhile',
       unit: 'ms',
