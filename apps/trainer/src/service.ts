@@ -1,9 +1,13 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
+import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
 import { BaseModels } from './plan/base.model.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { TrainingTable } from './plan/training.table.js';
+import { DeviceTable } from './queue/device.table.js';
+import { HostDevices } from './queue/host.devices.js';
+import { TrainingQueue } from './queue/training.queue.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
@@ -19,7 +23,7 @@ export const trainerService = defineService({
   name: 'trainer',
   stage: 'trainer',
   config: trainerConfig,
-  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000],
+  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000, CreateDeviceRequest1767226000000],
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
@@ -34,6 +38,9 @@ export const trainerService = defineService({
       Leftovers,
       StoreResult,
       TrainingProgress,
+      HostDevices,
+      DeviceTable,
+      TrainingQueue,
       TrainModelWork,
     ],
   }),

@@ -24,6 +24,7 @@ import {
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
 import { makeStandInEngine, startTestServers, type StandInEngine, type TestServers } from '@anneal/testing';
+import type { DataSource } from 'typeorm';
 import { trainerService } from './service.js';
 
 type Heard = Extract<DecodedEvent, { ok: true }>;
@@ -41,7 +42,7 @@ export class TestTrainer {
     readonly engine: StandInEngine,
   ) {}
 
-  static async start(): Promise<TestTrainer> {
+  static async start(environment: Record<string, string> = {}): Promise<TestTrainer> {
     const servers = await startTestServers();
     const engine = await makeStandInEngine(join(servers.folder, 'engine'));
     const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
@@ -67,20 +68,20 @@ export class TestTrainer {
     broker.subscribe('anneal.progress.>', {
       callback: (_error, message) => void trainer.progress.push(progress.parse(message.json())),
     });
-    await trainer.startService();
+    await trainer.startService(environment);
     return trainer;
   }
 
   /** On the tables of the trainer itself. */
   async query(sql: string): Promise<unknown[]> {
-    const dataSource = createDataSource({
-      url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '',
-      schema: 'trainer',
-    });
-    await dataSource.initialize();
+    const dataSource = await this.database().initialize();
     const rows = await dataSource.query<unknown[]>(sql);
     await dataSource.destroy();
     return rows;
+  }
+
+  database(): DataSource {
+    return createDataSource({ url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '', schema: 'trainer' });
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {
@@ -168,16 +169,22 @@ export class TestTrainer {
     return this.events(runId).flatMap((event) => (event.event === 'log' ? [event.step ?? 0] : []));
   }
 
-  events(runId: string): { event: string; step?: number; pid?: number }[] {
+  events(runId: string): { event: string; time?: number; step?: number; pid?: number }[] {
     try {
       const text = readFileSync(this.folder(runId, 'events.jsonl'), 'utf8');
       return text
         .split('\n')
         .filter(Boolean)
-        .map((line) => JSON.parse(line) as { event: string; step?: number; pid?: number });
+        .map((line) => JSON.parse(line) as { event: string; time?: number; step?: number; pid?: number });
     } catch {
       return [];
     }
+  }
+
+  /** What the newest process of a training was given. */
+  gpusOf(runId: string): string | undefined {
+    const environment = readFileSync(`/proc/${this.starts(runId).at(-1) ?? 0}/environ`, 'utf8').split('\0');
+    return environment.find((entry) => entry.startsWith('CUDA_VISIBLE_DEVICES='))?.split('=')[1];
   }
 
   /** The processes that trained, in order. */

@@ -20,12 +20,13 @@ const units = {
   bytes: 'PROGRESS_UNIT_BYTES',
 } as const satisfies Record<NonNullable<Progress['unit']>, ProgressUnit>;
 
-export function toProgressMessage({ stage, at, unit, retry, ...numbers }: Progress): ProgressMessage {
+export function toProgressMessage({ stage, at, unit, startsAt, retry, ...numbers }: Progress): ProgressMessage {
   return {
     ...numbers,
     stage: stages[stage],
     at: toTimestamp(at),
     unit: unit && units[unit],
+    startsAt: startsAt === undefined ? undefined : toTimestamp(startsAt),
     retry: retry && toComingRetry(retry),
   };
 }

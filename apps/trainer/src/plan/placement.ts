@@ -6,8 +6,9 @@ export type Placement = Pick<TrainingPlan, 'device' | 'strategy' | 'processes'>;
  * Decides where the training runs: on the CPU, on one GPU, or on several GPUs with one process each.
  *
  * @param gpus how many GPUs this service may use
+ * @param cpuProcesses how many processes train together on the CPU
  */
-export function placeTraining(training: AcceptedRunSpec['training'], gpus: number): Placement {
+export function placeTraining(training: AcceptedRunSpec['training'], gpus: number, cpuProcesses = 1): Placement {
   const { strategy, method } = training;
   if (strategy === 'fsdp' || strategy === 'deepspeed') {
     throw unsupported(
@@ -33,6 +34,8 @@ export function placeTraining(training: AcceptedRunSpec['training'], gpus: numbe
       'Use lora on the CPU, or give the service a GPU.',
     );
   }
+  if (wanted === 0 && cpuProcesses > 1 && strategy !== 'single')
+    return { device: 'cpu', strategy: 'ddp', processes: cpuProcesses };
   if (strategy === 'ddp' && wanted < 2) {
     throw unsupported('training.strategy', 'ddp needs two GPUs or more.', 'Use auto, or give the service more GPUs.');
   }

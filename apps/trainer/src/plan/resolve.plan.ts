@@ -13,6 +13,8 @@ export interface PlanInput {
   readonly maxPositions: number;
   /** GPUs that this service may use. */
   readonly gpus: number;
+  /** Processes of a training on the CPU; one when left out. */
+  readonly cpuProcesses?: number;
 }
 
 const loraDefaults = { rank: 16, alpha: 32, dropout: 0 } as const;
@@ -24,8 +26,8 @@ const mostStepsBetweenCheckpoints = 100;
  *
  * @throws Failure SPEC_UNSUPPORTED with the field at fault
  */
-export function resolvePlan({ training, rows, longestRow, maxPositions, gpus }: PlanInput): TrainingPlan {
-  const placement = placeTraining(training, gpus);
+export function resolvePlan({ training, rows, longestRow, maxPositions, gpus, cpuProcesses }: PlanInput): TrainingPlan {
+  const placement = placeTraining(training, gpus, cpuProcesses);
   const length = sequenceLength(training.sequenceLength, { longestRow, maxPositions });
   const batch = resolveBatch(training, placement, { rows, tokens: Math.min(length, usualTokens(longestRow)) });
   const all = Math.ceil(Math.ceil(rows / batch.effectiveBatch) * training.epochs);

@@ -72,6 +72,7 @@ export class SettleTraining {
       longestRow: dataset.characters.longest,
       maxPositions: maxPositions ?? assumedPositions,
       gpus,
+      cpuProcesses: this.config.CPU_PROCESSES,
     });
     return { plan, base, planArtifact: await this.storePlan(input, plan, directory, signal) };
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TrainingLog } from './training.log.js';
 import { exploded, Silence, stalled, wrongWorld } from './training.watch.js';
 
-const limits = { startSeconds: 1000, silentSeconds: 60, reservedBytes: 0 };
+const limits = { startSeconds: 1000, silentSeconds: 60, reservedBytes: 0, maxHours: undefined };
 const log = (losses: readonly (number | string)[], secondsAStep = 1): TrainingLog => {
   const read = new TrainingLog();
   const base = { pid: 1, step: 0 };
