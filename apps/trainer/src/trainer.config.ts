@@ -38,7 +38,7 @@ export const trainerConfig = z.object({
     .int()
     .min(1)
     .default(availableParallelism())
-    .describe('Threads of a training process; all cores when left out.'),
+    .describe('Threads of a training process; those on the CPU share them. All cores when left out.'),
   ON_STOP: z
     .enum(['leave', 'checkpoint'])
     .default('leave')

@@ -15,7 +15,10 @@ export interface HostSettings {
   readonly models: readonly string[];
 }
 
-const inherited = ['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'] as const;
+const inherited = [
+  ...['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'],
+  ...['HOST_NAME', 'TRAININGS', 'CPU_PROCESSES'],
+] as const;
 
 /** The environment of one service on this host: the same variables that a container would get. */
 export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {

@@ -48,6 +48,18 @@ describe('resolvePlan', () => {
     expect(plan.lora).toBeUndefined();
   });
 
+  it('shares a training on the CPU among the processes that there are, unless one is asked for', () => {
+    const plan = resolvePlan(input({ method: 'lora', gradientAccumulation: 2 }, { cpuProcesses: 2 }));
+    expect(plan).toMatchObject({ device: 'cpu', strategy: 'ddp', processes: 2, precision: 'float32' });
+    expect(plan.effectiveBatch).toBe(plan.microBatch * 2 * 2);
+    const alone = resolvePlan(input({ method: 'lora', strategy: 'single' }, { cpuProcesses: 2 }));
+    expect(alone).toMatchObject({ strategy: 'single', processes: 1 });
+    expect(resolvePlan(input({ method: 'lora' }, { cpuProcesses: 2, gpus: 1 }))).toMatchObject({
+      device: 'gpu',
+      processes: 1,
+    });
+  });
+
   it('takes what was asked for as it is', () => {
     const asked = {
       epochs: 2.5,

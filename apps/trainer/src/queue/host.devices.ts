@@ -24,11 +24,16 @@ export class HostDevices implements OnModuleInit {
 
   constructor(@Inject(CONFIG) private readonly config: TrainerConfig) {}
 
-  async onModuleInit(): Promise<void> {
-    if (this.config.DEVICE === 'cpu') return;
-    this.gpus = (await detectGpus()).map(({ index }) => index);
+  onModuleInit(): Promise<void> {
+    return this.look();
   }
 
+  /** Looks again: a GPU may be lost while the service runs, or not be there yet when it starts. */
+  async look(): Promise<void> {
+    if (this.config.DEVICE === 'auto') this.gpus = (await detectGpus()).map(({ index }) => index);
+  }
+
+  /** As of the last look. */
   pool(device: DeviceKind): DevicePool {
     const host = this.config.HOST_NAME ?? hostname();
     return { host, device, indices: device === 'cpu' ? [0] : this.gpus };

@@ -54,6 +54,7 @@ export class TrainingQueue implements OnModuleDestroy {
     secondsLeft: number | undefined,
     { signal, commit }: WorkContext,
   ): Promise<readonly number[]> {
+    if (device === 'gpu') await this.devices.look();
     const pool = this.devices.pool(device);
     const wanted = device === 'cpu' ? 1 : processes;
     if (wanted > pool.indices.length) throw tooFew(wanted, pool.indices.length);

@@ -129,7 +129,7 @@ export class LaunchTraining {
       env: engineProcessEnv(engine, {
         home: folder.home,
         gpus,
-        threads: this.config.THREADS,
+        threads: device === 'cpu' ? Math.max(1, Math.floor(this.config.THREADS / processes)) : this.config.THREADS,
         events: folder.events,
         stopFile: folder.stop,
       }),

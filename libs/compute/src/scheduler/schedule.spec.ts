@@ -102,6 +102,20 @@ describe('the first in line that does not fit', () => {
     expect(started(decide(4, [holding('x', [1, 2, 3])], [two, job('endless')]))).toEqual(['endless']);
   });
 
+  it('lets exactly the one in front that docs/queue.md says', () => {
+    const held = [holding('A', [0, 1], { endsAt: now + 2 * ageingMs }), holding('B', [2])];
+    const waiting = [
+      job('C', { gpus: 3, since: now - 4 }),
+      job('D', { since: now - 3 }),
+      job('E', { since: now - 2, mostMs: 1.5 * ageingMs }),
+      job('F', { since: now - 1, mostMs: 1.5 * ageingMs }),
+    ];
+    const decision = decide(4, held, waiting);
+    expect(decision.starts).toEqual([{ id: 'E', indices: [3], inTurn: false }]);
+    expect(decision.queue[0]).toEqual({ id: 'C', position: 1, startsAt: now + 2 * ageingMs });
+    expect(queued(decision)).toEqual(['C', 'D', 'F']);
+  });
+
   it('is not overtaken by one that comes later with the same priority, of whatever project', () => {
     const reserved = { ...large, reservedSince: now - 5 };
     const fresh = job('fresh', { project: 'b', since: now - 1000 });
