@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore, type ArtifactStore } from '@anneal/artifacts';
+import { slotFile } from '@anneal/compute';
 import {
   acceptRunSpec,
   DatasetPrepared,
@@ -157,6 +158,11 @@ export class TestTrainer {
 
   folder(runId: string, name = ''): string {
     return join(this.servers.folder, 'work', 'trainer', runId, name);
+  }
+
+  /** Lock file of a GPU. */
+  slot(gpu: number): string {
+    return slotFile(join(this.servers.folder, 'work'), gpu);
   }
 
   /** Waits until the training has done so many steps. */

@@ -4,7 +4,14 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adoptProcess, slotFile, startProcess, type ProcessSpec, type SupervisedProcess } from './index.js';
+import {
+  adoptProcess,
+  isSlotTaken,
+  slotFile,
+  startProcess,
+  type ProcessSpec,
+  type SupervisedProcess,
+} from './index.js';
 import { processStat } from './proc.js';
 import { readRun } from './records.js';
 
@@ -250,6 +257,7 @@ print(worker.pid, flush=True)`;
     const beside = await start('d', 'process.exit(0)', { slot: slotFile(folder, 3) });
     expect(await beside.wait()).toMatchObject({ code: 0 });
     expect([first.state(), second.state(), third.state()]).toEqual(['running', 'waiting', 'waiting']);
+    expect([zero, one, two, slotFile(folder, 3)].map(isSlotTaken)).toEqual([true, true, false, false]);
     await writeFile(join(folder, 'go'), '');
     expect(await first.wait()).toMatchObject({ code: 5 });
     expect([await second.wait(), await third.wait()]).toMatchObject([{ code: 0 }, { code: 0 }]);

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isSlotTaken } from '@anneal/compute';
 import {
   PauseRequested,
   ResumeRequested,
@@ -125,6 +127,18 @@ describe('trainings on a host with three GPUs', () => {
     await cancel('busy');
     await trainer.word(TrainingCompleted, 'rests');
     expect(existsSync(trainer.folder('unwanted'))).toBe(false);
+  });
+
+  it('take GPUs first that no evaluation uses', async () => {
+    await trainer.prepare('first', { gpus: 1, epochs: 0.5 });
+    await trainer.word(TrainingCompleted, 'first');
+    const evaluation = spawn('flock', [trainer.slot(0), 'sleep', '60'], { detached: true });
+    await until('its lock', () => isSlotTaken(trainer.slot(0)));
+    await trainer.prepare('other', { gpus: 1 }, 300);
+    await trainer.step('other', 1);
+    expect(trainer.gpusOf('other')).toBe('1');
+    process.kill(-(evaluation.pid ?? 0), 'SIGKILL');
+    await cancel('other');
   });
 
   it('end with a checkpoint when their time is up, and go on from there when the run is tried again', async () => {

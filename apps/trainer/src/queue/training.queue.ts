@@ -1,4 +1,4 @@
-import { adoptProcess } from '@anneal/compute';
+import { adoptProcess, isSlotTaken, slotFile } from '@anneal/compute';
 import { Failure, type TrainingPlan } from '@anneal/contracts';
 import type { ClaimedJob, StopSignal, WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
@@ -9,7 +9,7 @@ import { RunFolder } from '../training/run.folder.js';
 import { TrainingProgress } from '../training/training.progress.js';
 import type { TrainingLog } from '../training/training.log.js';
 import { DeviceTable, type Standing } from './device.table.js';
-import { HostDevices, type DeviceKind } from './host.devices.js';
+import { HostDevices, type DeviceKind, type DevicePool } from './host.devices.js';
 
 const lookMs = 1_000;
 const noteMs = 10_000;
@@ -128,7 +128,7 @@ export class TrainingQueue implements OnModuleDestroy {
 
   private async decide(): Promise<void> {
     for (const device of new Set([...this.tickets.values()].map((ticket) => ticket.device))) {
-      const pool = this.devices.pool(device);
+      const pool = this.unlockedFirst(this.devices.pool(device));
       const gone: string[] = [];
       for (const { jobId, runId } of await this.table.unattended(pool)) {
         const process = await adoptProcess(new RunFolder(this.config.WORK_DIR, runId).process);
@@ -136,6 +136,18 @@ export class TrainingQueue implements OnModuleDestroy {
       }
       for (const [jobId, standing] of await this.table.decide(pool, gone)) this.tickets.get(jobId)?.stand(standing);
     }
+  }
+
+  /**
+   * Merges and evaluations use devices without a place in this queue. One of theirs is given out last; then the training
+   * waits for its lock, since among those that wait there the kernel starves nobody.
+   */
+  private unlockedFirst(pool: DevicePool): DevicePool {
+    const { device, indices } = pool;
+    if (device === 'cpu') return pool;
+    const taken = new Set(indices.filter((index) => isSlotTaken(slotFile(this.config.WORK_DIR, index))));
+    const order = [...indices.filter((index) => !taken.has(index)), ...taken];
+    return { ...pool, indices: order };
   }
 }
 

@@ -25,13 +25,15 @@ const started = ({ starts }: ReturnType<typeof decide>): string[] => starts.map(
 const queued = ({ queue }: ReturnType<typeof decide>): string[] => queue.map(({ id }) => id);
 
 describe('what starts', () => {
-  it('takes the free GPUs with the lowest indices', () => {
+  it('takes the free GPUs that come first, and names them in their order', () => {
     const { starts, queue } = decide(4, [holding('x', [1])], [job('two', { gpus: 2 }), job('three', { gpus: 1 })]);
     expect(starts).toMatchObject([
       { id: 'three', indices: [0] },
       { id: 'two', indices: [2, 3] },
     ]);
     expect(queue).toEqual([]);
+    const [first] = decide(0, [], [job('two', { gpus: 2 })], { gpus: [3, 1, 0] }).starts;
+    expect(first?.indices).toEqual([1, 3]);
   });
 
   it('is the oldest first, and that with the highest priority before it', () => {

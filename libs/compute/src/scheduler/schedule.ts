@@ -10,7 +10,7 @@ import { inTurn } from './turns.js';
 export function schedule(state: HostState): Decision {
   const { gpus, holding, now } = state;
   const taken = new Set(holding.flatMap(({ indices }) => indices));
-  const free = gpus.filter((index) => !taken.has(index)).toSorted((a, b) => a - b);
+  const free = gpus.filter((index) => !taken.has(index));
   const holdings: Holding[] = holding.map(({ indices, endsAt }) => ({
     gpus: indices.length,
     // One that is past its limit is about to end.
@@ -25,7 +25,11 @@ export function schedule(state: HostState): Decision {
     const fits = job.gpus <= free.length;
     const behind = fits && reservation ? backfill(reservation, wanted) : undefined;
     if (fits && (reservation === undefined || behind)) {
-      starts.push({ id: job.id, indices: free.splice(0, job.gpus), inTurn: reservation === undefined });
+      starts.push({
+        id: job.id,
+        indices: free.splice(0, job.gpus).toSorted((a, b) => a - b),
+        inTurn: reservation === undefined,
+      });
       holdings.push(wanted);
     } else {
       left.push(job);

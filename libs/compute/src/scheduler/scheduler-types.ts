@@ -24,7 +24,7 @@ export interface WaitingJob {
 }
 
 export interface HostState {
-  /** Indices of all GPUs of the host. */
+  /** Indices of all GPUs of the host, in the order in which they are given out. */
   readonly gpus: readonly number[];
   readonly holding: readonly HoldingJob[];
   readonly waiting: readonly WaitingJob[];
