@@ -1,11 +1,16 @@
 import { Command } from 'commander';
 import { askCommand } from './commands/ask.command.js';
+import { compareCommand } from './commands/compare.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
 import { downCommand } from './commands/down.command.js';
+import { estimateCommand } from './commands/estimate.command.js';
+import { evaluateCommand } from './commands/evaluate.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
+import { promptCommand } from './commands/prompt.command.js';
+import { rescoreCommand } from './commands/rescore.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
 import { steerCommands } from './commands/steer.commands.js';
@@ -24,6 +29,7 @@ export function buildProgram(): Command {
     upCommand(),
     downCommand(),
     trainCommand(),
+    estimateCommand(),
     runsCommand(),
     showCommand(),
     ...steerCommands(),
@@ -31,6 +37,10 @@ export function buildProgram(): Command {
     keysCommand(),
     doctorCommand(),
     askCommand(),
+    evaluateCommand(),
+    rescoreCommand(),
+    compareCommand(),
+    promptCommand(),
     demoCommand(),
     migrateCommand(),
   ]) {

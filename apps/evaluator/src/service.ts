@@ -2,6 +2,7 @@ import { cacheProvider, defineService, storeProvider, worker } from '@anneal/ser
 import { AnswerTable } from './answers/answer.table.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
 import { BaseModels } from './base.model.js';
+import { BenchmarkLoader } from './benchmark.loader.js';
 import { evaluatorConfig } from './evaluator.config.js';
 import { EvaluatorConsumer } from './evaluator.consumer.js';
 import { inferenceProvider } from './inference/inference.provider.js';
@@ -10,12 +11,13 @@ import { JudgeWork } from './judge.work.js';
 import { measureInput } from './measure.input.js';
 import { MeasureWork } from './measure.work.js';
 import { CreateAnswers1767225600000 } from './migrations/1767225600000-CreateAnswers.js';
+import { KeepBaseAnswers1767225800000 } from './migrations/1767225800000-KeepBaseAnswers.js';
 
 export const evaluatorService = defineService({
   name: 'evaluator',
   stage: 'evaluator',
   config: evaluatorConfig,
-  migrations: [CreateAnswers1767225600000],
+  migrations: [CreateAnswers1767225600000, KeepBaseAnswers1767225800000],
   module: (config) => ({
     controllers: [EvaluatorConsumer],
     providers: [
@@ -23,6 +25,7 @@ export const evaluatorService = defineService({
       cacheProvider(config),
       inferenceProvider(config),
       BaseModels,
+      BenchmarkLoader,
       AnswerTable,
       EvaluationTable,
       MeasureWork,

@@ -10,6 +10,7 @@ export const gatewayConfig = z.object({
     .string()
     .min(16, 'must have at least 16 characters')
     .describe('The first key, of an administrator; callers send "Authorization: Bearer KEY".'),
+  HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub that is asked for the size of a model.'),
   GRPC_HOST: z.string().min(1).default('127.0.0.1').describe('Address of the API over gRPC.'),
   GRPC_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('0 takes a free port.'),
   REQUESTS_PER_SECOND: z.coerce.number().int().min(0).default(1000).describe('Of one API key; 0 sets no limit.'),

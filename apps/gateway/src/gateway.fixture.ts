@@ -37,10 +37,10 @@ export class TestGateway {
     private service: RunningService,
   ) {}
 
-  static async start(): Promise<TestGateway> {
+  static async start(settings: Record<string, string> = {}): Promise<TestGateway> {
     const servers = await startTestServers();
     const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-    const test = new TestGateway(servers, broker, await serve(servers));
+    const test = new TestGateway(servers, broker, await serve(servers, settings));
     await followEvents(broker, {}, (decoded) => {
       if (decoded.ok) test.heard.push(decoded);
     });
@@ -142,12 +142,13 @@ export async function until<T>(what: string, ask: () => T | undefined | Promise<
   throw new Error(`gave up waiting for ${what}`);
 }
 
-function serve(servers: TestServers): Promise<RunningService> {
+function serve(servers: TestServers, settings: Record<string, string> = {}): Promise<RunningService> {
   const environment = {
     ...servers.environment('gateway'),
     MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
     WEBHOOK_TARGETS: 'any',
     LARGEST_FILE_BYTES: String(largestFileBytes),
+    ...settings,
   };
   return startService(gatewayService, environment, { logger: createLogger('gateway', 'silent') });
 }

@@ -1,5 +1,7 @@
 import { defineService, storeProvider } from '@anneal/service';
 import { APP_FILTER } from '@nestjs/core';
+import { EstimatesController } from './estimates/estimates.controller.js';
+import { MeasuredPlans } from './estimates/measured.plans.js';
 import { gatewayConfig } from './gateway.config.js';
 import { GatewayConsumer } from './gateway.consumer.js';
 import { CallEdge } from './grpc/call.edge.js';
@@ -50,6 +52,7 @@ export const gatewayService = defineService({
       RunsController,
       KeysController,
       SystemController,
+      EstimatesController,
       ...openaiControllers,
     ],
     providers: [
@@ -60,6 +63,7 @@ export const gatewayService = defineService({
       { provide: RateLimit, useValue: new RateLimit(config.REQUESTS_PER_SECOND) },
       Admission,
       RunTable,
+      MeasuredPlans,
       RunLedger,
       RunRequests,
       RunQueries,

@@ -128,9 +128,8 @@ describe('an evaluated run', () => {
   it('that did not improve is withheld, with the rule that says so', async () => {
     const run = evaluation({}, 'regressed');
     await say(EvaluationCompleted, run);
-    expect(await allSaid(run.runId)).toMatchObject([
-      { name: 'ModelWithheld', data: { rule: 'publish.when is "improved", and the verdict is "regressed"', artifact } },
-    ]);
+    const rule = `publish.when is "improved", and the verdict is "regressed": ${run.evaluation.reason}`;
+    expect(await allSaid(run.runId)).toMatchObject([{ name: 'ModelWithheld', data: { rule, artifact } }]);
   });
 
   it('survives a Hub that loses its answer, with one commit and one event', async () => {

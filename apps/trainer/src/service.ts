@@ -2,7 +2,9 @@ import { cacheProvider, defineService, storeProvider, worker } from '@anneal/ser
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
+import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-CreateTrainingMemory.js';
 import { BaseModels } from './plan/base.model.js';
+import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { TrainingTable } from './plan/training.table.js';
 import { DeviceTable } from './queue/device.table.js';
@@ -23,7 +25,12 @@ export const trainerService = defineService({
   name: 'trainer',
   stage: 'trainer',
   config: trainerConfig,
-  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000, CreateDeviceRequest1767226000000],
+  migrations: [
+    CreateTraining1767225600000,
+    CreateTrainingCheckpoint1767225700000,
+    CreateDeviceRequest1767226000000,
+    CreateTrainingMemory1767226100000,
+  ],
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
@@ -31,6 +38,7 @@ export const trainerService = defineService({
       cacheProvider(config),
       BaseModels,
       TrainingTable,
+      MemoryTable,
       SettleTraining,
       CheckpointTable,
       StoreCheckpoints,

@@ -11,6 +11,7 @@ import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@ann
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
 import { HostDevices } from './queue/host.devices.js';
@@ -51,6 +52,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     private readonly outbox: Outbox,
     private readonly devices: HostDevices,
     private readonly queue: TrainingQueue,
+    private readonly memory: MemoryTable,
   ) {}
 
   /** Those that wait for devices count. */
@@ -70,6 +72,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       return async (tx) => {
         const data = { runId, spec: job.input.spec, dataset: job.input.dataset, training };
         await this.outbox.add(tx, TrainingCompleted, data, job);
+        if (log.peakBytes !== undefined) await this.memory.note(tx, runId, settled.plan, log.peakBytes);
       };
     } catch (error) {
       if (context.signal.reason === 'cancelled') await this.leftovers.clear(runId);
@@ -207,6 +210,7 @@ function toTrainedModel(
     loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
     log: written,
     seconds: log.seconds,
+    ...(log.peakBytes === undefined ? {} : { peakBytesPerGpu: log.peakBytes }),
     engine: log.versions,
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore, type ArtifactStore } from '@anneal/artifacts';
@@ -75,10 +75,24 @@ export class TestTrainer {
 
   /** On the tables of the trainer itself. */
   async query(sql: string): Promise<unknown[]> {
+    return this.onTables((dataSource) => dataSource.query<unknown[]>(sql));
+  }
+
+  async onTables<T>(work: (dataSource: DataSource) => Promise<T>): Promise<T> {
     const dataSource = await this.database().initialize();
-    const rows = await dataSource.query<unknown[]>(sql);
-    await dataSource.destroy();
-    return rows;
+    try {
+      return await work(dataSource);
+    } finally {
+      await dataSource.destroy();
+    }
+  }
+
+  /** Says another size of the model than it has; the words before are given back. */
+  resizeModel(size: object): () => void {
+    const path = join(this.engine.model, 'config.json');
+    const before = readFileSync(path, 'utf8');
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(before) as object), ...size }));
+    return () => writeFileSync(path, before);
   }
 
   database(): DataSource {

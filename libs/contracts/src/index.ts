@@ -19,6 +19,15 @@ export {
   type ManifestFile,
 } from './artifact.js';
 export {
+  estimate,
+  estimateRequest,
+  hostsText,
+  type Estimate,
+  type EstimateRequest,
+  type PerGpu,
+} from './estimates.api.js';
+export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';
+export {
   defaultLearningRates,
   modelReference,
   acceptRunSpec,
@@ -72,11 +81,13 @@ export {
   type BaseModel,
   type BenchmarkResult,
   type EvaluatedModel,
+  type EvaluationAlarm,
   type MergedModel,
   type PreparedDataset,
   type TrainedModel,
   type TrainingPlan,
   type Verdict,
+  type VerdictRule,
   trainingPlan,
 } from './stage.events.js';
 export { protoFolder } from './proto.js';

@@ -19,6 +19,7 @@ import {
 } from './jobs.api.js';
 import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
+import { estimate, estimateRequest } from './estimates.api.js';
 import { runSpec } from './run-spec.js';
 import { readiness, systemView } from './system.api.js';
 import {
@@ -185,6 +186,19 @@ const runs: ApiRoute[] = [
     id: 'watchRun',
     summary: 'Server-Sent Events: "run" first and after every change, "progress" in between.',
     answers: { 200: { types: ['text/event-stream'], schema: z.string() } },
+  },
+];
+
+const estimates: ApiRoute[] = [
+  {
+    method: 'post',
+    path: '/api/estimates',
+    id: 'estimate',
+    summary:
+      'Whether a training fits on hosts that are described, what it takes of each GPU, and how long it may last.',
+    body: json(estimateRequest),
+    answers: { 200: json(estimate) },
+    refusals: [404],
   },
 ];
 
@@ -450,6 +464,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   ...operators,
   ...system,
   ...runs,
+  ...estimates,
   ...keys,
   ...files,
   ...jobs,

@@ -25,6 +25,7 @@ export const progress = z
     total: z.number().optional(),
     unit: z.enum(['rows', 'steps', 'items', 'bytes']).optional(),
     secondsLeft: z.number().optional(),
+    itemsPerSecond: z.number().optional(),
     loss: z.number().optional(),
     learningRate: z.number().optional(),
     tokensPerSecond: z.number().optional(),

@@ -3,7 +3,7 @@ import { stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { progress } from './progress.js';
 import { runSpec, specProblem } from './run-spec.js';
-import { benchmarkResult, trainingPlan, verdict } from './stage.events.js';
+import { benchmarkResult, evaluationAlarm, trainingPlan, verdict, verdictRule } from './stage.events.js';
 
 export const runState = z.enum(['running', 'paused', 'succeeded', 'failed', 'cancelled', 'rejected']);
 export type RunState = z.infer<typeof runState>;
@@ -105,22 +105,56 @@ export const apiError = z
   .meta({ id: 'ApiError' });
 export type ApiError = z.infer<typeof apiError>;
 
+const reportedAnswer = z.object({
+  answer: z.string(),
+  outcome: z
+    .enum(['correct', 'wrong', 'unparsed', 'failed'])
+    .describe('failed: the model could not be asked, so the item is not among those that are compared.'),
+  letter: z.string().nullable().optional().describe('Of a multiple choice: what was found in the answer.'),
+  step: z.int().optional().describe('How the letter was found: 1 to 3, or 0 for not at all.'),
+  partial: z.number().optional().describe('With score json: share of the expected keys that are right.'),
+  finish: z.enum(['stop', 'length', 'too_long', 'failed']).optional(),
+  tokens: z.int().optional(),
+  seconds: z.number().optional(),
+});
+
+const subjectResult = z.object({
+  subject: z.string(),
+  items: z.int().min(1),
+  base: z.int().describe('Items that the base got right.'),
+  tuned: z.int().describe('Items that the tuned model got right.'),
+  gained: z.int(),
+  lost: z.int(),
+  pValue: z.number().describe('For reading only: the verdict does not look at single subjects.'),
+});
+
 /** The stored report of an evaluation: what every item's prompt, expectation and answers were. */
 export const evaluationReport = z
   .object({
     runId: z.string(),
     verdict,
     reason: z.string(),
+    rule: verdictRule.optional(),
+    alarms: z.array(evaluationAlarm).optional(),
     results: z.array(benchmarkResult),
+    subjects: z
+      .record(z.string(), z.array(subjectResult))
+      .optional()
+      .describe('By benchmark; those that have subjects.'),
+    flips: z
+      .record(z.string(), z.object({ gained: z.array(z.string()), lost: z.array(z.string()) }))
+      .optional()
+      .describe('Ids of the items that only one of the two got right, by benchmark.'),
     settings: z.record(z.string(), z.unknown()),
     items: z.array(
       z.object({
         benchmark: z.string(),
         id: z.string(),
+        subject: z.string().optional(),
         prompt: z.string(),
         expected: z.string(),
-        base: z.object({ answer: z.string(), outcome: z.enum(['correct', 'wrong', 'unparsed']) }),
-        tuned: z.object({ answer: z.string(), outcome: z.enum(['correct', 'wrong', 'unparsed']) }),
+        base: reportedAnswer,
+        tuned: reportedAnswer,
       }),
     ),
   })

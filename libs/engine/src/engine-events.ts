@@ -40,6 +40,7 @@ export const engineEvent = z.discriminatedUnion('event', [
     epoch: number.optional(),
     tokensPerSecondPerGpu: number.optional(),
     memoryAllocatedGib: number.optional(),
+    memoryReservedGib: number.optional(),
   }),
   z.object({ ...envelope, event: z.literal('eval'), step, loss: number.optional() }),
   z.object({

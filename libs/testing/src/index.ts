@@ -9,3 +9,6 @@ export {
   type GeneratorFaults,
   type StandInGenerator,
 } from './stand-in-generator/stand-in-generator.js';
+export { installedEngine } from './installed-engine.js';
+export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
+export { CompletionsServer, type AskedServer } from './completions-server.js';

@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
-import type { AxolotlPaths } from '../axolotl/axolotl.config.js';
+import type { AxolotlPaths } from '@anneal/engine';
 
 /** Where one training keeps its files. The paths in the configuration are relative to the folder itself. */
 export class RunFolder {
