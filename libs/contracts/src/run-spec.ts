@@ -143,6 +143,20 @@ const trainingShape = {
     .default('chat')
     .describe('How a row becomes text: the chat template, or alpaca_chat.load_qa.'),
   seed: z.int().min(0).max(2_147_483_647).default(42),
+  priority: z
+    .int()
+    .min(-10)
+    .max(10)
+    .default(0)
+    .describe(
+      'Among the trainings that wait for the same host: the higher, the sooner. Each hour of waiting adds one.',
+    ),
+  maxHours: z
+    .number()
+    .positive()
+    .max(8760)
+    .optional()
+    .describe('Ends the training with a checkpoint after that time. With it, a training may start earlier, in a gap.'),
   samplePacking: z
     .boolean()
     .default(false)
