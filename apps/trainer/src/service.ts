@@ -11,6 +11,7 @@ import { TrainerConsumer } from './trainer.consumer.js';
 import { CheckpointTable } from './training/checkpoint.table.js';
 import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
+import { SlotMetrics } from './training/slot.metrics.js';
 import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { TrainingProgress } from './training/training.progress.js';
@@ -34,6 +35,7 @@ export const trainerService = defineService({
       Leftovers,
       StoreResult,
       TrainingProgress,
+      SlotMetrics,
       TrainModelWork,
     ],
   }),

@@ -8,6 +8,6 @@ export type {
 } from './process-types.js';
 export { adoptProcess, startProcess } from './supervised-process.js';
 export { followJsonLines } from './json-lines.js';
-export { slotFile } from './slots.js';
+export { isHeld, slotFile } from './slots.js';
 export { detectGpus } from './gpus.js';
 export { runToEnd, type RunToEndOptions, type RunToEndResult } from './run-to-end.js';
