@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adoptProcess, slotFile, startProcess, type ProcessSpec, type SupervisedProcess } from './index.js';
+import { adoptProcess, isHeld, slotFile, startProcess, type ProcessSpec, type SupervisedProcess } from './index.js';
 import { processStat } from './proc.js';
 import { readRun } from './records.js';
 
@@ -221,9 +221,11 @@ describe('a slot', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect([first.state(), second.state(), second.warning]).toEqual(['running', 'waiting', undefined]);
     expect((await adopt('b')).state()).toBe('waiting');
+    expect(await isHeld(slotOf())).toBe(true);
     await writeFile(join(folder, 'go'), '');
     expect(await first.wait()).toMatchObject({ code: 5 });
     expect(await second.wait()).toMatchObject({ code: 0 });
+    await expect.poll(() => isHeld(slotOf())).toBe(false);
   });
 
   it('is held until the last descendant is gone, also one of a Python that closes all descriptors', async () => {

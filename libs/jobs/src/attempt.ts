@@ -29,8 +29,8 @@ export class Attempt<Input> {
   private readonly job: ClaimedJob<unknown>;
   private readonly lease: Lease;
   private readonly log;
-  /** What is true when nothing else can be written down. */
-  private outcome: AttemptOutcome = 'lease_lost';
+  /** What was written down of its end. */
+  private written: AttemptOutcome | undefined;
 
   constructor(private readonly options: AttemptOptions<Input>) {
     const { worker, claim, leaseSeconds, claimedAt } = options;
@@ -48,7 +48,8 @@ export class Attempt<Input> {
     } finally {
       this.lease.end();
       const { worker, claimedAt } = this.options;
-      worker.onEnded?.(this.job, this.outcome, (performance.now() - claimedAt) / 1000);
+      const otherwise = this.lease.signal.reason === 'cancelled' ? 'cancelled' : 'lease_lost';
+      worker.onEnded?.(this.job, this.written ?? otherwise, (performance.now() - claimedAt) / 1000);
     }
   }
 
@@ -90,7 +91,6 @@ export class Attempt<Input> {
     const { reason } = this.lease.signal;
     if (this.isToGoOnLater()) return this.returnJob();
     if (reason !== undefined) {
-      if (reason === 'cancelled') this.outcome = reason;
       this.log.info({ reason, ...this.fields() }, 'an attempt was dropped');
       return;
     }
@@ -149,7 +149,7 @@ export class Attempt<Input> {
     for (let tries = 1; ; tries += 1) {
       try {
         const held = await transaction(this.options.worker.dataSource, change);
-        if (held) this.outcome = outcome;
+        if (held) this.written = outcome;
         if (held) this.log.info({ outcome, ...this.fields() }, 'an attempt ended');
         else this.log.warn({ outcome, ...this.fields() }, 'an attempt ended, but the job was no longer its own');
         return held;
