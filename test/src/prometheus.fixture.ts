@@ -103,7 +103,7 @@ export class Prometheus {
 
 function configurationFor(addresses: ReadonlyMap<string, string>): string {
   const config = configuration.parse(parse(readFileSync(join(observability, 'prometheus.yml'), 'utf8')));
-  Object.assign(config.global, { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '2s' });
+  Object.assign(config.global, { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '2s' });
   config.rule_files = config.rule_files.map((name) => join(observability, name));
   for (const target of config.scrape_configs[0].static_configs) {
     target.targets = [addresses.get(target.labels.service) ?? ''];
