@@ -13,9 +13,9 @@ import {
   runProgram,
   SetupError,
   withLock,
-} from '../../libs/setup/setup.mjs';
+} from '@anneal/setup';
 
-/** @type {import('../../libs/setup/setup.mjs').Purpose} */
+/** @type {import('@anneal/setup').Purpose} */
 const purpose = {
   name: 'Prometheus',
   code: 'SERVER_START_FAILED',

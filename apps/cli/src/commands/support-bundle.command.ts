@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { allChecks } from '../doctor/all.checks.js';
 import { examine } from '../doctor/check.js';
-import { dataFolder, readEndpoints } from '../gateway/endpoints.js';
+import { dataFolder, findGateway, readEndpoints } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
 import { writeSupportBundle } from '../support/support.bundle.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
@@ -24,7 +24,7 @@ export function supportBundleCommand() {
     .action(async ({ data, json, output, offline }: SupportBundleOptions) => {
       const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
       const folder = resolve(output ?? `anneal-support-${time}`);
-      const gateway = async () => new GatewayClient(await readEndpoints(data));
+      const gateway = async () => new GatewayClient(await findGateway(data));
       const files = await writeSupportBundle(folder, {
         environment: process.env,
         dataFolder: dataFolder(data),
