@@ -40,6 +40,7 @@ export class Metrics {
       labelNames: ['cause'],
       registers: [registry],
     });
+    for (const cause of ['unreadable', 'failing', 'crashing']) this.setAside.inc({ cause }, 0);
     this.jobs = new JobMetrics(registry, dataSource, kinds);
     this.stage = kinds.length > 0 ? new StageMetrics(registry, { trains: service === 'trainer' }) : undefined;
     this.measure('anneal_outbox_pending', 'Events that are written and not yet published.', () => relay.pending());

@@ -41,8 +41,10 @@ export class StageMetrics {
       most(this.said(({ secondsLeft }) => secondsLeft)),
     );
     if (!trains) return;
-    ofRuns('anneal_training_tokens_per_second', 'Tokens that the running trainings learn from, together.', () =>
-      sum(this.said(({ tokensPerSecond }) => tokensPerSecond)),
+    ofRuns(
+      'anneal_training_tokens_per_second',
+      'Tokens that the running trainings learn from on one GPU each, summed up.',
+      () => sum(this.said(({ tokensPerSecond }) => tokensPerSecond)),
     );
     ofRuns('anneal_training_loss', 'Last loss, the mean of the running trainings.', () => {
       const losses = this.said(({ loss }) => loss);
