@@ -19,11 +19,11 @@ export class ProgressPublisher {
   }
 
   publish(progress: Progress): void {
-    this.heard(progress);
-    // While disconnected the client would keep every publish in memory until the broker is back.
-    if (!this.watch.up) return;
     const read = progressSchema.safeParse(progress);
     if (!read.success) return;
+    this.heard(read.data);
+    // While disconnected the client would keep every publish in memory until the broker is back.
+    if (!this.watch.up) return;
     try {
       this.nc.publish(progressSubject(read.data.runId, read.data.stage), JSON.stringify(read.data));
     } catch {
