@@ -1,16 +1,15 @@
-import type { ServerResponse } from 'node:http';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
 /** What is needed of Fastify's instance. */
 export interface HttpServer {
-  addHook(name: 'onResponse', hook: (request: Request, reply: Reply) => Promise<void>): unknown;
+  addHook(name: 'onSend' | 'onResponse', hook: (request: Request, reply: Reply) => Promise<void>): unknown;
 }
 interface Request {
   readonly method: string;
   readonly routeOptions: { readonly url?: string | undefined };
 }
 interface Reply {
-  readonly raw: Pick<ServerResponse, 'statusCode' | 'getHeader'>;
+  readonly raw: { readonly statusCode: number };
   /** In milliseconds. */
   readonly elapsedTime: number;
 }
@@ -27,17 +26,17 @@ export function measureRequests(registry: Registry, server: HttpServer): void {
   });
   const durations = new Histogram({
     name: 'anneal_http_request_duration_seconds',
-    help: 'Time from a request to the end of its answer; answers that are followed as they grow are left out.',
+    help: 'Time from a request to the beginning of its answer; streams of events are left out.',
     labelNames: ['method', 'route'] as const,
     buckets,
     registers: [registry],
   });
-  server.addHook('onResponse', async (request, reply) => {
-    const { method, routeOptions } = request;
-    const route = routeOptions.url ?? 'none';
-    const { statusCode } = reply.raw;
-    answers.inc({ method, route, status: `${Math.floor(statusCode / 100)}xx` });
-    const isStream = String(reply.raw.getHeader('content-type')).startsWith('text/event-stream');
-    if (!isStream) durations.observe({ method, route }, reply.elapsedTime / 1000);
+  const labelsOf = ({ method, routeOptions }: Request) => ({ method, route: routeOptions.url ?? 'none' });
+  // The end of an answer would tell how fast a caller reads, or how long it watches. Streams of events do not come by here.
+  server.addHook('onSend', async (request, { elapsedTime }) => {
+    durations.observe(labelsOf(request), elapsedTime / 1000);
+  });
+  server.addHook('onResponse', async (request, { raw: { statusCode } }) => {
+    answers.inc({ ...labelsOf(request), status: `${Math.floor(statusCode / 100)}xx` });
   });
 }
