@@ -1,11 +1,17 @@
 import { Command } from 'commander';
+import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
+import { compareCommand } from './commands/compare.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
 import { downCommand } from './commands/down.command.js';
+import { estimateCommand } from './commands/estimate.command.js';
+import { evaluateCommand } from './commands/evaluate.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
+import { promptCommand } from './commands/prompt.command.js';
+import { rescoreCommand } from './commands/rescore.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
 import { steerCommands } from './commands/steer.commands.js';
@@ -25,14 +31,20 @@ export function buildProgram(): Command {
     upCommand(),
     downCommand(),
     trainCommand(),
+    estimateCommand(),
     runsCommand(),
     showCommand(),
+    artifactsCommand(),
     ...steerCommands(),
     deadLettersCommand(),
     keysCommand(),
     doctorCommand(),
     supportBundleCommand(),
     askCommand(),
+    evaluateCommand(),
+    rescoreCommand(),
+    compareCommand(),
+    promptCommand(),
     demoCommand(),
     migrateCommand(),
   ]) {

@@ -1,12 +1,31 @@
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
+const list = z
+  .string()
+  .default('')
+  .transform((names) =>
+    names
+      .split(',')
+      .map((name) => name.trim())
+      .filter(Boolean),
+  );
+const gibibytes = (fallback: number) => z.coerce.number().min(0).max(1_000_000).default(fallback);
+
 export const datasetConfig = z.object({
   ...baseConfigShape,
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which datasets are fetched.'),
-  HF_TOKEN: z.string().min(1).optional().describe('Token for gated datasets.'),
+  HF_TOKEN: z.string().min(1).optional().describe('Token for gated datasets of runs that refer to no other.'),
+  HTTPS_TARGETS: list
+    .prefault('public')
+    .describe('What https: sources may lead to: public, HOST or HOST:PORT for one inside this network, any.'),
+  DATA_BUCKETS: list.describe('Buckets at S3_ENDPOINT that s3: sources may name, separated by ",". None when empty.'),
+  SOURCE_MAX_GIB: gibibytes(100).describe('The most that is fetched of one source.'),
+  SOURCE_CACHE_GIB: gibibytes(50).describe('What was fetched is kept up to this size below WORK_DIR/sources.'),
+  OFFLINE: z.stringbool().default(false).describe('Nothing is asked of the Hub and the internet; what is here works.'),
+  HF_HUB_OFFLINE: z.stringbool().default(false).describe('The same, by the name that Hugging Face gives it.'),
 });
 export type DatasetConfig = z.infer<typeof datasetConfig>;

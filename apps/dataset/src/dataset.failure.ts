@@ -11,11 +11,6 @@ const bySystemError: Record<string, { code: FailureCode; message: string; remedy
     message: 'The source may not be read by this service.',
     remedy: 'Give the account of the service read access to it.',
   },
-  EISDIR: {
-    code: 'DATASET_UNREADABLE',
-    message: 'The source is a folder.',
-    remedy: 'Name one .jsonl or .parquet file.',
-  },
 };
 
 /** The one place where errors of this stage become failures. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { ArtifactCache, connectStore } from '@anneal/artifacts';
 import { DatasetPrepared, RunCancelled, StageFailed, type RunSpecInput } from '@anneal/contracts';
 import {
@@ -48,7 +49,7 @@ afterAll(async () => {
 async function start(): Promise<void> {
   service = await startService(
     datasetService,
-    { ...servers.environment('dataset'), FILE_ROOTS: data, HF_ENDPOINT: hub.url },
+    { ...servers.environment('dataset'), FILE_ROOTS: data, HF_ENDPOINT: hub.url, DATA_BUCKETS: 'data' },
     { logger: createLogger('dataset', process.env.TEST_LOG_LEVEL ?? 'silent') },
   );
 }
@@ -164,11 +165,11 @@ describe('a request', () => {
   });
 
   it('survives a Hub that is away for a moment', async () => {
-    hub.create('acme/shy', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(30).join('\n')}\n` } });
+    hub.create('acme/shy', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(29).join('\n')}\n` } });
     hub.faults.add('info', { kind: 'status', status: 503 });
     const spec = request('acme/shy');
     await publishTrainRequest(nats, spec);
-    expect((await prepared(spec.id)).rows.read).toBe(30);
+    expect((await prepared(spec.id)).rows.read).toBe(29);
   });
 });
 
@@ -201,7 +202,7 @@ describe('an artifact as source', () => {
 
   it.each([
     ['is not stored', async () => 'ab'.repeat(32), 'The store has no artifact:abababababab'],
-    ['has no rows', () => put({ 'notes.txt': Buffer.from('notes') }), 'without a .jsonl or .parquet file'],
+    ['has no rows', () => put({ 'notes.txt': Buffer.from('notes') }), 'without a .jsonl, .json, .csv or .parquet file'],
   ])('that %s is not found', async (_what, digest, message) => {
     const spec = request(`artifact:${await digest()}`);
     await publishTrainRequest(nats, spec);
@@ -209,6 +210,41 @@ describe('an artifact as source', () => {
     expect(attempts).toBe(1);
     expect(failure).toMatchObject({ code: 'DATASET_NOT_FOUND', field: 'dataset.source' });
     expect(failure.message).toContain(message);
+  });
+});
+
+describe('a source elsewhere', () => {
+  it('may be an object of a bucket of data', async () => {
+    const store = connectStore({ ...servers.servers.s3, bucket: 'data' });
+    await store.ensureReady();
+    const bytes = Buffer.from(rows(30).join('\n'));
+    await store.putFiles('file', [{ path: 'rows', source: bytes }]);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const spec = request(`s3:data/sha256/${sha256.slice(0, 2)}/${sha256}`);
+    await publishTrainRequest(nats, spec);
+    const dataset = await prepared(spec.id);
+    expect(dataset).toMatchObject({ source: spec.dataset.source, sourceDigest: sha256, rows: { read: 30 } });
+  });
+
+  it.each([
+    ['s3:anneal/sha256/', { code: 'DATASET_NOT_FOUND' }],
+    ['https://127.0.0.1/rows.jsonl', { code: 'SOURCE_REFUSED' }],
+    ['https://localhost/rows.jsonl', { code: 'SOURCE_REFUSED' }],
+  ])('may be none that others cannot reach: %s', async (source, failure) => {
+    const spec = request(source);
+    await publishTrainRequest(nats, spec);
+    expect(await failed(spec.id)).toMatchObject({ attempts: 1, failure: { ...failure, field: 'dataset.source' } });
+  });
+
+  it('may be a folder of compressed tables', async () => {
+    await mkdir(join(data, 'tables'));
+    for (const [index, part] of [rows(30).slice(0, 10), rows(30).slice(10)].entries()) {
+      const lines = part.map((line) => Object.values(JSON.parse(line) as Record<string, string>).join(';'));
+      await writeFile(join(data, 'tables', `train-${index}.csv.gz`), gzipSync(`problem;answer\n${lines.join('\n')}\n`));
+    }
+    const spec = request(`file:${join(data, 'tables')}`);
+    await publishTrainRequest(nats, spec);
+    expect((await prepared(spec.id)).rows.read).toBe(30);
   });
 });
 
@@ -291,7 +327,7 @@ describe('a cancelled run', () => {
   });
 
   it('is dropped in the middle of a download', async () => {
-    hub.create('acme/slow', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(30).join('\n')}\n` } });
+    hub.create('acme/slow', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(31).join('\n')}\n` } });
     const spec = request('acme/slow');
     hub.faults.add('download', {
       kind: 'meanwhile',

@@ -5,14 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '@anneal/artifacts';
 import { DatasetPrepared, Failure, type AcceptedRunSpec, type PreparedDataset } from '@anneal/contracts';
-import {
-  PreparedFiles,
-  readRows,
-  stageSource,
-  type Reach,
-  type SourceField,
-  type StagedSource,
-} from '@anneal/datasets';
+import { PreparedFiles, readRows, stageSource, type SourceField, type StagedSource } from '@anneal/datasets';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -20,6 +13,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { DatasetConfig } from './dataset.config.js';
 import { toDatasetFailure } from './dataset.failure.js';
 import type { PrepareInput } from './prepare.input.js';
+import { reachOf } from './reach.js';
 
 /** Brings the source here, checks and splits its rows, and stores the set that the trainer uses as it is. */
 @Injectable()
@@ -72,8 +66,7 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     tell: (phase: string, done?: number) => void,
   ): Promise<PreparedDataset> {
     const { dataset } = spec;
-    const { FILE_ROOTS: fileRoots, HF_ENDPOINT: endpoint, HF_TOKEN: token } = this.config;
-    const reach: Reach = { fileRoots, hub: { endpoint, token }, store: this.store };
+    const reach = reachOf(this.config, this.store);
     const stage = (source: string, field: SourceField): Promise<StagedSource> =>
       stageSource({ ...dataset, source }, { field, directory: join(directory, field), signal, reach });
     const source = await stage(dataset.source, 'dataset.source');

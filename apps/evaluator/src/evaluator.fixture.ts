@@ -1,3 +1,4 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -52,6 +53,7 @@ export interface TestRun {
   readonly merged: EventData<typeof ModelMerged>;
 }
 
+const ids = z.array(z.object({ id: z.string() }));
 const count = z.array(z.object({ count: z.coerce.number() }));
 
 /** The evaluator with real servers around it, and a stand-in for the generation. */
@@ -87,15 +89,37 @@ export class TestEvaluator {
     return evaluator;
   }
 
-  async startService(): Promise<void> {
-    this.service = await startService(evaluatorService, {
+  /** In this process; with an environment of the test's own when one is given. */
+  async startService(more: Record<string, string> = {}): Promise<void> {
+    this.service = await startService(evaluatorService, this.environment(more));
+  }
+
+  /** As a process of its own, from its built files, so that it can be killed. */
+  async startProcess(more: Record<string, string>): Promise<ChildProcess> {
+    const { PATH = '', HOME = '' } = process.env;
+    const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'dist', 'main.js')], {
+      env: { PATH, HOME, ...this.environment(more), LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`the evaluator ended with ${code}; is it built?`)));
+      child.stdout.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes('"address"')) resolve();
+      });
+    });
+    return child;
+  }
+
+  private environment(more: Record<string, string>): Record<string, string> {
+    return {
       ...this.servers.environment('evaluator'),
       ENGINE_PYTHON: this.generator.python,
       DEVICE: 'cpu',
       BATCH: '2',
       LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       STOP_GRACE_SECONDS: '0',
-    });
+      ...more,
+    };
   }
 
   async stopService(): Promise<void> {
@@ -125,9 +149,17 @@ export class TestEvaluator {
       tuned = {},
       heldOut = [],
       train = [],
-    }: { base?: Knowledge; tuned?: Knowledge; heldOut?: readonly unknown[]; train?: readonly unknown[] },
+      sameBaseAs = id,
+    }: {
+      base?: Knowledge;
+      tuned?: Knowledge;
+      heldOut?: readonly unknown[];
+      train?: readonly unknown[];
+      sameBaseAs?: string;
+    },
   ): Promise<TestRun> {
-    const baseFolder = this.model(`${id}-base`, base);
+    // Their weights are all the same: the answers, with the name of the run among them, make them different models.
+    const baseFolder = this.model(`${id}-base`, { ...base, base: sameBaseAs });
     const spec = specWith(evaluation, { id, base: `file:${baseFolder}` });
     const sides = { 'train.jsonl': train, 'held-out.jsonl': heldOut };
     const files = Object.entries(sides).map(([path, rows]) => ({
@@ -145,30 +177,40 @@ export class TestEvaluator {
     definition: Definition,
     data: EventData<Definition>,
     runId: string,
+    { id = `${definition.name}-${runId}`, turn }: { id?: string; turn?: number } = {},
   ): Promise<void> {
-    const id = `${definition.name}-${runId}`;
-    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, { id, source: 'dataset', runId }));
+    const envelope = { id, source: 'dataset', runId, turn };
+    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, envelope));
   }
 
-  /** What the evaluator said about a run, in order. */
+  /** What the evaluator said about a run, in order, but for its attempts. */
   said(runId: string): string[] {
     return this.heard
       .filter(({ event }) => event.runId === runId && event.source.includes('evaluator'))
+      .filter(({ definition }) => definition.name !== 'StageAttempted')
       .map(({ definition }) => definition.name);
   }
 
   async word<Definition extends EventDefinition>(
     definition: Definition,
     runId: string,
+    turn?: number,
   ): Promise<EventData<Definition>> {
     const heard = await until(`${definition.name} of ${runId}`, () =>
-      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
+      this.heard.find(
+        ({ definition: { name }, event }) => name === definition.name && event.runId === runId && event.turn === turn,
+      ),
     );
     return definition.data.parse(heard.event.data) as EventData<Definition>;
   }
 
   async report(ref: ArtifactRef): Promise<EvaluationReport> {
     return evaluationReport.parse(JSON.parse(String(await this.store.getFile(ref, 'report.json'))));
+  }
+
+  /** Names of the files that a report is made of. */
+  async reportFiles(ref: ArtifactRef): Promise<string[]> {
+    return (await this.store.readManifest(ref)).files.map(({ path }) => path).toSorted();
   }
 
   /** Names of the questions that were handed to a model for a run, over all starts. */
@@ -180,16 +222,26 @@ export class TestEvaluator {
       .map(({ id }) => id);
   }
 
+  /** Names of the items to which an answer of a model is stored. */
+  async answered(runId: string, subject: 'base' | 'tuned'): Promise<string[]> {
+    const rows = await this.query(`SELECT item_id AS id FROM answer WHERE run_id = $1 AND subject = $2`, [
+      runId,
+      subject,
+    ]);
+    return ids.parse(rows).map(({ id }) => id);
+  }
+
   /** How many rows the service's own table has. */
   async count(query: string, runId: string): Promise<number> {
+    return count.parse(await this.query(`SELECT count(*) FROM ${query} AND run_id = $1`, [runId]))[0]?.count ?? 0;
+  }
+
+  private async query(sql: string, parameters: unknown[]): Promise<unknown> {
     const { POSTGRES_URL = '' } = this.servers.environment('evaluator');
     const dataSource = createDataSource({ url: POSTGRES_URL, schema: 'evaluator' });
     await dataSource.initialize();
     try {
-      return (
-        count.parse(await dataSource.query<unknown>(`SELECT count(*) FROM ${query} AND run_id = $1`, [runId]))[0]
-          ?.count ?? 0
-      );
+      return await dataSource.query<unknown>(sql, parameters);
     } finally {
       await dataSource.destroy();
     }

@@ -3,9 +3,11 @@ import {
   EvaluationCompleted,
   ModelMerged,
   RunCancelled,
+  RetryRequested,
   StageFailed,
   TrainRequested,
 } from '@anneal/contracts';
+import { CompletionsServer } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestEvaluator, until, type Knowledge, type TestRun } from './evaluator.fixture.js';
 
@@ -78,14 +80,18 @@ describe('an evaluation', () => {
     const report = await evaluator.report(evaluation.report);
     expect(report).toMatchObject({ runId: 'plain', verdict: 'improved', results: evaluation.results });
     expect(report.items).toHaveLength(10);
-    expect(report.items[1]).toEqual({
+    expect(report.items[1]).toMatchObject({
       benchmark: 'held-out',
       id: 'plain-h2',
       prompt: 'Capital of Italy?',
       expected: 'rome',
-      base: { answer: 'Capital of Italy?', outcome: 'wrong' },
-      tuned: { answer: ' Rome\n', outcome: 'correct' },
+      base: { answer: 'Capital of Italy?', outcome: 'wrong', finish: 'stop' },
+      tuned: { answer: ' Rome\n', outcome: 'correct', finish: 'stop' },
     });
+    expect(report.flips?.['held-out']).toEqual({ gained: ['plain-h2'], lost: [] });
+    expect(evaluation.alarms).toEqual(report.alarms);
+    expect(report.alarms?.map(({ kind, benchmark }) => [kind, benchmark])).toEqual([['unparsed', 'own-set']]);
+    expect(await evaluator.reportFiles(evaluation.report)).toEqual(['items.parquet', 'report.html', 'report.json']);
     expect(report.settings).toMatchObject({
       alpha: 0.05,
       base: { revision: run.merged.training.base.revision, inference: { form: 'batch', batch: 2 } },
@@ -95,9 +101,29 @@ describe('an evaluation', () => {
   });
 
   it('tells how far each measurement is', async () => {
-    const told = evaluator.progress.filter(({ runId }) => runId === 'plain');
-    expect([...new Set(told.map(({ phase }) => phase))]).toEqual(['measuring base', 'measuring tuned']);
+    const told = evaluator.progress.filter(({ runId, began }) => runId === 'plain' && began === undefined);
+    // Which of the two is first is up to their workers.
+    expect(new Set(told.map(({ phase }) => phase))).toEqual(new Set(['measuring base', 'measuring tuned']));
     expect(told).toContainEqual(expect.objectContaining({ done: 10, total: 10, unit: 'items', secondsLeft: 0 }));
+  });
+
+  it('asks the tuned model anew, and it alone, when the merger works again', async () => {
+    const run = await runOf('again', 3, { base: 1, tuned: 3 });
+    await prepare('again', run);
+    await merge('again', run);
+    expect((await evaluator.word(EvaluationCompleted, 'again')).evaluation.results[0]?.tuned.correct).toBe(3);
+    const word = { runId: 'again', by: 'test', turn: 2, from: 'merger' as const };
+    await evaluator.say(RetryRequested, word, 'again');
+    await until('the word', async () => (await answers('again', 'tuned')) === 0);
+    // What the merger said before, for example because the broker lost it and it is said again.
+    await evaluator.say(ModelMerged, run.merged, 'again', { id: 'from-before' });
+    const { merged } = await runOf('another', 3, { base: 1, tuned: 2 });
+    await evaluator.say(ModelMerged, { ...run.merged, merge: merged.merge }, 'again', { id: 'anew', turn: 2 });
+    const { evaluation, merge: judged } = await evaluator.word(EvaluationCompleted, 'again', 2);
+    expect(judged).toEqual(merged.merge);
+    expect(evaluation.results[0]).toMatchObject({ base: { correct: 1 }, tuned: { correct: 2 } });
+    expect([evaluator.asked('again', 'base').length, await answers('again', 'tuned')]).toEqual([3, 3]);
+    expect(evaluator.said('again')).toEqual(['EvaluationCompleted', 'EvaluationCompleted']);
   });
 
   it('begins with the base as soon as the request is there, when no question comes out of the dataset', async () => {
@@ -186,6 +212,91 @@ describe('a measurement that is disturbed', () => {
     await evaluator.word(EvaluationCompleted, 'next');
     expect(evaluator.asked('cancelled', 'tuned')).toEqual([]);
     expect(evaluator.said('cancelled')).toEqual([]);
+  });
+});
+
+describe('a base that was measured before', () => {
+  it('is asked nothing again by a later run, in whatever order its questions stand', async () => {
+    const first = await runOf('first', 6, { base: 1, tuned: 6 });
+    await prepare('first', first);
+    await merge('first', first);
+    await evaluator.word(EvaluationCompleted, 'first');
+    const source = `file:${evaluator.write('second.jsonl', items('second', 7).toReversed())}`;
+    const evaluation = { benchmarks: [{ name: 'own-set' as const, source, score: 'json' as const }] };
+    const knowledge = { base: knowing(1), tuned: knowing(7), sameBaseAs: 'first' };
+    const second = await evaluator.run('second', evaluation, knowledge);
+    await prepare('second', second);
+    await merge('second', second);
+    const { evaluation: judged } = await evaluator.word(EvaluationCompleted, 'second');
+    // The seventh question is new.
+    expect(evaluator.asked('second', 'base')).toEqual(['own-set/second-7']);
+    expect(evaluator.asked('second', 'tuned')).toHaveLength(7);
+    expect(judged.results[0]).toMatchObject({ items: 7, base: { correct: 1, unparsed: 6 }, tuned: { correct: 7 } });
+  });
+});
+
+describe('an evaluation over a server', () => {
+  let server: CompletionsServer;
+  const environment = (): Record<string, string> => ({
+    INFERENCE_URL: server.url,
+    CONCURRENCY: '4',
+    LEASE_SECONDS: '2',
+  });
+  beforeAll(async () => {
+    server = await CompletionsServer.start();
+    await evaluator.stopService();
+  });
+  afterAll(async () => {
+    await evaluator.stopService();
+    await server.stop();
+    await evaluator.startService();
+  });
+  const tunedKnows = (wanted: number): void => {
+    server.answer = ({ text, model }) => {
+      const number = Number(/\d+/.exec(text)?.[0]);
+      return model.includes('-base') || number > wanted ? 'no idea' : answer(number);
+    };
+  };
+
+  it('goes on after kill -9, and asks no stored answer again', async () => {
+    tunedKnows(40);
+    server.answerMs = 20;
+    const run = await runOf('slain', 40, { base: 0, tuned: 40 });
+    const process = await evaluator.startProcess(environment());
+    await prepare('slain', run);
+    await until('some questions', () => server.asked.length >= 16);
+    process.kill('SIGKILL');
+    const stored = await evaluator.answered('slain', 'base');
+    const before = server.asked.length;
+    expect(stored.length).toBeGreaterThan(4);
+    expect(stored.length).toBeLessThan(40);
+    await evaluator.startService(environment());
+    await merge('slain', run);
+    const { evaluation } = await evaluator.word(EvaluationCompleted, 'slain');
+    expect(evaluation).toMatchObject({ verdict: 'improved', results: [{ items: 40, gained: 40 }] });
+    const asked = server.asked.slice(before).filter(({ model }) => model.includes('slain-base'));
+    expect(asked).toHaveLength(40 - stored.length);
+    const storedTexts = stored.map((id) => question(Number(id.split('-').at(-1))));
+    expect(asked.filter(({ text }) => storedTexts.includes(text))).toEqual([]);
+  });
+
+  it('leaves out what one of the two could not be asked, and names it', async () => {
+    server.answerMs = 0;
+    const run = await runOf('broken', 40, { base: 0, tuned: 40 });
+    tunedKnows(40);
+    const { answer: usual } = server;
+    server.answer = (asked) => (asked.text === question(7) && asked.model.includes('-base') ? undefined : usual(asked));
+    await prepare('broken', run);
+    await merge('broken', run);
+    const { evaluation } = await evaluator.word(EvaluationCompleted, 'broken');
+    expect(evaluation.results[0]).toMatchObject({
+      items: 39,
+      base: { correct: 0, unparsed: 39, failed: 1 },
+      tuned: { correct: 39 },
+      gained: 39,
+    });
+    const report = await evaluator.report(evaluation.report);
+    expect(report.items.filter(({ base }) => base.outcome === 'failed').map(({ id }) => id)).toEqual(['broken-7']);
   });
 });
 

@@ -1,17 +1,15 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ArtifactStore } from '@anneal/artifacts';
-import {
-  EvaluationCompleted,
-  evaluationReport,
-  Failure,
-  type EvaluatedModel,
-  type EvaluationReport,
-} from '@anneal/contracts';
-import { judge, pairsOf, resultsOf } from '@anneal/evaluation';
+import { EvaluationCompleted, Failure, type EvaluatedModel, type EvaluationReport } from '@anneal/contracts';
+import { makeReport, reportFiles } from '@anneal/evaluation';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
-import type { StageWork } from '@anneal/service';
-import { Injectable } from '@nestjs/common';
+import { CONFIG, type StageWork } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
 import { AnswerTable } from './answers/answer.table.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
+import { BenchmarkLoader } from './benchmark.loader.js';
+import type { EvaluatorConfig } from './evaluator.config.js';
 import { toEvaluatorFailure } from './evaluator.failure.js';
 import type { JudgeInput } from './judge.input.js';
 
@@ -19,19 +17,22 @@ import type { JudgeInput } from './judge.input.js';
 @Injectable()
 export class JudgeWork implements StageWork<JudgeInput> {
   constructor(
+    @Inject(CONFIG) private readonly config: EvaluatorConfig,
     private readonly answers: AnswerTable,
     private readonly evaluations: EvaluationTable,
+    private readonly benchmarks: BenchmarkLoader,
     private readonly store: ArtifactStore,
     private readonly outbox: Outbox,
   ) {}
 
   async run(job: ClaimedJob<JudgeInput>, context: WorkContext): Promise<Completion> {
-    const report = await this.report(job.input);
+    const report = await this.report(job.input, context.signal);
     // The report holds no times of its own, so that judging twice stores the same artifact.
-    const source = Buffer.from(`${JSON.stringify(report, undefined, 1)}\n`);
-    const artifact = await this.store.putFiles('report', [{ path: 'report.json', source }], { signal: context.signal });
-    const { verdict, reason, results } = report;
-    const evaluation: EvaluatedModel = { report: artifact, results, verdict, reason };
+    const folder = join(this.config.WORK_DIR, 'evaluator', job.runId, 'report');
+    const files = await reportFiles(report, folder).finally(() => rm(folder, { recursive: true, force: true }));
+    const artifact = await this.store.putFiles('report', files, { signal: context.signal });
+    const { verdict, reason, rule, alarms, results } = report;
+    const evaluation: EvaluatedModel = { report: artifact, results, verdict, reason, rule, alarms };
     return async (tx) => {
       await this.outbox.add(tx, EvaluationCompleted, { ...job.input, evaluation }, job);
     };
@@ -41,35 +42,12 @@ export class JudgeWork implements StageWork<JudgeInput> {
     return toEvaluatorFailure(error);
   }
 
-  private async report({ runId, spec, training }: JudgeInput): Promise<EvaluationReport> {
-    const { alpha } = spec.evaluation.policy;
-    const pairs = pairsOf(await this.answers.pairs(runId));
-    const results = resultsOf(pairs);
-    const { verdict, reason, adjusted } = judge(results, alpha);
+  private async report({ runId, spec, training, dataset }: JudgeInput, signal: AbortSignal): Promise<EvaluationReport> {
     const measured = await this.evaluations.settings(runId);
     if (measured.base['revision'] !== training.base.revision) throw otherBase(training.base.reference);
-    return evaluationReport.parse({
-      runId,
-      verdict,
-      reason,
-      results,
-      settings: {
-        test: 'exact McNemar, two-sided',
-        correction: 'Holm',
-        alpha,
-        adjusted: Object.fromEntries(results.map(({ benchmark }, index) => [benchmark, adjusted[index]])),
-        base: measured.base,
-        tuned: measured.tuned,
-      },
-      items: pairs.map(({ base, tuned, answers }) => ({
-        benchmark: answers.benchmark,
-        id: answers.itemId,
-        prompt: answers.prompt,
-        expected: answers.expected,
-        base: { answer: answers.baseText ?? '', outcome: base },
-        tuned: { answer: answers.tunedText ?? '', outcome: tuned },
-      })),
-    });
+    const answers = await this.answers.pairs(runId);
+    const benchmarks = await this.benchmarks.load(spec, dataset, signal);
+    return makeReport({ runId, spec, answers, benchmarks, measured, dataset });
   }
 }
 

@@ -1,7 +1,9 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { AnswerTable } from './answers/answer.table.js';
+import { forgetAnswers } from './answers/forget.answers.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
 import { BaseModels } from './base.model.js';
+import { BenchmarkLoader } from './benchmark.loader.js';
 import { evaluatorConfig } from './evaluator.config.js';
 import { EvaluatorConsumer } from './evaluator.consumer.js';
 import { inferenceProvider } from './inference/inference.provider.js';
@@ -9,13 +11,15 @@ import { judgeInput } from './judge.input.js';
 import { JudgeWork } from './judge.work.js';
 import { measureInput } from './measure.input.js';
 import { MeasureWork } from './measure.work.js';
+import { AddEvaluationTurn1767226000000 } from './migrations/1767226000000-AddEvaluationTurn.js';
 import { CreateAnswers1767225600000 } from './migrations/1767225600000-CreateAnswers.js';
+import { KeepBaseAnswers1767225800000 } from './migrations/1767225800000-KeepBaseAnswers.js';
 
 export const evaluatorService = defineService({
   name: 'evaluator',
   stage: 'evaluator',
   config: evaluatorConfig,
-  migrations: [CreateAnswers1767225600000],
+  migrations: [CreateAnswers1767225600000, KeepBaseAnswers1767225800000, AddEvaluationTurn1767226000000],
   module: (config) => ({
     controllers: [EvaluatorConsumer],
     providers: [
@@ -23,6 +27,7 @@ export const evaluatorService = defineService({
       cacheProvider(config),
       inferenceProvider(config),
       BaseModels,
+      BenchmarkLoader,
       AnswerTable,
       EvaluationTable,
       MeasureWork,
@@ -30,8 +35,20 @@ export const evaluatorService = defineService({
     ],
   }),
   workers: [
-    worker({ kind: 'measure-base', input: measureInput, work: MeasureWork }),
-    worker({ kind: 'measure-tuned', input: measureInput, work: MeasureWork }),
-    worker({ kind: 'judge', input: judgeInput, work: JudgeWork }),
+    worker({
+      kind: 'measure-base',
+      input: measureInput,
+      work: MeasureWork,
+      follows: 'dataset',
+      forget: forgetAnswers('base'),
+    }),
+    worker({
+      kind: 'measure-tuned',
+      input: measureInput,
+      work: MeasureWork,
+      follows: 'merger',
+      forget: forgetAnswers('tuned'),
+    }),
+    worker({ kind: 'judge', input: judgeInput, work: JudgeWork, follows: 'evaluator' }),
   ],
 });

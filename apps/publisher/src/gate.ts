@@ -1,9 +1,12 @@
-import type { AcceptedRunSpec, Verdict } from '@anneal/contracts';
+import type { AcceptedRunSpec, EvaluatedModel } from '@anneal/contracts';
 
 export type GateDecision = { publish: true } | { publish: false; rule: string };
 
 /** Decides from the RunSpec's rule and the verdict alone whether the model goes out. */
-export function decide(when: AcceptedRunSpec['publish']['when'], verdict: Verdict): GateDecision {
+export function decide(
+  when: AcceptedRunSpec['publish']['when'],
+  { verdict, reason }: Pick<EvaluatedModel, 'verdict' | 'reason'>,
+): GateDecision {
   switch (when) {
     case 'always':
       return { publish: true };
@@ -12,6 +15,6 @@ export function decide(when: AcceptedRunSpec['publish']['when'], verdict: Verdic
     case 'improved':
       return verdict === 'improved'
         ? { publish: true }
-        : { publish: false, rule: `publish.when is "improved", and the verdict is "${verdict}"` };
+        : { publish: false, rule: `publish.when is "improved", and the verdict is "${verdict}": ${reason}` };
   }
 }

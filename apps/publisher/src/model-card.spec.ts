@@ -14,7 +14,8 @@ describe('the model card', () => {
   it('says what was measured, on what, and from what', () => {
     for (const fact of [
       'Verdict: improved',
-      '| own-set | 60 | 1.7 % | 88.3 % | 52 | 0 |',
+      '| own-set | 60 | 1.7 % | 88.3 % | +86.7 | +78.0 to +95.0 | 52 | 0 |',
+      '`publish.when` is `improved`',
       '400 rows to train on',
       'rank 16',
       'seed 42',
@@ -22,6 +23,16 @@ describe('the model card', () => {
     ]) {
       expect(card).toContain(fact);
     }
+  });
+
+  it('says what the verdict was when it did not have to be a good one, and what to be careful with', () => {
+    const input = evaluated({ when: 'always' }, 'regressed');
+    const message = "Nothing to compare was found in 40 % of the tuned model's answers to own-set.";
+    const evaluation = { ...input.evaluation, alarms: [{ kind: 'unparsed' as const, message }] };
+    const loud = modelCard('run-1', { ...input, evaluation });
+    for (const fact of ['Verdict: regressed', '`publish.when` is `always`', `- ${message}`])
+      expect(loud).toContain(fact);
+    expect(card).not.toContain('Look at this first');
   });
 
   it('tells nothing of the host on which the run was made', () => {

@@ -1,7 +1,8 @@
-import type { BenchmarkResult } from '@anneal/contracts';
+import type { BenchmarkResult, EvaluationAlarm } from '@anneal/contracts';
 import { stringify } from 'yaml';
 import type { PublishInput } from './publish.input.js';
 
+const points = (share: number): string => `${share >= 0 ? '+' : ''}${(share * 100).toFixed(1)}`;
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** The README of a published model: what it is, what it was made from, how it was measured. Nothing from the host. */
@@ -24,14 +25,15 @@ Fine-tuned and measured by Anneal, run \`${runId}\`.
 
 ## Verdict: ${evaluation.verdict}
 
-${evaluation.reason}
+${evaluation.reason} Published because \`publish.when\` is \`${spec.publish.when}\`.
 
-| benchmark | items | base | tuned | gained | lost | p |
-|---|---|---|---|---|---|---|
+| benchmark | items | base | tuned | points | 95 % interval | gained | lost | p |
+|---|---|---|---|---|---|---|---|---|
 ${evaluation.results.map(resultRow).join('\n')}
 
-Base and tuned answered the same items with the same prompts and settings; p is the exact two-sided McNemar test. The
-per-item report has digest \`${evaluation.report.digest}\`.
+Base and tuned answered the same items with the same prompts and settings; p is the exact two-sided McNemar test, the
+interval a paired bootstrap. The per-item report has digest \`${evaluation.report.digest}\`.
+${alarmList(evaluation.alarms ?? [])}
 
 ## Base model
 
@@ -55,8 +57,17 @@ ${merge.parity.largestLogitDifference}. These files are, byte for byte, the ones
 `;
 }
 
-function resultRow({ benchmark, items, base, tuned, gained, lost, pValue }: BenchmarkResult): string {
-  return `| ${benchmark} | ${items} | ${percent(base.accuracy)} | ${percent(tuned.accuracy)} | ${gained} | ${lost} | ${pValue.toPrecision(2)} |`;
+function resultRow(result: BenchmarkResult): string {
+  const { benchmark, items, base, tuned, difference, interval, gained, lost, pValue, guard } = result;
+  const name = guard ? `${benchmark} (guard)` : benchmark;
+  const range = interval ? `${points(interval[0])} to ${points(interval[1])}` : '';
+  return `| ${name} | ${items} | ${percent(base.accuracy)} | ${percent(tuned.accuracy)} | ${points(difference)} | ${range} | ${gained} | ${lost} | ${pValue.toPrecision(2)} |`;
+}
+
+/** What somebody who uses the model should know before trusting the numbers. */
+function alarmList(alarms: readonly EvaluationAlarm[]): string {
+  if (alarms.length === 0) return '';
+  return `\nLook at this first:\n\n${alarms.map(({ message }) => `- ${message}`).join('\n')}\n`;
 }
 
 /** Paths of the host on which a run was made are nobody's business: a local reference shows its last part only. */

@@ -25,7 +25,7 @@ export class PublishModelWork implements StageWork<PublishInput> {
     const { runId } = job;
     const { artifact } = merge;
     const { verdict } = evaluation;
-    const decision = decide(spec.publish.when, verdict);
+    const decision = decide(spec.publish.when, evaluation);
     if (!decision.publish) {
       return async (tx) => {
         await this.outbox.add(tx, ModelWithheld, { runId, spec, rule: decision.rule, artifact, verdict }, job);

@@ -86,6 +86,7 @@ const cancelled = (runId: string) => ({ runId, name: 'n', seconds: 1, by: 'someb
 const said = (runId: string) =>
   heard
     .filter(({ event }) => event.runId === runId && event.source.includes('publisher'))
+    .filter(({ definition }) => definition.name !== 'StageAttempted')
     .map(({ definition, event }) => ({ name: definition.name, data: event.data, causationId: event.causationId }));
 
 /** Everything that the publisher says about a run, once it has said something and had time to say more. */
@@ -128,9 +129,8 @@ describe('an evaluated run', () => {
   it('that did not improve is withheld, with the rule that says so', async () => {
     const run = evaluation({}, 'regressed');
     await say(EvaluationCompleted, run);
-    expect(await allSaid(run.runId)).toMatchObject([
-      { name: 'ModelWithheld', data: { rule: 'publish.when is "improved", and the verdict is "regressed"', artifact } },
-    ]);
+    const rule = `publish.when is "improved", and the verdict is "regressed": ${run.evaluation.reason}`;
+    expect(await allSaid(run.runId)).toMatchObject([{ name: 'ModelWithheld', data: { rule, artifact } }]);
   });
 
   it('survives a Hub that loses its answer, with one commit and one event', async () => {

@@ -1,8 +1,11 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
+import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-CreateTrainingMemory.js';
 import { BaseModels } from './plan/base.model.js';
+import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
+import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
@@ -20,7 +23,7 @@ export const trainerService = defineService({
   name: 'trainer',
   stage: 'trainer',
   config: trainerConfig,
-  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000],
+  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000, CreateTrainingMemory1767226100000],
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
@@ -28,6 +31,7 @@ export const trainerService = defineService({
       cacheProvider(config),
       BaseModels,
       TrainingTable,
+      MemoryTable,
       SettleTraining,
       CheckpointTable,
       StoreCheckpoints,
@@ -39,5 +43,7 @@ export const trainerService = defineService({
       TrainModelWork,
     ],
   }),
-  workers: [worker({ kind: 'train', input: trainInput, work: TrainModelWork })],
+  workers: [
+    worker({ kind: 'train', input: trainInput, work: TrainModelWork, follows: 'dataset', forget: forgetTraining }),
+  ],
 });

@@ -11,6 +11,7 @@ import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@ann
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
 import { trainInput, type TrainInput } from './train.input.js';
@@ -47,12 +48,14 @@ export class TrainModelWork implements StageWork<TrainInput> {
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
+    private readonly memory: MemoryTable,
   ) {}
 
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
+    await this.leftovers.clearOlder(folder, job.turn);
     try {
       if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
       const { settled, log } = await this.train(job, await this.settling.settle(job, context), folder, context);
@@ -62,6 +65,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       return async (tx) => {
         const data = { runId, spec: job.input.spec, dataset: job.input.dataset, training };
         await this.outbox.add(tx, TrainingCompleted, data, job);
+        if (log.peakBytes !== undefined) await this.memory.note(tx, runId, settled.plan, log.peakBytes);
       };
     } catch (error) {
       if (context.signal.reason === 'cancelled') await this.leftovers.clear(runId);
@@ -167,6 +171,8 @@ function toTrainedModel(
     loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
     log: written,
     seconds: log.seconds,
+    ...(log.peakBytes === undefined ? {} : { peakBytesPerGpu: log.peakBytes }),
+    ...(log.tokens === undefined ? {} : { tokens: log.tokens }),
     engine: log.versions,
   };
 }

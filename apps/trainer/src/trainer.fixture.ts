@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore, type ArtifactStore } from '@anneal/artifacts';
@@ -24,6 +24,7 @@ import {
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
 import { makeStandInEngine, startTestServers, type StandInEngine, type TestServers } from '@anneal/testing';
+import type { DataSource } from 'typeorm';
 import { trainerService } from './service.js';
 
 type Heard = Extract<DecodedEvent, { ok: true }>;
@@ -73,14 +74,28 @@ export class TestTrainer {
 
   /** On the tables of the trainer itself. */
   async query(sql: string): Promise<unknown[]> {
+    return this.onTables((dataSource) => dataSource.query<unknown[]>(sql));
+  }
+
+  async onTables<T>(work: (dataSource: DataSource) => Promise<T>): Promise<T> {
     const dataSource = createDataSource({
       url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '',
       schema: 'trainer',
     });
     await dataSource.initialize();
-    const rows = await dataSource.query<unknown[]>(sql);
-    await dataSource.destroy();
-    return rows;
+    try {
+      return await work(dataSource);
+    } finally {
+      await dataSource.destroy();
+    }
+  }
+
+  /** Says another size of the model than it has; the words before are given back. */
+  resizeModel(size: object): () => void {
+    const path = join(this.engine.model, 'config.json');
+    const before = readFileSync(path, 'utf8');
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(before) as object), ...size }));
+    return () => writeFileSync(path, before);
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {
@@ -139,17 +154,22 @@ export class TestTrainer {
     );
   }
 
-  /** What the trainer said about a run, by name. */
+  /** What the trainer said about a run, by name, but for its attempts. */
   names(runId: string): string[] {
-    return this.heard.filter(({ event }) => event.runId === runId).map(({ definition }) => definition.name);
+    return this.heard
+      .filter(({ definition, event }) => event.runId === runId && definition.name !== 'StageAttempted')
+      .map(({ definition }) => definition.name);
   }
 
   async word<Definition extends EventDefinition>(
     definition: Definition,
     runId: string,
+    turn?: number,
   ): Promise<EventData<Definition>> {
     const heard = await until(`${definition.name} of ${runId}`, () =>
-      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
+      this.heard.find(
+        ({ definition: { name }, event }) => name === definition.name && event.runId === runId && event.turn === turn,
+      ),
     );
     return definition.data.parse(heard.event.data) as EventData<Definition>;
   }

@@ -9,8 +9,12 @@ import {
   TrainingCompleted,
   TrainingPaused,
   TrainingStarted,
+  type TrainingPlan,
 } from '@anneal/contracts';
+import type { ModelShape } from '@anneal/planning';
+import { samplePlan } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryTable } from './plan/memory.table.js';
 import { isAlive, TestTrainer, until } from './trainer.fixture.js';
 
 let trainer: TestTrainer;
@@ -258,6 +262,19 @@ describe('a training that does not come to its end', () => {
     expect(training).toMatchObject({ resumed: 1, steps: 20 });
   });
 
+  it('begins at its first step when its run is retried from it', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('anew', { checkpointEvery: 2 }, 20);
+    await trainer.step('anew', 5);
+    await trainer.say(RunCancelled, { runId: 'anew', name: 'x', seconds: 1, by: 'test', turn: 1 });
+    await until('its end', () => !isAlive(trainer.starts('anew')[0] ?? 0));
+    await trainer.engine.setFaults({});
+    await trainer.say(RetryRequested, { runId: 'anew', by: 'test', turn: 2, from: 'trainer' });
+    const { training } = await trainer.word(TrainingCompleted, 'anew', 2);
+    expect(training).toMatchObject({ resumed: 0, steps: 20 });
+    expect(trainer.names('anew').filter((name) => name === 'TrainingStarted')).toHaveLength(2);
+  });
+
   it('is killed and removed when its run is cancelled', async () => {
     await trainer.engine.setFaults({ stepMs: 500 });
     await trainer.prepare('cancelled', {}, 100);
@@ -360,5 +377,62 @@ describe('a training that does not come to its end', () => {
     const { failure } = await trainer.word(StageFailed, 'unsupported');
     expect(failure).toMatchObject({ code: 'SPEC_UNSUPPORTED', field: 'training.method' });
     expect(trainer.names('unsupported')).not.toContain('TrainingStarted');
+  });
+});
+
+describe('a training that cannot fit', () => {
+  const huge = {
+    model_type: 'llama',
+    hidden_size: 65_536,
+    num_hidden_layers: 500,
+    num_attention_heads: 64,
+    intermediate_size: 262_144,
+    vocab_size: 128_256,
+  };
+
+  it('is refused before it starts, with what to do, unless it is forced', async () => {
+    const giveBack = trainer.resizeModel(huge);
+    try {
+      await trainer.prepare('too-large');
+      const { failure } = await trainer.word(StageFailed, 'too-large');
+      expect(failure).toMatchObject({ code: 'DOES_NOT_FIT', field: 'training', retryable: false });
+      expect(failure.message).toMatch(/It does not fit: it needs .* GB of .* GB that the machine has to give/);
+      expect(failure.remedy).toContain('training.force');
+      expect(trainer.starts('too-large')).toEqual([]);
+      await trainer.prepare('forced', { force: true });
+      await trainer.word(TrainingCompleted, 'forced');
+      const { plan } = await trainer.word(TrainingStarted, 'forced');
+      expect(plan).toMatchObject({ family: 'Llama 3' });
+      expect(plan.estimate?.bytesPerGpu).toBeGreaterThan(5e11);
+    } finally {
+      giveBack();
+    }
+  });
+});
+
+describe('what trainings took of a GPU', () => {
+  const plan = (bytesPerGpu: number, measuredRatio?: number): TrainingPlan => ({
+    ...samplePlan,
+    device: 'gpu',
+    method: 'qlora',
+    strategy: 'deepspeed',
+    zeroStage: 2,
+    family: 'Gemma 2',
+    estimate: { bytesPerGpu, ...(measuredRatio === undefined ? {} : { measuredRatio }) },
+  });
+  const gemma = { family: { name: 'Gemma 2' }, modelType: 'gemma2' } as ModelShape;
+
+  it('corrects later estimates of the same kind, whether those were corrected before or not', async () => {
+    const ratios = await trainer.onTables(async (dataSource) => {
+      const table = new MemoryTable(dataSource);
+      await table.note(dataSource.manager, 'one', plan(10e9), 12e9);
+      await table.note(dataSource.manager, 'one', plan(10e9), 99e9);
+      await table.note(dataSource.manager, 'two', plan(12e9, 1.2), 14e9);
+      await table.note(dataSource.manager, 'unbelievable', plan(10e9), 10e3);
+      return [await table.ratios(gemma, 'qlora'), await table.ratios(gemma, 'lora')];
+    });
+    expect(ratios[0]?.get('zero2')?.ratio).toBeCloseTo(1.3);
+    expect(ratios[0]?.get('zero2')?.trainings).toBe(2);
+    expect(ratios[1]?.size).toBe(0);
   });
 });

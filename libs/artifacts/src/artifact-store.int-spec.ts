@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { connect as dial, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -11,7 +11,7 @@ import type { Client } from 'minio';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ArtifactStore } from './artifact-store.js';
 import { connect } from './connection.js';
-import { ArtifactCache, connectStore, type StoreOptions } from './index.js';
+import { ArtifactCache, connectBuckets, connectStore, type StoreOptions } from './index.js';
 import { canonicalManifest, contentKey, manifestKey, sha256Hex } from './manifest.js';
 
 const MiB = 1024 * 1024;
@@ -444,5 +444,49 @@ describe('the cache', () => {
       (await readdir(join(folder, 'cache'))).filter((name) => ![ref.digest, `${ref.digest}.json`].includes(name));
     await expect.poll(halves, { timeout: 10_000 }).toEqual([]);
     await expect(cache.materialise(ref)).resolves.toBeTypeOf('string');
+  });
+});
+
+describe('a bucket of data', () => {
+  const signal = new AbortController().signal;
+  const text = 'some rows\n'.repeat(100_000);
+  beforeAll(async () => {
+    await client.makeBucket('data', options.region);
+    for (const key of ['sets/b.jsonl', 'sets/a.jsonl', 'other.jsonl'])
+      await client.putObject('data', key, Buffer.from(text), text.length);
+  });
+
+  it('is read only when the operator allows it', () => {
+    const buckets = connectBuckets(options, ['data']);
+    expect([buckets.has('data'), buckets.has('artifacts')]).toEqual([true, false]);
+  });
+
+  it('lists and finds what is in it, with digests', async () => {
+    const buckets = connectBuckets(options, ['data']);
+    expect((await buckets.list('data', 'sets/')).map(({ key }) => key).toSorted()).toEqual([
+      'sets/a.jsonl',
+      'sets/b.jsonl',
+    ]);
+    const md5 = createHash('md5').update(text).digest('hex');
+    expect(await buckets.find('data', 'sets/a.jsonl')).toEqual({
+      bucket: 'data',
+      key: 'sets/a.jsonl',
+      size: text.length,
+      etag: md5,
+      digest: { algorithm: 'md5', hex: md5 },
+    });
+    expect(await buckets.find('data', 'sets')).toBeUndefined();
+    await expect(buckets.list('nowhere', '')).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+  });
+
+  it('gives an object from the middle on, and not another one in its place', async () => {
+    const buckets = connectBuckets(options, ['data']);
+    const object = await buckets.find('data', 'sets/a.jsonl');
+    if (!object) throw new Error('not there');
+    const chunks: Buffer[] = [];
+    for await (const chunk of await buckets.open(object, 500_000, signal)) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toBe(text.slice(500_000));
+    await client.putObject('data', object.key, Buffer.from('other'), 5);
+    await expect(buckets.open(object, 0, signal)).rejects.toMatchObject({ code: 'DATASET_CHANGED', retryable: true });
   });
 });

@@ -19,6 +19,15 @@ export {
   type ManifestFile,
 } from './artifact.js';
 export {
+  estimate,
+  estimateRequest,
+  hostsText,
+  type Estimate,
+  type EstimateRequest,
+  type PerGpu,
+} from './estimates.api.js';
+export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';
+export {
   defaultLearningRates,
   modelReference,
   acceptRunSpec,
@@ -59,12 +68,14 @@ export {
   RunSucceeded,
   TrainRequested,
 } from './run.events.js';
+export { begunAttempt, type AttemptView, type BegunAttempt, type EndedAttempt } from './attempt.js';
 export {
   DatasetPrepared,
   EvaluationCompleted,
   ModelMerged,
   ModelPublished,
   ModelWithheld,
+  StageAttempted,
   StageFailed,
   TrainingCompleted,
   TrainingPaused,
@@ -72,11 +83,13 @@ export {
   type BaseModel,
   type BenchmarkResult,
   type EvaluatedModel,
+  type EvaluationAlarm,
   type MergedModel,
   type PreparedDataset,
   type TrainedModel,
   type TrainingPlan,
   type Verdict,
+  type VerdictRule,
   trainingPlan,
 } from './stage.events.js';
 export { protoFolder } from './proto.js';
@@ -98,8 +111,12 @@ export {
   apiKeyScopes,
   apiKeyView,
   apiKeyWish,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   isFinal,
+  retryWish,
   runList,
   runListQuery,
   runState,
@@ -108,6 +125,9 @@ export {
   type ApiError,
   type ApiKeyView,
   type ApiKeyWish,
+  type ArtifactFiles,
+  type ArtifactLink,
+  type ArtifactOfRun,
   type EvaluationReport,
   type RunListQuery,
   type RunState,
@@ -115,6 +135,14 @@ export {
   type StageState,
   type StageView,
 } from './runs.api.js';
+export {
+  comparisonQuery,
+  runComparison,
+  type ComparedRun,
+  type Difference,
+  type PairedItems,
+  type RunComparison,
+} from './comparison.api.js';
 export { readTrainRequest, runIdFromEvent, type TrainRequest } from './train-request.js';
 export {
   fileFields,

@@ -17,16 +17,22 @@ import {
   openaiJob,
   openaiJobEvent,
 } from './jobs.api.js';
+import { comparisonQuery, runComparison } from './comparison.api.js';
 import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
+import { estimate, estimateRequest } from './estimates.api.js';
 import { runSpec } from './run-spec.js';
 import { readiness, systemView } from './system.api.js';
 import {
   apiKeyAnswer,
   apiKeyList,
   apiKeyWish,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   newApiKey,
+  retryWish,
   runAnswer,
   runList,
   runListQuery,
@@ -70,7 +76,7 @@ const steering = {
   cancel: 'Ends it without a model.',
   pause: 'Lets it wait; a training keeps its checkpoint.',
   resume: 'Lets it go on after a pause.',
-  retry: 'Lets a failed one go on from its last good stage.',
+  retry: 'Lets a failed one go on from its last good stage, or one that published nothing from a stage that is named.',
 } as const;
 
 const operators: ApiRoute[] = [
@@ -156,13 +162,49 @@ const runs: ApiRoute[] = [
     idAt: '/runs/0/id',
     refusals: [404],
   },
-  { method: 'get', path: run, id: 'findRun', summary: 'A run.', answers: { 200: json(runAnswer) } },
+  {
+    method: 'get',
+    path: '/api/runs/compare',
+    id: 'compareRuns',
+    summary: 'Two runs side by side: what was asked for, how it went, and what came out.',
+    query: comparisonQuery,
+    answers: { 200: json(runComparison) },
+    refusals: [404],
+  },
+  {
+    method: 'get',
+    path: run,
+    id: 'findRun',
+    summary: 'A run with its stages and their attempts.',
+    answers: { 200: json(runAnswer) },
+  },
   {
     method: 'get',
     path: `${run}/report`,
     id: 'reportOfRun',
     summary: 'The report of its evaluation.',
     answers: { 200: json(evaluationReport) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts`,
+    id: 'listArtifacts',
+    summary: 'What its stages have stored.',
+    answers: { 200: json(artifactList) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts/{digest}`,
+    id: 'filesOfArtifact',
+    summary: 'The files of an artifact.',
+    answers: { 200: json(artifactFiles) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts/{digest}/files/{path}`,
+    id: 'linkToFile',
+    summary: 'A link by which the bytes are fetched without a key for 15 minutes; a "/" in the path is written as %2F.',
+    answers: { 200: json(artifactLink) },
   },
   ...(['cancel', 'pause', 'resume', 'retry'] as const).map((verb): ApiRoute => ({
     method: 'post',
@@ -171,6 +213,7 @@ const runs: ApiRoute[] = [
     summary: steering[verb],
     answers: { 200: json(runAnswer) },
     refusals: [409],
+    ...(verb === 'retry' ? { body: json(retryWish), bodyMayBeAbsent: true } : {}),
   })),
   {
     method: 'get',
@@ -185,6 +228,19 @@ const runs: ApiRoute[] = [
     id: 'watchRun',
     summary: 'Server-Sent Events: "run" first and after every change, "progress" in between.',
     answers: { 200: { types: ['text/event-stream'], schema: z.string() } },
+  },
+];
+
+const estimates: ApiRoute[] = [
+  {
+    method: 'post',
+    path: '/api/estimates',
+    id: 'estimate',
+    summary:
+      'Whether a training fits on hosts that are described, what it takes of each GPU, and how long it may last.',
+    body: json(estimateRequest),
+    answers: { 200: json(estimate) },
+    refusals: [404],
   },
 ];
 
@@ -450,6 +506,7 @@ export const apiRoutes: readonly ApiRoute[] = [
   ...operators,
   ...system,
   ...runs,
+  ...estimates,
   ...keys,
   ...files,
   ...jobs,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { begunAttempt } from './attempt.js';
 import { stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { runId } from './run-spec.js';
@@ -25,9 +26,11 @@ export const progress = z
     total: z.number().optional(),
     unit: z.enum(['rows', 'steps', 'items', 'bytes']).optional(),
     secondsLeft: z.number().optional(),
+    itemsPerSecond: z.number().optional(),
     loss: z.number().optional(),
     learningRate: z.number().optional(),
     tokensPerSecond: z.number().optional(),
+    began: begunAttempt.optional().describe('Set in the first word of an attempt.'),
     retry: retryDetail.optional().describe('Set while a failed attempt waits for its next try.'),
   })
   .meta({ id: 'Progress' });

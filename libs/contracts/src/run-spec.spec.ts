@@ -3,6 +3,8 @@ import { acceptRunSpec, parseRunSpec, readTrainRequest } from './index.js';
 
 const smallest = { model: { base: 'acme/base' }, dataset: { source: 'acme/data' }, training: { method: 'lora' } };
 
+const judgedBy = (benchmarks: object[], policy = {}) => ({ ...smallest, evaluation: { benchmarks, policy } });
+
 describe('RunSpec', () => {
   it('needs a model, a dataset and a method, and nothing else', () => {
     const parsed = parseRunSpec(smallest);
@@ -30,12 +32,35 @@ describe('RunSpec', () => {
     expect(parsed.ok).toBe(true);
   });
 
-  it.each(['acme/data', 'hub:acme/data', 'file:/data/d.jsonl', `artifact:${'0a'.repeat(32)}`])(
-    'takes its data from %s',
-    (source) => {
-      expect(parseRunSpec({ ...smallest, dataset: { source } }).ok).toBe(true);
-    },
-  );
+  it.each([
+    'acme/data',
+    'hub:acme/data',
+    'file:/data/d.jsonl',
+    `artifact:${'0a'.repeat(32)}`,
+    'https://example.com/d.jsonl?signature=a%20b',
+    's3:data/sets/train',
+    's3://data/d.parquet',
+  ])('takes its data from %s', (source) => {
+    expect(parseRunSpec({ ...smallest, dataset: { source, tokenRef: 'env:HF_TOKEN' } }).ok).toBe(true);
+  });
+
+  it('judges by several benchmarks, of which some are guards', () => {
+    const benchmarks = [
+      { name: 'mmlu-pro', subjects: ['math'], prompt: 'chat', limit: 500, seed: 7 },
+      {
+        name: 'own-set',
+        source: `artifact:${'0a'.repeat(32)}`,
+        score: 'number',
+        tolerance: 0.01,
+        guard: true,
+        margin: 0.02,
+      },
+    ];
+    expect(parseRunSpec(judgedBy(benchmarks, { alpha: 0.01, minimumEffect: 0.02 }))).toMatchObject({
+      ok: true,
+      spec: { evaluation: { benchmarks, policy: { alpha: 0.01, minimumEffect: 0.02 } } },
+    });
+  });
 
   it('holds rows of another source out, when it says so', () => {
     const dataset = { source: 'acme/data', heldOutFrom: 'file:/data/questions.jsonl' };
@@ -50,11 +75,20 @@ describe('RunSpec', () => {
     [{ ...smallest, model: { base: 'https://somewhere/model' } }, 'model.base'],
     [{ ...smallest, dataset: { source: 'file:/a\nb' } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: 'artifact:train.jsonl' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'http://example.com/train.jsonl' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'https://' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 's3:Bucket' } }, 'dataset.source'],
+    [{ ...smallest, dataset: { source: 'acme/data', tokenRef: 'hf_secret' } }, 'dataset.tokenRef'],
     [{ ...smallest, dataset: { source: `artifact:${'0A'.repeat(32)}` } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: 'acme/data', heldOutFrom: 'questions.jsonl' } }, 'dataset.heldOutFrom'],
     [{ ...smallest, training: { method: 'magic' } }, 'training.method'],
     [{ ...smallest, id: 'Not An Id' }, 'id'],
     [{ ...smallest, publish: { tokenRef: 'hf_secret' } }, 'publish.tokenRef'],
+    [judgedBy([{ name: 'mmlu-pro', source: 'artifact:test.jsonl' }]), 'evaluation.benchmarks.0.source'],
+    [judgedBy([{ name: 'own-set', source: 'acme/questions' }]), 'evaluation.benchmarks.0.source'],
+    [judgedBy([{ name: 'held-out', guard: true }]), 'evaluation.benchmarks'],
+    [judgedBy([{ name: 'held-out', margin: 0.01 }]), 'evaluation.benchmarks'],
+    [judgedBy([{ name: 'held-out' }], { minimumEffect: 1.5 }), 'evaluation.policy.minimumEffect'],
     [[], '(whole)'],
     ['text', '(whole)'],
     [null, '(whole)'],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { furtherKeysShape, whyDangerous } from './further-keys.js';
 
 const printable = /^[^\p{Cc}]+$/u;
 const text = (max: number) => z.string().min(1).max(max).regex(printable, 'no control characters');
@@ -34,11 +35,13 @@ export const dataSource = z
   .max(1000)
   .regex(printable)
   .regex(
-    new RegExp(`^(file:.+|artifact:[0-9a-f]{64}|(hub:)?${hubId})$`),
-    'a dataset is a Hub id (owner/name), file:PATH or artifact:DIGEST',
+    new RegExp(
+      `^(file:.+|artifact:[0-9a-f]{64}|https://[^\\s/]+/.*|s3:(//)?[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*|(hub:)?${hubId})$`,
+    ),
+    'a dataset is a Hub id (owner/name), file:PATH, https://HOST/PATH, s3:BUCKET/KEY or artifact:DIGEST',
   )
   .describe(
-    'Hub id, file:PATH of a .jsonl or .parquet file, or artifact:DIGEST of .jsonl and .parquet files that are stored already; the digest is the SHA-256 of the manifest.',
+    'Hub id; file:PATH of a file or folder; https://HOST/PATH of a file; s3:BUCKET/KEY of an object, or of all below a prefix; or artifact:DIGEST of files that are stored already, by the SHA-256 of their manifest. Files are .parquet, .jsonl, .json, .csv or .tsv, the text ones also as .gz or .zst.',
   );
 
 export const publishTarget = z
@@ -49,6 +52,8 @@ export const publishTarget = z
     'a target is registry:NAME[:TAG] or hub:OWNER/NAME',
   );
 
+const secretReference = z.string().regex(/^env:[A-Z][A-Z0-9_]*$/, 'a secret is named as env:VARIABLE');
+
 const modelShape = {
   base: modelReference,
   revision: text(200).default('main').describe('Branch, tag or commit of a Hub model.'),
@@ -56,9 +61,12 @@ const modelShape = {
 
 const datasetShape = {
   source: dataSource,
-  config: text(200).optional().describe('Configuration of a Hub dataset that has several.'),
-  split: text(200).default('train').describe('Split of a Hub dataset.'),
+  config: text(200).optional().describe('Configuration of a Hub dataset, or folder of one, that has several.'),
+  split: text(200).default('train').describe('Split of a Hub dataset, or of a folder of files that are named by it.'),
   revision: text(200).default('main').describe('Branch, tag or commit of a Hub dataset.'),
+  tokenRef: secretReference
+    .optional()
+    .describe('Where the dataset service finds the token for a gated or private Hub dataset; never the token.'),
   columns: z
     .partialRecord(z.enum(['messages', 'question', 'answer', 'system']), text(200))
     .optional()
@@ -89,7 +97,12 @@ export const defaultLearningRates = { lora: 2e-4, qlora: 2e-4, full: 2e-5 } as c
 
 const trainingShape = {
   method: z.enum(['lora', 'qlora', 'full']),
-  strategy: z.enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed']).default('auto'),
+  strategy: z
+    .enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed', 'zero1', 'zero2', 'zero3'])
+    .default('auto')
+    .describe(
+      'How several GPUs share the work; auto takes the cheapest that fits. zero1 to zero3 are the stages of DeepSpeed, and deepspeed is zero2.',
+    ),
   gpus: z.int().min(0).max(8).optional().describe('How many GPUs; all of the host when left out; 0 is the CPU.'),
   epochs: z.number().positive().max(100).default(1),
   maxSteps: z.int().min(1).optional().describe('Ends the training early, counted in optimizer steps.'),
@@ -105,15 +118,71 @@ const trainingShape = {
     .default('chat')
     .describe('How a row becomes text: the chat template, or alpaca_chat.load_qa.'),
   seed: z.int().min(0).max(2_147_483_647).default(42),
+  samplePacking: z
+    .boolean()
+    .default(false)
+    .describe('Fills every sequence with several rows: faster where rows are short, with fewer optimizer steps.'),
+  gradientCheckpointing: z
+    .boolean()
+    .optional()
+    .describe('Computes activations twice instead of keeping them; on a GPU when left out, not on the CPU.'),
+  optimizer: z
+    .enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor'])
+    .default('adamw')
+    .describe('The 8-bit ones keep their states in a quarter of the memory and need a GPU.'),
+  force: z.boolean().default(false).describe('Trains although the estimate says that the memory will not suffice.'),
 };
 
-const scoring = z.enum(['exact', 'normalised', 'json']).describe('How an answer is compared with the expected one.');
-const itemLimit = z.int().min(1).optional().describe('Ask only the first items.');
+const earlyStoppingShape = {
+  patience: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(3)
+    .describe('Checkpoints in a row without a lower loss before the training ends.'),
+  share: z.number().min(0.001).max(0.5).default(0.05).describe('Share of the training rows that the loss is taken of.'),
+};
+
+const scoring = z
+  .enum(['exact', 'normalised', 'regex', 'json', 'number', 'choice'])
+  .describe('How an answer is compared with the expected one.');
 const answerTokens = z.int().min(1).max(8192).default(64).describe('Tokens an answer may have.');
+/** What every benchmark has, whatever it asks. */
+const benchmarkShape = {
+  limit: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Ask only so many items: a seeded choice, with the same share of each subject.'),
+  seed: z.int().min(0).max(2_147_483_647).default(42).describe('Of the choice that limit makes.'),
+  guard: z.boolean().default(false).describe('It must not get worse; getting better here is no reason to publish.'),
+  margin: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe(
+      'Of a guard: the loss of accuracy that is put up with; that it was no larger has to be shown. Without it, a loss that counts breaks the guard.',
+    ),
+};
+const numberTolerance = {
+  tolerance: z
+    .number()
+    .min(0)
+    .optional()
+    .describe('With score number: by how much the answer may differ; 0 when left out.'),
+  relativeTolerance: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('With score number: by which share of the expected number the answer may differ; 0 when left out.'),
+};
 const heldOutShape = {
   name: z.literal('held-out'),
   score: scoring.default('normalised'),
-  limit: itemLimit,
+  ...numberTolerance,
+  ...benchmarkShape,
   answerTokens,
 };
 const ownSetShape = {
@@ -121,9 +190,11 @@ const ownSetShape = {
   source: z
     .string()
     .max(1000)
-    .regex(/^file:.+$/, 'an own set is file:PATH of a .jsonl file'),
+    .regex(/^(file:.+|artifact:[0-9a-f]{64})$/, 'an own set is file:PATH of a .jsonl file, or artifact:DIGEST')
+    .describe('file:PATH of a .jsonl file, or artifact:DIGEST of .jsonl files that are stored already.'),
   score: scoring.default('normalised'),
-  limit: itemLimit,
+  ...numberTolerance,
+  ...benchmarkShape,
   answerTokens,
 };
 const mmluProShape = {
@@ -132,11 +203,21 @@ const mmluProShape = {
     .string()
     .max(1000)
     .regex(printable)
+    .regex(
+      new RegExp(`^(file:.+|artifact:[0-9a-f]{64}|(hub:)?${hubId})$`),
+      'MMLU-Pro comes from a Hub id (owner/name), file:DIRECTORY or artifact:DIGEST',
+    )
     .default('TIGER-Lab/MMLU-Pro')
-    .describe('Hub id, or file:DIRECTORY with test and validation files.'),
-  revision: text(200).default('main'),
-  subjects: z.array(text(60)).min(1).max(100).optional(),
-  limit: itemLimit,
+    .describe('Hub id, file:DIRECTORY or artifact:DIGEST with test and validation files.'),
+  revision: text(200).default('main').describe('Branch, tag or commit of the Hub dataset.'),
+  subjects: z.array(text(60)).min(1).max(100).optional().describe('All of them when left out.'),
+  prompt: z
+    .enum(['completion', 'chat'])
+    .default('completion')
+    .describe(
+      "The text of the benchmark's own script, to be continued; or the same questions and examples as a conversation for the model's chat template.",
+    ),
+  ...benchmarkShape,
   answerTokens: z.int().min(1).max(8192).default(2048),
 };
 
@@ -147,6 +228,12 @@ const policyShape = {
     .max(0.5)
     .default(0.05)
     .describe('A difference counts when the paired test says p below this.'),
+  minimumEffect: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Accuracy that has to be gained, beside a difference that counts: 0.01 is one point.'),
 };
 
 const publishShape = {
@@ -155,14 +242,18 @@ const publishShape = {
     .optional()
     .describe('registry:NAME[:TAG] or hub:OWNER/NAME; registry:<name of the run> when left out.'),
   private: z.boolean().default(true),
-  tokenRef: z
-    .string()
-    .regex(/^env:[A-Z][A-Z0-9_]*$/, 'a secret is named as env:VARIABLE')
-    .optional()
-    .describe('Where the publisher finds the token; never the token.'),
+  tokenRef: secretReference.optional().describe('Where the publisher finds the token; never the token.'),
 };
 
-const training = z.strictObject({ ...trainingShape, lora: z.strictObject(loraShape).optional() });
+const training = z.strictObject({
+  ...trainingShape,
+  lora: z.strictObject(loraShape).optional(),
+  earlyStopping: z
+    .strictObject(earlyStoppingShape)
+    .optional()
+    .describe('Ends the training when the loss falls no more, and keeps the best checkpoint.'),
+  axolotl: z.strictObject(furtherKeysShape).optional().describe('Further keys of Axolotl, as they are.'),
+});
 const evaluation = z.strictObject({
   benchmarks: z
     .array(
@@ -174,7 +265,9 @@ const evaluation = z.strictObject({
     )
     .min(1)
     .max(10)
-    .default([{ name: 'held-out', score: 'normalised', answerTokens: 64 }]),
+    .refine((all) => all.some(({ guard }) => !guard), 'at least one benchmark has to be no guard')
+    .refine((all) => all.every(({ guard, margin }) => guard || margin === undefined), 'margin is for a guard only')
+    .default([{ name: 'held-out', score: 'normalised', answerTokens: 64, seed: 42, guard: false }]),
   policy: z.strictObject(policyShape).prefault({}),
 });
 
@@ -211,7 +304,12 @@ export const carriedRunSpec = z.object({
   name: runName,
   model: z.object(modelShape),
   dataset: z.object(datasetShape),
-  training: z.object({ ...trainingShape, lora: z.object(loraShape).optional() }),
+  training: z.object({
+    ...trainingShape,
+    lora: z.object(loraShape).optional(),
+    earlyStopping: z.object(earlyStoppingShape).optional(),
+    axolotl: z.object(furtherKeysShape).optional(),
+  }),
   evaluation: z.object({
     benchmarks: z.array(
       z.discriminatedUnion('name', [z.object(heldOutShape), z.object(ownSetShape), z.object(mmluProShape)]),
@@ -253,6 +351,7 @@ function toProblem(issue: z.core.$ZodIssue): SpecProblem {
   const field = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {
     const first = issue.keys[0] ?? '';
+    if (field === 'training.axolotl') return refusedKey(issue.keys);
     return {
       field: field ? `${field}.${first}` : first,
       message:
@@ -262,4 +361,15 @@ function toProblem(issue: z.core.$ZodIssue): SpecProblem {
     };
   }
   return { field: field || '(whole)', message: issue.message };
+}
+
+/** The dangerous ones come first: what they would do is said, not only that they are on no list. */
+function refusedKey(keys: readonly string[]): SpecProblem {
+  const key = keys.find((name) => whyDangerous(name) !== undefined) ?? keys[0] ?? '';
+  const reason = whyDangerous(key);
+  const allowed = `allowed are ${Object.keys(furtherKeysShape).join(', ')}`;
+  return {
+    field: `training.axolotl.${key}`,
+    message: reason === undefined ? `is not a key that a RunSpec may set; ${allowed}` : `is refused: ${reason}`,
+  };
 }

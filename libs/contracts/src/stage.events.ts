@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { artifactRef, sha256 } from './artifact.js';
 import { defineEvent, stageName } from './event.js';
+import { endedAttempt } from './attempt.js';
 import { failureDetail } from './failure.js';
+import { furtherKeysShape } from './further-keys.js';
 import { carriedRunSpec, runId } from './run-spec.js';
 
 /**
@@ -51,6 +53,25 @@ export const trainingPlan = z
       .int()
       .optional()
       .describe('Micro batch for which the memory of the GPU did not suffice, when the plan was made smaller for it.'),
+    zeroStage: z.int().min(1).max(3).optional().describe('Stage of DeepSpeed ZeRO.'),
+    wrapClass: z.string().optional().describe('The layer that FSDP shards the model by.'),
+    attention: z.enum(['eager', 'sdpa']).optional(),
+    optimizer: z.enum(['adamw', 'adamw_8bit', 'paged_adamw_8bit', 'adafactor']).optional(),
+    gradientCheckpointing: z.boolean().optional(),
+    samplePacking: z.boolean().optional(),
+    stepsEstimated: z.boolean().optional().describe('Packing decides how many steps the epochs take.'),
+    earlyStopping: z.object({ patience: z.int(), share: z.number() }).optional(),
+    axolotl: z.object(furtherKeysShape).optional().describe('Further keys of Axolotl, as they were asked for.'),
+    family: z.string().optional().describe('Of the model, where its kind is known.'),
+    estimate: z
+      .object({
+        bytesPerGpu: z.number(),
+        measuredRatio: z.number().optional().describe('Of peak to estimate, from earlier trainings of this kind.'),
+        trainings: z.int().optional().describe('How many those were.'),
+      })
+      .optional()
+      .describe('What the training was expected to take of each GPU.'),
+    warnings: z.array(z.string()).optional(),
   })
   .meta({ id: 'TrainingPlan' });
 export type TrainingPlan = z.infer<typeof trainingPlan>;
@@ -75,6 +96,14 @@ export const trainedModel = z
     loss: z.object({ first: z.number(), last: z.number() }),
     log: artifactRef.optional().describe('What Axolotl and its plugin wrote, over all starts.'),
     seconds: z.number(),
+    peakBytesPerGpu: z.number().optional().describe('The most that it held of a GPU, where it trained on one.'),
+    tokens: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Tokens that were learned, those of each epoch counted anew: the ones that the loss is made of, not prompts and padding.',
+      ),
     engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
   })
   .meta({ id: 'TrainedModel' });
@@ -95,17 +124,45 @@ export const mergedModel = z
   .meta({ id: 'MergedModel' });
 export type MergedModel = z.infer<typeof mergedModel>;
 
-const side = z.object({ correct: z.int(), wrong: z.int(), unparsed: z.int(), accuracy: z.number() });
+const side = z.object({
+  correct: z.int(),
+  wrong: z.int(),
+  unparsed: z.int(),
+  failed: z
+    .int()
+    .optional()
+    .describe(
+      'Items that this model could not be asked; whatever the other one answered, they are not among the items.',
+    ),
+  accuracy: z.number().describe('Right of all items; an unparsed answer is not right.'),
+  guessAdjusted: z
+    .number()
+    .optional()
+    .describe('Accuracy if each unparsed answer had been guessed: it counts 1 / number of options.'),
+  partial: z.number().optional().describe('With score json: mean share of the expected keys that are right.'),
+  truncated: z.int().optional().describe('Answers that reached the limit of tokens.'),
+});
 export const benchmarkResult = z
   .object({
     benchmark: z.string(),
-    items: z.int().min(1),
+    items: z.int().min(1).describe('Those that both models were asked.'),
     base: side,
     tuned: side,
     difference: z.number().describe('Accuracy of tuned minus base.'),
     gained: z.int().describe('Items that only the tuned model got right.'),
     lost: z.int().describe('Items that only the base model got right.'),
     pValue: z.number().describe('Exact McNemar test, two-sided.'),
+    interval: z
+      .tuple([z.number(), z.number()])
+      .optional()
+      .describe('Paired bootstrap 95 % interval of the difference.'),
+    minimumDetectable: z
+      .number()
+      .optional()
+      .describe('Difference that so many items show in 8 of 10 cases; left out when none would be.'),
+    sampledFrom: z.int().optional().describe('How many items there are, when only a sample of them was asked.'),
+    guard: z.boolean().optional(),
+    margin: z.number().optional(),
   })
   .meta({ id: 'BenchmarkResult' });
 export type BenchmarkResult = z.infer<typeof benchmarkResult>;
@@ -113,8 +170,30 @@ export type BenchmarkResult = z.infer<typeof benchmarkResult>;
 export const verdict = z.enum(['improved', 'regressed', 'inconclusive']);
 export type Verdict = z.infer<typeof verdict>;
 
+export const verdictRule = z
+  .enum(['gain', 'loss', 'guard-lost', 'guard-open', 'minimum-effect', 'no-difference'])
+  .describe('Which rule of the policy decided.');
+export type VerdictRule = z.infer<typeof verdictRule>;
+
+/** Something about an evaluation that a person should look at before believing it. It decides nothing. */
+export const evaluationAlarm = z
+  .object({
+    kind: z.enum(['unparsed', 'truncated', 'identical', 'template', 'contaminated']),
+    benchmark: z.string().optional(),
+    message: z.string(),
+  })
+  .meta({ id: 'EvaluationAlarm' });
+export type EvaluationAlarm = z.infer<typeof evaluationAlarm>;
+
 export const evaluatedModel = z
-  .object({ report: artifactRef, results: z.array(benchmarkResult).min(1), verdict, reason: z.string() })
+  .object({
+    report: artifactRef.describe('report.json, report.html and items.parquet.'),
+    results: z.array(benchmarkResult).min(1),
+    verdict,
+    reason: z.string(),
+    rule: verdictRule.optional(),
+    alarms: z.array(evaluationAlarm).optional(),
+  })
   .meta({ id: 'EvaluatedModel' });
 export type EvaluatedModel = z.infer<typeof evaluatedModel>;
 
@@ -194,6 +273,15 @@ export const ModelWithheld = defineEvent({
   consumers: ['gateway'],
   summary: 'A rule of the gate held the model back.',
   data: z.object({ ...run, rule: z.string(), artifact: artifactRef, verdict }),
+});
+
+export const StageAttempted = defineEvent({
+  name: 'StageAttempted',
+  subject: 'anneal.stage.attempted',
+  producer: 'any stage',
+  consumers: ['gateway'],
+  summary: 'One try of a piece of work ended, well or not; a try that was given back is no try.',
+  data: z.object({ runId, stage: stageName, attempt: endedAttempt }),
 });
 
 export const StageFailed = defineEvent({

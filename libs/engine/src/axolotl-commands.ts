@@ -95,3 +95,8 @@ export function fetchCommand(
 ): EngineCommand {
   return script(engine, 'fetch_model', [`--id=${id}`, `--revision=${revision}`, `--directory=${directory}`]);
 }
+
+/** Axolotl's own validation of many configurations: lines of {name, gpus, config}; prints {ok, errors, checked}. */
+export function checkManyCommand(engine: EngineLocation, file: string): EngineCommand {
+  return script(engine, 'check_config', [file]);
+}

@@ -16,12 +16,21 @@ export interface UnknownKey {
  * and in `datasets`, so a misspelt key silently trains something else.
  */
 export function unknownKeys(config: object): UnknownKey[] {
-  const { root, dataset } = schema.parse(JSON.parse(readFileSync(schemaFile, 'utf8')));
+  const { root, dataset } = readSchema();
   const entries = 'datasets' in config && Array.isArray(config.datasets) ? config.datasets : [];
   return [
     ...unknownIn(config, root, ''),
     ...entries.flatMap((entry: unknown, index) => unknownIn(entry, dataset, `datasets.${index}.`)),
   ];
+}
+
+/** Whether the installed Axolotl knows a key at the root of a configuration. */
+export function isAxolotlKey(key: string): boolean {
+  return readSchema().root.has(key);
+}
+
+function readSchema(): z.infer<typeof schema> {
+  return schema.parse(JSON.parse(readFileSync(schemaFile, 'utf8')));
 }
 
 function unknownIn(value: unknown, known: ReadonlySet<string>, prefix: string): UnknownKey[] {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { Failure, type AcceptedRunSpec, type BaseModel } from '@anneal/contracts';
 import { z } from 'zod';
 import { fetchFromHub, readJson, writeAtomically, type HubOptions } from './hub-model.js';
+import { countParameters } from './safetensors-header.js';
 
 export interface LocateOptions extends HubOptions {
   /** Turns file:DIR into a real path below the folders that the service may read. */
@@ -21,6 +22,8 @@ export interface LocatedModel {
   readonly base: BaseModel;
   /** Positions that the model knows, undefined when its configuration does not say. */
   readonly maxPositions: number | undefined;
+  /** As its config.json has it. */
+  readonly config: unknown;
 }
 
 /**
@@ -36,7 +39,7 @@ export async function locateBaseModel(model: AcceptedRunSpec['model'], options: 
   let parameters = 0;
   for (const file of files) parameters += await countParameters(join(directory, file), reference);
   const base = { reference, revision: revision ?? (await digestOf(directory, files, options)), parameters };
-  return { directory, base, maxPositions: maxPositions(config) };
+  return { directory, base, maxPositions: maxPositions(modelConfig.parse(config)), config };
 }
 
 /** The same model as it was found before, however its branch or tag has moved since. */
@@ -72,7 +75,7 @@ function maxPositions(config: ModelConfig): number | undefined {
   return config.max_position_embeddings ?? config.n_positions ?? config.text_config?.max_position_embeddings;
 }
 
-async function readConfig(directory: string, reference: string): Promise<ModelConfig> {
+async function readConfig(directory: string, reference: string): Promise<unknown> {
   const found = await stat(directory).catch(() => undefined);
   if (!found?.isDirectory()) {
     throw invalid(`${reference} is not a folder.`, 'Name the folder that holds config.json and the weights.');
@@ -85,7 +88,9 @@ async function readConfig(directory: string, reference: string): Promise<ModelCo
     throw invalid(`${reference} has no config.json.`, remedy, cause);
   }
   try {
-    return modelConfig.parse(JSON.parse(text));
+    const config: unknown = JSON.parse(text);
+    modelConfig.parse(config);
+    return config;
   } catch (cause) {
     throw invalid(`The config.json of ${reference} cannot be read.`, 'Fetch or save the model again.', cause);
   }
@@ -94,7 +99,7 @@ async function readConfig(directory: string, reference: string): Promise<ModelCo
 const shardIndex = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 /** The files that hold the weights, by name. */
-async function weightFiles(directory: string, reference: string): Promise<string[]> {
+export async function weightFiles(directory: string, reference: string): Promise<string[]> {
   const names = await readdir(directory);
   const index = names.find((name) => name === 'model.safetensors.index.json');
   if (index !== undefined) {
@@ -117,35 +122,6 @@ async function weightFiles(directory: string, reference: string): Promise<string
       ? 'Save the model again as safetensors.'
       : 'Name a folder that holds model.safetensors, whole or in shards.',
   );
-}
-
-const tensorHeader = z.record(z.string(), z.unknown());
-const tensor = z.object({ shape: z.array(z.int().min(0)) });
-const mostHeaderBytes = 100 * 1024 * 1024;
-
-/** Counts the numbers of every tensor from the header of a safetensors file: its length, then JSON. */
-async function countParameters(path: string, reference: string): Promise<number> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    const length = Buffer.alloc(8);
-    await file.read(length, 0, 8, 0);
-    const bytes = Number(length.readBigUInt64LE());
-    if (size < 8 || bytes > Math.min(size - 8, mostHeaderBytes)) throw new Error('the file ends inside its header');
-    const header = Buffer.alloc(bytes);
-    await file.read(header, 0, bytes, 8);
-    const entries = Object.entries(tensorHeader.parse(JSON.parse(header.toString('utf8'))));
-    const shapes = entries.filter(([name]) => name !== '__metadata__').map(([, value]) => tensor.parse(value).shape);
-    return shapes.reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);
-  } catch (cause) {
-    throw invalid(
-      `A weight file of ${reference} cannot be read.`,
-      'Fetch or save the model again; the copy is damaged.',
-      cause,
-    );
-  } finally {
-    await file.close();
-  }
 }
 
 interface KnownFile {

@@ -1,3 +1,4 @@
+import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -56,6 +57,17 @@ export function engineProcessEnv({ python }: EngineLocation, options: EngineProc
     ...(events === undefined ? {} : { ANNEAL_EVENTS: events }),
     ...(stopFile === undefined ? {} : { ANNEAL_STOP_FILE: stopFile }),
   };
+}
+
+/** Whether a package that is not part of every engine is installed beside it. */
+export async function engineHas({ python }: EngineLocation, name: string): Promise<boolean> {
+  const lib = join(dirname(python), '..', 'lib');
+  const versions = await readdir(lib).catch(() => []);
+  for (const version of versions) {
+    const found = await stat(join(lib, version, 'site-packages', name)).catch(() => undefined);
+    if (found?.isDirectory()) return true;
+  }
+  return false;
 }
 
 /** The environment of the one step that may use the network: fetching a model from a Hub. */

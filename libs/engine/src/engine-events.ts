@@ -39,7 +39,9 @@ export const engineEvent = z.discriminatedUnion('event', [
     learningRate: number.optional(),
     epoch: number.optional(),
     tokensPerSecondPerGpu: number.optional(),
+    trainableTokens: z.int().min(0).optional(),
     memoryAllocatedGib: number.optional(),
+    memoryReservedGib: number.optional(),
   }),
   z.object({ ...envelope, event: z.literal('eval'), step, loss: number.optional() }),
   z.object({

@@ -1,4 +1,5 @@
 export {
+  checkManyCommand,
   fetchCommand,
   generateCommand,
   mergeCommand,
@@ -7,9 +8,22 @@ export {
   type EngineCommand,
   type GenerateOptions,
 } from './axolotl-commands.js';
+export { axolotlConfig, renderYaml, type AxolotlInput, type AxolotlPaths } from './axolotl/axolotl.config.js';
+export { importAxolotlConfig, type ImportedConfig, type ImportedKey } from './axolotl/import.config.js';
 export { unknownKeys, type UnknownKey } from './axolotl-schema.js';
 export { locateBaseModel, pinBaseModel, type LocatedModel, type LocateOptions } from './base-model.js';
 export { findCompleteCheckpoint, findNewestCheckpoint, type Checkpoint, type CheckpointSearch } from './checkpoints.js';
-export { engineProcessEnv, fetchProcessEnv, type EngineLocation, type EngineProcess } from './engine-environment.js';
+export {
+  engineHas,
+  engineProcessEnv,
+  fetchProcessEnv,
+  type EngineLocation,
+  type EngineProcess,
+} from './engine-environment.js';
 export { engineEvent, type EngineEvent } from './engine-events.js';
+export { readHubModelSize, readModelSize, type HubAccess, type ModelSize } from './model-size.js';
+export { lmEvalCommand, lmEvalProcessEnv, type LmEvalOptions } from './lm-eval-command.js';
+export { demandModelFolder } from './model-folder.js';
+export { engineVersions } from './engine-versions.js';
+export { vllmCommand, vllmProcessEnv } from './vllm-command.js';
 export { trainOutcome, type EndedTraining, type TrainFailureCode, type TrainOutcome } from './train-outcome.js';

@@ -35,6 +35,12 @@ describe('how a training ended', () => {
     expect(outcomeOf('stopped', 0)).toEqual({ kind: 'stopped', step: 1 });
   });
 
+  it('is complete before its last step only where the plan said that it may stop early', () => {
+    const ended = { exit: { code: 0, signal: null }, events: eventsOf('stopped-early'), log: '' };
+    expect(trainOutcome({ ...ended, stopsEarly: true })).toEqual({ kind: 'completed' });
+    expect(trainOutcome(ended)).toMatchObject({ kind: 'failed' });
+  });
+
   it.each([
     ['bad-column', 'BAD_DATA', /^ValueError: Messages is null/],
     ['bad-config', 'BAD_CONFIG', /ValidationError: .* micro_batch_size Input should be a valid integer/],

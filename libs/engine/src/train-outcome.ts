@@ -7,6 +7,8 @@ export interface EndedTraining {
   readonly events: readonly EngineEvent[];
   /** The last lines of its output. */
   readonly log: string;
+  /** Whether it may end before its last step because the loss falls no more. */
+  readonly stopsEarly?: boolean;
 }
 
 export type TrainOutcome =
@@ -33,13 +35,13 @@ export type TrainFailureCode = Extract<
  * What an ended training was. Exit status 0 proves nothing: a stopped, an interrupted and a watched-dog run have it too.
  * Complete means that every step was done, that the model was saved, and that the plugin said so last.
  */
-export function trainOutcome({ exit, events, log }: EndedTraining): TrainOutcome {
+export function trainOutcome({ exit, events, log, stopsEarly = false }: EndedTraining): TrainOutcome {
   const end = events.findLast((event) => event.event === 'trainEnd');
   const done = events.findLast((event) => event.event === 'done');
   const saved = events.some((event) => event.event === 'saved');
   if (exit.code === 0 && end && done && saved) {
     if (end.stopped || done.stopped) return { kind: 'stopped', step: end.step };
-    if (end.step === end.maxSteps) return { kind: 'completed' };
+    if (end.step === end.maxSteps || (stopsEarly && end.step > 0)) return { kind: 'completed' };
   }
   const failed = events.findLast((event) => event.event === 'failed');
   const detail = failed ? `${failed.error}: ${failed.message}` : lastError(log);

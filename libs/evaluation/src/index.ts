@@ -1,10 +1,28 @@
-export type { Message, Prompt } from './benchmarks/benchmark.js';
+export {
+  batchesOf,
+  batchName,
+  outcomeOf,
+  questionsOf,
+  readablePrompt,
+  unanswered,
+  type AnsweredQuestion,
+  type Question,
+} from './asking/question.js';
+export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
+export { withFittingShots } from './benchmarks/shots.js';
+export { runHarness } from './harness/harness.js';
 export { BatchInference } from './inference/batch.inference.js';
 export { GenerationEnded } from './inference/generation-ended.js';
 export { INFERENCE, type Finish, type Inference, type Reply } from './inference/inference.js';
+export { servedModel } from './inference/served-model.js';
 export { ServerInference } from './inference/server.inference.js';
+export { compareItemFiles, type Comparison } from './offline/compare.js';
+export { mmluProPrompt } from './offline/prompt.js';
+export { rescoreMmluPro, type Rescored } from './offline/rescore.js';
+export { makeReport } from './report/report.js';
+export { reportFiles } from './report/report.files.js';
+export { VllmInference } from './inference/vllm.inference.js';
 export type { Outcome } from './scoring/outcome.js';
 export { scoreNamed } from './scoring/score.js';
-export { changed, pairsOf, resultsOf, type AnswerPair } from './verdict/results.js';
-export { judge } from './verdict/verdict.js';
+export { changed, type AnswerPair } from './verdict/results.js';

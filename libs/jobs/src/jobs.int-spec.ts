@@ -10,5 +10,6 @@ import './worker.suite.js';
 import './outcomes.suite.js';
 import './lease.suite.js';
 import './steer.suite.js';
+import './renew.suite.js';
 
 afterAll(stopServers);

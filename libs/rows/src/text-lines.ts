@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 export const longestLine = 16 * 1024 * 1024;
 
 const lineFeed = 0x0a;
+const carriageReturn = '\r';
 
 export interface TextLine {
   /** Counted from 1. */
@@ -14,40 +15,92 @@ export interface TextLine {
   readonly isUtf8: boolean;
 }
 
+/** Whole lines that came together. */
+export interface LineBlock {
+  /** Without the last line feed. */
+  readonly bytes: Buffer;
+  /** Of its first line, counted from 1. */
+  readonly number: number;
+}
+
 /**
  * Lines of a UTF-8 file, ended by LF or CR LF, without a byte order mark; lines of white space are passed over. Not with
  * `readline`: that also ends lines at U+2028 and U+2029, which may stand inside a JSON string.
  *
+ * @param source path of the file, or its bytes
  * @param tooLong what to throw when a line has more than `longestLine` bytes
  */
-export async function* readTextLines(path: string, tooLong: (line: number) => Error): AsyncIterable<TextLine> {
-  let number = 0;
-  for await (const line of linesOf(path, tooLong)) {
-    number += 1;
-    const whole = line.toString('utf8');
-    const text = (number === 1 ? whole.replace(/^\uFEFF/, '') : whole).replace(/\r$/, '');
-    if (text.trim() !== '') yield { number, text, isUtf8: isUtf8(line) };
+export async function* readTextLines(
+  source: string | AsyncIterable<Buffer>,
+  tooLong: (line: number) => Error,
+): AsyncIterable<TextLine> {
+  const chunks: AsyncIterable<Buffer> =
+    typeof source === 'string' ? createReadStream(source, { highWaterMark: 1024 * 1024 }) : source;
+  for await (const lines of readLineBatches(chunks, tooLong)) yield* lines;
+}
+
+/** The same, as many lines at once as came together: a step of an asynchronous iterator costs more than a short line. */
+export async function* readLineBatches(
+  chunks: AsyncIterable<Buffer>,
+  tooLong: (line: number) => Error,
+): AsyncIterable<readonly TextLine[]> {
+  for await (const block of readLineBlocks(chunks, tooLong)) {
+    const lines = linesIn(block);
+    if (lines.length > 0) yield lines;
   }
 }
 
-async function* linesOf(path: string, tooLong: (line: number) => Error): AsyncIterable<Buffer> {
+/** Cuts bytes after line feeds, where no character is cut either. */
+export async function* readLineBlocks(
+  chunks: AsyncIterable<Buffer>,
+  tooLong: (line: number) => Error,
+): AsyncIterable<LineBlock> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   let number = 1;
-  const chunks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 1024 * 1024 });
   for await (const chunk of chunks) {
-    let from = 0;
-    for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, from)) {
-      if (restBytes + end - from > longestLine) throw tooLong(number);
-      yield Buffer.concat([...rest, chunk.subarray(from, end)]);
-      [rest, restBytes] = [[], 0];
-      from = end + 1;
-      number += 1;
+    const first = chunk.indexOf(lineFeed);
+    if (restBytes + (first < 0 ? chunk.length : first) > longestLine) throw tooLong(number);
+    if (first < 0) {
+      rest.push(chunk);
+      restBytes += chunk.length;
+      continue;
     }
-    if (from === chunk.length) continue;
-    rest.push(chunk.subarray(from));
-    restBytes += chunk.length - from;
-    if (restBytes > longestLine) throw tooLong(number);
+    const last = chunk.lastIndexOf(lineFeed);
+    const bytes = Buffer.concat([...rest, chunk.subarray(0, last)]);
+    yield { bytes, number };
+    number += feedsIn(bytes) + 1;
+    rest = last + 1 < chunk.length ? [chunk.subarray(last + 1)] : [];
+    restBytes = chunk.length - last - 1;
   }
-  if (restBytes > 0) yield Buffer.concat(rest);
+  if (restBytes > 0) yield { bytes: Buffer.concat(rest), number };
+}
+
+/** The lines of a block; a block that is not UTF-8 is looked at line by line, to say which ones are not. */
+export function linesIn({ bytes, number }: LineBlock): TextLine[] {
+  const whole = isUtf8(bytes);
+  const texts = whole ? bytes.toString('utf8').split('\n') : [];
+  if (!whole) {
+    let from = 0;
+    for (let end = bytes.indexOf(lineFeed); end >= 0; end = bytes.indexOf(lineFeed, from)) {
+      texts.push(bytes.toString('latin1', from, end));
+      from = end + 1;
+    }
+    texts.push(bytes.toString('latin1', from));
+  }
+  const lines: TextLine[] = [];
+  for (const [index, found] of texts.entries()) {
+    const own = whole ? undefined : Buffer.from(found, 'latin1');
+    let text = own ? own.toString('utf8') : found;
+    if (number + index === 1 && text.startsWith('\uFEFF')) text = text.slice(1);
+    if (text.endsWith(carriageReturn)) text = text.slice(0, -1);
+    if (text.trim() !== '') lines.push({ number: number + index, text, isUtf8: own ? isUtf8(own) : true });
+  }
+  return lines;
+}
+
+function feedsIn(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) count += 1;
+  return count;
 }

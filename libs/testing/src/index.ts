@@ -1,3 +1,4 @@
+export { secretsIn } from './secrets.js';
 export { startTestServers, type TestServers } from './servers.js';
 export { sampleEvents, samplePlan, sampleRequest, sampleSpec, specWith } from './run-samples.js';
 export { startHub, type HubOptions, type HubRequest, type SmallHub } from './hub/hub.js';
@@ -9,3 +10,6 @@ export {
   type GeneratorFaults,
   type StandInGenerator,
 } from './stand-in-generator/stand-in-generator.js';
+export { installedEngine } from './installed-engine.js';
+export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
+export { CompletionsServer, type AskedServer } from './completions-server.js';

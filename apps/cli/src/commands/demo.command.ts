@@ -2,13 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { connectStore } from '@anneal/artifacts';
 import type { EvaluationReport, RunView } from '@anneal/contracts';
-import { connectNats, publishTrainRequest } from '@anneal/messaging';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { install, installModel } from '../embedded/installation.js';
-import { startSystem, type RunningSystem } from '../embedded/system.js';
+import type { RunningSystem } from '../embedded/system.js';
 import { untilStopped } from '../embedded/until-stopped.js';
 import { dataFolder, type Endpoints } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
@@ -41,6 +39,8 @@ export function demoCommand(): Command {
       say(
         `Starting NATS, PostgreSQL, an S3 store and the six services in ${relative(process.cwd(), dataDir) || dataDir} ...`,
       );
+      // All services: too much to load for whoever asks for something else.
+      const { startSystem } = await import('../embedded/system.js');
       const system = await startSystem({ dataDir, installation, ports: {}, say: () => undefined });
       try {
         await show(system, model, dataDir, signal, say);
@@ -84,6 +84,7 @@ async function show(
 }
 
 async function publishOnNats(endpoints: Endpoints, spec: unknown): Promise<void> {
+  const { connectNats, publishTrainRequest } = await import('@anneal/messaging');
   const connection = await connectNats({ url: endpoints.nats, name: 'anneal-demo' });
   try {
     await publishTrainRequest(connection, spec);
@@ -120,6 +121,7 @@ async function sayWhereItLies(
 async function exportModel(run: RunView, endpoints: Endpoints, folder: string): Promise<void> {
   if (existsSync(folder)) return;
   const url = new URL(endpoints.s3);
+  const { connectStore } = await import('@anneal/artifacts');
   const store = connectStore({
     endpoint: url.origin,
     accessKey: decodeURIComponent(url.username),

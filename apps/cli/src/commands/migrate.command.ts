@@ -1,8 +1,6 @@
 import { serviceNames } from '@anneal/contracts';
-import { parseConfig } from '@anneal/service';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { migrate } from '../embedded/migrate.js';
 
 const passwordVariable = (service: string): string => `POSTGRES_PASSWORD_${service.toUpperCase()}`;
 
@@ -21,6 +19,10 @@ export function migrateCommand(): Command {
       `\nEnvironment: NATS_ADMIN_URL, POSTGRES_ADMIN_URL, and a password per service:\n  ${serviceNames.map(passwordVariable).join('\n  ')}`,
     )
     .action(async () => {
+      const [{ parseConfig }, { migrate }] = await Promise.all([
+        import('@anneal/service'),
+        import('../embedded/migrate.js'),
+      ]);
       const config = parseConfig(migrateConfig, process.env);
       const passwords = z.record(z.string(), z.string()).parse(config);
       await migrate(

@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { Failure } from '@anneal/contracts';
+import { Failure, parseRunSpec, type RunSpec } from '@anneal/contracts';
+import type { ImportedKey } from '@anneal/engine';
 import type { Command } from 'commander';
-import { parse, YAMLParseError } from 'yaml';
+import { parse, stringify, YAMLParseError } from 'yaml';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
+import { importLines } from '../terminal/import-lines.js';
 import { liveRun } from '../terminal/live-run.js';
 import { outcomeLines } from '../terminal/run-lines.js';
 import { scoreTable } from '../terminal/scores.js';
@@ -12,11 +14,20 @@ import { clientCommand, printJson, type ClientOptions } from './options.js';
 
 export function trainCommand(): Command {
   return clientCommand('train', 'request a run from a RunSpec')
-    .argument('<run.yaml>', 'the RunSpec, YAML or JSON; file: paths in it are relative to its folder')
+    .argument('[run.yaml]', 'the RunSpec, YAML or JSON; file: paths in it are relative to its folder')
+    .option('--axolotl <config.yml>', 'make the RunSpec of an Axolotl configuration, and say what became of each key')
+    .option('--dry-run', 'show the RunSpec and request nothing', false)
     .option('--watch', 'stay and show the run until it ends', false)
     .addHelpText('after', '\nExit status with --watch: 0 the run succeeded, 1 it did not.')
-    .action(async (file: string, options: ClientOptions & { watch: boolean }) => {
-      const spec = await readRunSpec(file);
+    .action(async (file: string | undefined, options: TrainOptions, command: Command) => {
+      if ((file === undefined) === (options.axolotl === undefined))
+        command.error('error: name either a RunSpec or --axolotl CONFIG', { exitCode: 2 });
+      const { spec, keys } = await readWish(file, options);
+      if (keys && !(options.json && !options.dryRun)) {
+        if (options.dryRun && options.json) return printJson({ spec, keys });
+        console.log(importLines(keys).join('\n'));
+      }
+      if (options.dryRun) return options.json ? printJson({ spec }) : console.log(`\n${stringify(spec).trimEnd()}`);
       const client = new GatewayClient(await findGateway(options.data));
       const submitted = await client.submit(spec);
       if (!options.watch) {
@@ -33,8 +44,43 @@ export function trainCommand(): Command {
     });
 }
 
+interface TrainOptions extends ClientOptions {
+  readonly watch: boolean;
+  readonly axolotl?: string;
+  readonly dryRun: boolean;
+}
+
+/** The RunSpec of the file, or of an Axolotl configuration; both are checked before anybody is asked. */
+async function readWish(
+  file: string | undefined,
+  { axolotl, dryRun }: TrainOptions,
+): Promise<{ spec: unknown; keys?: readonly ImportedKey[] }> {
+  if (axolotl === undefined) {
+    const spec = await readRunSpec(file ?? '');
+    return { spec: dryRun ? requireSpec(spec, file) : spec };
+  }
+  const { importAxolotlConfig } = await import('@anneal/engine');
+  const { spec, keys } = importAxolotlConfig(await readYaml(axolotl));
+  return { spec: requireSpec(absoluteReferences(spec, dirname(resolve(axolotl))), axolotl), keys };
+}
+
+function requireSpec(value: unknown, file: string | undefined): RunSpec {
+  const parsed = parseRunSpec(value);
+  if (parsed.ok) return parsed.spec;
+  const [problem] = parsed.problems;
+  throw new Failure('SPEC_INVALID', `${problem?.field ?? 'The RunSpec'}: ${problem?.message ?? 'is not valid'}.`, {
+    remedy: 'Correct this field.',
+    ...(problem ? { field: problem.field } : {}),
+    ...(file === undefined ? {} : { file }),
+  });
+}
+
 /** Reads a RunSpec and makes its file: references absolute, so that the services find the same files. */
 export async function readRunSpec(file: string): Promise<unknown> {
+  return absoluteReferences(await readYaml(file), dirname(resolve(file)));
+}
+
+async function readYaml(file: string): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -46,7 +92,7 @@ export async function readRunSpec(file: string): Promise<unknown> {
     });
   }
   try {
-    return absoluteReferences(parse(text), dirname(resolve(file)));
+    return parse(text);
   } catch (cause) {
     if (!(cause instanceof YAMLParseError)) throw cause;
     throw new Failure('SPEC_INVALID', `${file} is not YAML: ${cause.message.split('\n')[0] ?? ''}`, {

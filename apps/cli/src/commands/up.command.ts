@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { install } from '../embedded/installation.js';
-import { startSystem } from '../embedded/system.js';
 import { untilStopped } from '../embedded/until-stopped.js';
 import { dataFolder } from '../gateway/endpoints.js';
 
@@ -33,6 +32,8 @@ export function upCommand(): Command {
       const say = (line: string): void => void process.stderr.write(`${line}\n`);
       const { stopped } = untilStopped(() => say('Stopped at once.'));
       const installation = await install(say);
+      // All services: too much to load for whoever asks for something else.
+      const { startSystem } = await import('../embedded/system.js');
       const { httpPort: http, grpcPort: grpc, natsPort: nats, postgresPort: postgres, s3Port: s3 } = options;
       const system = await startSystem({
         dataDir,

@@ -15,7 +15,23 @@ export interface HostSettings {
   readonly models: readonly string[];
 }
 
-const inherited = ['HF_TOKEN', 'HF_ENDPOINT', 'LOG_LEVEL', 'THREADS', 'DEVICE', 'LEASE_SECONDS'] as const;
+const inherited = [
+  'HF_TOKEN',
+  'HF_ENDPOINT',
+  'HF_HUB_OFFLINE',
+  'OFFLINE',
+  'HTTPS_TARGETS',
+  'DATA_BUCKETS',
+  'SOURCE_MAX_GIB',
+  'SOURCE_CACHE_GIB',
+  'LOG_LEVEL',
+  'THREADS',
+  'DEVICE',
+  'LEASE_SECONDS',
+] as const;
+
+/** How the evaluator asks models. */
+const asking = ['VLLM_PYTHON', 'INFERENCE_URL', 'INFERENCE_KEY', 'CONCURRENCY', 'ANSWER_SECONDS', 'BATCH'] as const;
 
 /** The environment of one service on this host: the same variables that a container would get. */
 export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {
@@ -34,6 +50,7 @@ export function serviceEnvironment(service: ServiceName, settings: HostSettings)
     FILE_ROOTS: '/',
     ENGINE_PYTHON: engine.python,
     ...(service === 'gateway' ? gatewayEnvironment(settings) : {}),
+    ...(service === 'evaluator' ? Object.fromEntries(asking.map((name) => [name, process.env[name]])) : {}),
     // In the foreground nobody is left to adopt a training: it writes a checkpoint and stops.
     ...(service === 'trainer' ? { ON_STOP: 'checkpoint' } : {}),
   };

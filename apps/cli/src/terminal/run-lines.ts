@@ -19,6 +19,7 @@ export function progressText(progress: Progress): string {
   }
   if (progress.loss !== undefined) parts.push(`loss ${progress.loss.toFixed(3)}`);
   if (progress.tokensPerSecond !== undefined) parts.push(`${Math.round(progress.tokensPerSecond)} tokens/s`);
+  if (progress.itemsPerSecond !== undefined) parts.push(`${progress.itemsPerSecond} items/s`);
   if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
   return parts.join('  ');
 }
@@ -52,6 +53,15 @@ function stageText(stage: StageView): string {
     case 'cancelled':
       return 'cancelled';
   }
+}
+
+/** The attempts of a stage that did not go well, one line each. */
+export function attemptLines({ attempts }: StageView): string[] {
+  return attempts
+    .filter(({ state }) => state === 'failed')
+    .map(({ work, number, failure }) =>
+      paint('dim', `    ${work}, attempt ${number}: ${failure ? `${failure.code}: ${failure.message}` : 'failed'}`),
+    );
 }
 
 /** The last words on a run, for a person. */

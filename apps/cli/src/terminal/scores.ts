@@ -1,7 +1,14 @@
 import type { BenchmarkResult, EvaluationReport } from '@anneal/contracts';
 import { clip, clipStart, table } from './table.js';
 
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/** A difference of accuracies, with its sign. */
+export function points(difference: number): string {
+  return `${difference >= 0 ? '+' : ''}${(difference * 100).toFixed(1)}`;
+}
 
 /** Base against tuned, one line per benchmark. */
 export function scoreTable(results: readonly BenchmarkResult[]): string {
@@ -10,7 +17,7 @@ export function scoreTable(results: readonly BenchmarkResult[]): string {
     String(items),
     `${base.correct} (${percent(base.accuracy)})`,
     `${tuned.correct} (${percent(tuned.accuracy)})`,
-    `${difference >= 0 ? '+' : ''}${(difference * 100).toFixed(1)}`,
+    points(difference),
     String(gained),
     String(lost),
     pValue < 0.001 ? pValue.toExponential(1) : pValue.toFixed(3),

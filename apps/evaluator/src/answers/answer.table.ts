@@ -1,4 +1,4 @@
-import type { AnswerPair, Finish, Outcome } from '@anneal/evaluation';
+import type { AnswerPair, AnsweredQuestion, Finish, Outcome } from '@anneal/evaluation';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -21,14 +21,43 @@ export interface AnswerRow {
   readonly outcome: Outcome;
   readonly tokens: number;
   readonly seconds: number;
+  /** Why it failed. */
+  readonly problem: string | null;
+  /** What was found in the answer, and in which step, where the benchmark looks for something. */
+  readonly letter: string | null;
+  readonly step: number | null;
+  /** Names the model and all settings, for answers that another run may take over. */
+  readonly askedAs: string | null;
 }
 
 const digestRows = z.array(
-  z.object({ subject: z.enum(['base', 'tuned']), benchmark: z.string(), itemId: z.string(), promptDigest: z.string() }),
+  z.object({
+    subject: z.enum(['base', 'tuned']),
+    benchmark: z.string(),
+    itemId: z.string(),
+    promptDigest: z.string(),
+    failed: z.boolean(),
+  }),
 );
-export type StoredDigest = z.infer<typeof digestRows>[number];
 
-const outcome = z.enum(['correct', 'wrong', 'unparsed']);
+const knownRows = z.array(
+  z.object({
+    promptDigest: z.string(),
+    text: z.string(),
+    finish: z.enum(['stop', 'length', 'too_long']),
+    tokens: z.number(),
+    seconds: z.number(),
+  }),
+);
+/** What the same model answered to the same question in another run. */
+export type KnownAnswer = z.infer<typeof knownRows>[number];
+
+const outcome = z.enum(['correct', 'wrong', 'unparsed', 'failed']);
+const end = z.object({
+  finish: z.enum(['stop', 'length', 'too_long', 'failed']),
+  tokens: z.number(),
+  seconds: z.number(),
+});
 const pairRows = z.array(
   z.object({
     benchmark: z.string(),
@@ -38,12 +67,22 @@ const pairRows = z.array(
     sameQuestion: z.boolean().nullable(),
     baseText: z.string().nullable(),
     baseOutcome: outcome.nullable(),
+    baseEnd: end.nullable(),
     tunedText: z.string().nullable(),
     tunedOutcome: outcome.nullable(),
+    tunedEnd: end.nullable(),
   }),
 );
 
-const counts = z.array(z.object({ benchmark: z.string(), answers: z.coerce.number(), tooLong: z.coerce.number() }));
+const counts = z.array(
+  z.object({
+    benchmark: z.string(),
+    answers: z.coerce.number(),
+    tooLong: z.coerce.number(),
+    failed: z.coerce.number(),
+    problem: z.string().nullable(),
+  }),
+);
 
 /** The answers that are known; they survive whatever happens to a measurement. */
 @Injectable()
@@ -51,22 +90,37 @@ export class AnswerTable {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Which questions of a run have been answered, by either model. */
-  async digests(runId: string): Promise<StoredDigest[]> {
+  async digests(runId: string): Promise<AnsweredQuestion[]> {
     return digestRows.parse(
       await this.dataSource.query<unknown>(
-        `SELECT subject, benchmark, item_id AS "itemId", prompt_digest AS "promptDigest" FROM answer WHERE run_id = $1`,
+        `SELECT subject, benchmark, item_id AS "itemId", prompt_digest AS "promptDigest", outcome = 'failed' AS failed
+           FROM answer WHERE run_id = $1`,
         [runId],
       ),
     );
   }
 
-  /** Keeps an answer; a second one to the same question changes nothing. */
+  /** Answers of other runs to any of these questions, asked in the same way. */
+  async known(askedAs: string, promptDigests: readonly string[]): Promise<KnownAnswer[]> {
+    return knownRows.parse(
+      await this.dataSource.query<unknown>(
+        `SELECT DISTINCT ON (prompt_digest) prompt_digest AS "promptDigest", text, finish, tokens, seconds
+           FROM answer WHERE asked_as = $1 AND prompt_digest = ANY($2) AND finish <> 'failed'`,
+        [askedAs, promptDigests],
+      ),
+    );
+  }
+
+  /** Keeps an answer; a second one to the same question changes nothing, unless the first one failed. */
   async insert(tx: EntityManager, row: AnswerRow): Promise<void> {
     await tx.query(
       `INSERT INTO answer (run_id, subject, benchmark, item_id, position, prompt_digest, prompt, expected, text, finish,
-                           outcome, tokens, seconds)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-       ON CONFLICT DO NOTHING`,
+                           outcome, tokens, seconds, problem, letter, step, asked_as)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+       ON CONFLICT (run_id, subject, benchmark, item_id) DO UPDATE SET
+         text = excluded.text, finish = excluded.finish, outcome = excluded.outcome, tokens = excluded.tokens,
+         seconds = excluded.seconds, problem = excluded.problem, letter = excluded.letter, step = excluded.step
+         WHERE answer.outcome = 'failed'`,
       [
         row.runId,
         row.subject,
@@ -81,15 +135,20 @@ export class AnswerTable {
         row.outcome,
         row.tokens,
         row.seconds,
+        row.problem === null ? null : storable(row.problem),
+        row.letter,
+        row.step,
+        row.askedAs,
       ],
     );
   }
 
-  /** Benchmarks of a run with how many of a model's answers there are, and how many could not even be asked. */
+  /** Benchmarks of a run with how many of a model's questions were too long or failed, and a reason for the latter. */
   async counts(runId: string, subject: Subject): Promise<z.infer<typeof counts>> {
     return counts.parse(
       await this.dataSource.query<unknown>(
-        `SELECT benchmark, count(*) AS answers, count(*) FILTER (WHERE finish = 'too_long') AS "tooLong"
+        `SELECT benchmark, count(*) AS answers, count(*) FILTER (WHERE finish = 'too_long') AS "tooLong",
+                count(*) FILTER (WHERE outcome = 'failed') AS failed, max(problem) AS problem
            FROM answer WHERE run_id = $1 AND subject = $2 GROUP BY benchmark`,
         [runId, subject],
       ),
@@ -103,8 +162,8 @@ export class AnswerTable {
         `SELECT benchmark, item_id AS "itemId",
                 coalesce(base.prompt, tuned.prompt) AS prompt, coalesce(base.expected, tuned.expected) AS expected,
                 base.prompt_digest = tuned.prompt_digest AS "sameQuestion",
-                base.text AS "baseText", base.outcome AS "baseOutcome",
-                tuned.text AS "tunedText", tuned.outcome AS "tunedOutcome"
+                base.text AS "baseText", base.outcome AS "baseOutcome", ${endOf('base')} AS "baseEnd",
+                tuned.text AS "tunedText", tuned.outcome AS "tunedOutcome", ${endOf('tuned')} AS "tunedEnd"
            FROM (SELECT * FROM answer WHERE run_id = $1 AND subject = 'base') base
            FULL JOIN (SELECT * FROM answer WHERE run_id = $1 AND subject = 'tuned') tuned USING (benchmark, item_id)
           ORDER BY coalesce(base.position, tuned.position), benchmark, item_id`,
@@ -112,6 +171,12 @@ export class AnswerTable {
       ),
     );
   }
+}
+
+/** How an answer ended, as one value: null where there is none. */
+function endOf(subject: Subject): string {
+  const members = ['finish', 'tokens', 'seconds'].map((name) => `'${name}', ${subject}.${name}`);
+  return `CASE WHEN ${subject}.finish IS NOT NULL THEN json_build_object(${members.join(', ')}) END`;
 }
 
 /** PostgreSQL's text cannot hold the character NUL, which a model may write. */

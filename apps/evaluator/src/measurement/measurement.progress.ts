@@ -24,8 +24,11 @@ export class MeasurementProgress {
     this.answered += 1;
     const done = this.before + this.answered;
     const pace = this.paceSeconds();
-    const secondsLeft = pace === undefined ? {} : { secondsLeft: Math.round(pace * (this.total - done)) };
-    this.tell({ done, total: this.total, unit: 'items', ...secondsLeft });
+    const figures =
+      pace === undefined
+        ? {}
+        : { secondsLeft: Math.round(pace * (this.total - done)), itemsPerSecond: Number((1 / pace).toPrecision(3)) };
+    this.tell({ done, total: this.total, unit: 'items', ...figures });
   }
 
   /** Seconds per answer since the first one: before it the model is loaded, which says nothing about the rest. */

@@ -11,6 +11,9 @@ const statusByCode: Partial<Record<FailureCode, number>> = {
   SPEC_INVALID: 400,
   SPEC_UNSUPPORTED: 400,
   REQUEST_INVALID: 400,
+  MODEL_INVALID: 400,
+  MODEL_GATED: 400,
+  DOES_NOT_FIT: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   RUN_NOT_FOUND: 404,
@@ -31,6 +34,7 @@ const statusByCode: Partial<Record<FailureCode, number>> = {
   STORE_UNAVAILABLE: 503,
   DATABASE_UNAVAILABLE: 503,
   BROKER_UNAVAILABLE: 503,
+  HUB_UNAVAILABLE: 503,
 };
 
 /** Failures whose own message names addresses and causes that are no caller's business. */

@@ -1,6 +1,6 @@
 import { request as plain } from 'node:http';
 import { request as secure } from 'node:https';
-import { publicLookup } from './target.js';
+import { lookupFor } from '@anneal/outbound';
 
 const answerMs = 10_000;
 
@@ -16,6 +16,7 @@ export function send(
   { headers, body, allowed }: { headers: Record<string, string>; body: string; allowed: 'public' | 'any' },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
+    const lookup = lookupFor(target, [allowed]);
     const open = target.protocol === 'https:' ? secure : plain;
     const outgoing = open(
       target,
@@ -23,7 +24,9 @@ export function send(
         method: 'POST',
         headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
         signal: AbortSignal.timeout(answerMs),
-        ...(allowed === 'public' ? { lookup: publicLookup } : {}),
+        // A connection of its own: a shared one may have been made under other rules.
+        agent: false,
+        ...(lookup ? { lookup } : {}),
       },
       (answer) => {
         answer.resume();

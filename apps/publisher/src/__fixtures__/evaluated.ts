@@ -61,7 +61,7 @@ export function evaluated(publish: RunSpecInput['publish'] = {}, verdict: Publis
     },
     evaluation: {
       report: artifact('report', '0'),
-      results: [{ benchmark: 'own-set', items: 60, base: side(1), tuned: side(53), difference: 52 / 60, gained: 52, lost: 0, pValue: 4e-16 }],
+      results: [{ benchmark: 'own-set', items: 60, base: side(1), tuned: side(53), difference: 52 / 60, gained: 52, lost: 0, pValue: 4e-16, interval: [0.78, 0.95] }],
       verdict,
       reason: 'Tuned got 52 items right that base did not.',
     },

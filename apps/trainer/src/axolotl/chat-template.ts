@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@anneal/contracts';
+import type { Family } from '@anneal/planning';
 import { z } from 'zod';
 
 // Only these can get into the configuration; the tokenizer's own files are a stranger's text.
@@ -14,26 +15,53 @@ const endsOfTurns = [
   '</s>',
 ] as const;
 
-const tokenizerConfig = z.object({ chat_template: z.unknown().optional(), eos_token: z.unknown().optional() });
+const tokenizerConfig = z.object({
+  chat_template: z.unknown().optional(),
+  eos_token: z.unknown().optional(),
+  pad_token: z.unknown().optional(),
+});
 const tokenizer = z.object({ added_tokens: z.array(z.object({ content: z.string() })).optional() });
 
+/** How a conversation becomes text, in the words of Axolotl. */
+export interface ChatForm {
+  /** Axolotl's name of the template; left out where the tokenizer has its own. */
+  readonly template?: string;
+  /** Tokens that end a turn. Without them a model whose turns do not end with its end-of-text token never stops. */
+  readonly endOfTurn: readonly string[];
+}
+
 /**
- * The tokens that end a turn in the chat template of a model. Without them a model whose turns do not end with its
- * end-of-text token never learns to stop.
+ * The chat template of a model: its tokenizer's own, or for a base model that of its family, when the vocabulary has
+ * the tokens which that needs.
  *
- * @throws Failure SPEC_UNSUPPORTED when the model has no chat template
+ * @throws Failure SPEC_UNSUPPORTED when there is none, MODEL_INVALID when the tokenizer cannot end or fill up a row
  */
-export async function endOfTurnTokens(modelDirectory: string, reference: string): Promise<string[]> {
+export async function chatForm(modelDirectory: string, reference: string, family?: Family): Promise<ChatForm> {
+  const config = tokenizerConfig.safeParse(await readJson(join(modelDirectory, 'tokenizer_config.json')));
+  // Axolotl pads with the end of the text where there is no token for it.
+  if (config.success && !config.data.pad_token && !config.data.eos_token) throw endless(reference);
   const template = await chatTemplate(modelDirectory);
-  if (template === undefined) {
-    throw new Failure('SPEC_UNSUPPORTED', `The tokenizer of ${reference} has no chat template.`, {
-      remedy: 'Set training.prompt to load-qa, or take a model that was made for chats.',
-      field: 'training.prompt',
-    });
-  }
   const known = tokenizer.safeParse(await readJson(join(modelDirectory, 'tokenizer.json')));
   const special = new Set((known.success ? known.data.added_tokens : undefined)?.map(({ content }) => content));
-  return endsOfTurns.filter((token) => special.has(token) && template.includes(token));
+  if (template !== undefined)
+    return { endOfTurn: endsOfTurns.filter((token) => special.has(token) && template.includes(token)) };
+  if (family?.template !== undefined && family.endOfTurn.every((token) => special.has(token)))
+    return { template: family.template, endOfTurn: family.endOfTurn };
+  throw new Failure('SPEC_UNSUPPORTED', `The tokenizer of ${reference} has no chat template.`, {
+    remedy: 'Set training.prompt to load-qa, or take a model that was made for chats.',
+    field: 'training.prompt',
+  });
+}
+
+function endless(reference: string): Failure {
+  return new Failure(
+    'MODEL_INVALID',
+    `The tokenizer of ${reference} names no end-of-text token and none to pad with.`,
+    {
+      remedy: 'Set eos_token in tokenizer_config.json of the model, or take another model.',
+      field: 'model.base',
+    },
+  );
 }
 
 async function chatTemplate(directory: string): Promise<string | undefined> {

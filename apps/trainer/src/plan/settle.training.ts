@@ -1,17 +1,19 @@
+import { totalmem } from 'node:os';
 import { ArtifactStore } from '@anneal/artifacts';
 import { detectGpus } from '@anneal/compute';
-import { TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
-import { pinBaseModel } from '@anneal/engine';
+import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
+import { axolotlConfig, engineHas, pinBaseModel, renderYaml, type LocatedModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
+import { estimateTraining, hostsOf, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
 import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { axolotlConfig, renderYaml } from '../axolotl/axolotl.config.js';
-import { endOfTurnTokens } from '../axolotl/chat-template.js';
+import { chatForm } from '../axolotl/chat-template.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { BaseModels } from './base.model.js';
-import { resolvePlan } from './resolve.plan.js';
+import { shapeOf } from './model.shape.js';
+import { MemoryTable } from './memory.table.js';
 import { smallerPlan } from './smaller.plan.js';
 import { TrainingTable, type SettledTraining } from './training.table.js';
 
@@ -25,6 +27,7 @@ export class SettleTraining {
     @Inject(CONFIG) private readonly config: TrainerConfig,
     private readonly models: BaseModels,
     private readonly table: TrainingTable,
+    private readonly memory: MemoryTable,
     private readonly store: ArtifactStore,
     private readonly outbox: Outbox,
   ) {}
@@ -56,35 +59,64 @@ export class SettleTraining {
   ): Promise<SettledTraining | undefined> {
     const plan = smallerPlan(settled.plan);
     if (plan === undefined) return undefined;
-    const { directory } = await this.models.locate(pinBaseModel(job.input.spec.model, settled.base), signal);
-    const smaller = { ...settled, plan, planArtifact: await this.storePlan(job.input, plan, directory, signal) };
+    const model = await this.models.locate(pinBaseModel(job.input.spec.model, settled.base), signal);
+    const smaller = { ...settled, plan, planArtifact: await this.storePlan(job.input, plan, model, signal) };
     await commit((tx) => this.table.replace(tx, job.runId, smaller));
     return smaller;
   }
 
   private async make(input: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
     const { spec, dataset } = input;
-    const { base, directory, maxPositions } = await this.models.locate(spec.model, signal);
-    const gpus = this.config.DEVICE === 'cpu' ? 0 : (await detectGpus()).length;
-    const plan = resolvePlan({
-      training: spec.training,
+    const { training } = spec;
+    const located = await this.models.locate(spec.model, signal);
+    const { base, maxPositions, config } = located;
+    const model = shapeOf(config, base);
+    const hosts = await this.hosts();
+    // Peaks are measured on GPUs only.
+    const onGpu = hosts.gpus > 0 && training.gpus !== 0;
+    const measured = model && onGpu ? await this.memory.ratios(model, training.method) : undefined;
+    const { plan, load } = resolvePlan({
+      training,
       rows: dataset.rows.train,
-      longestRow: dataset.characters.longest,
+      characters: dataset.characters,
       maxPositions: maxPositions ?? assumedPositions,
-      gpus,
+      hosts,
+      model,
+      correction: (strategy) => measured?.get(strategy),
     });
-    return { plan, base, planArtifact: await this.storePlan(input, plan, directory, signal) };
+    if (model && load && !training.force) {
+      const amount = { steps: plan.steps, tokens: undefined };
+      const { reference } = base;
+      const correction = measured?.get(load.strategy);
+      const refusal = refusalOf(estimateTraining({ reference, model, load, hosts, amount, correction }));
+      if (refusal) throw refusal;
+    }
+    await this.requireEngine(plan);
+    return { plan, base, planArtifact: await this.storePlan(input, plan, located, signal) };
+  }
+
+  private async hosts(): Promise<Hosts> {
+    return hostsOf(this.config.DEVICE === 'cpu' ? [] : await detectGpus(), totalmem());
+  }
+
+  private async requireEngine({ strategy }: TrainingPlan): Promise<void> {
+    if (strategy !== 'deepspeed' || (await engineHas({ python: this.config.ENGINE_PYTHON }, 'deepspeed'))) return;
+    throw new Failure('SPEC_UNSUPPORTED', 'DeepSpeed is not installed in the engine of this host.', {
+      remedy: 'Set training.strategy to fsdp, which shares the same, or install deepspeed beside Axolotl.',
+      field: 'training.strategy',
+    });
   }
 
   private async storePlan(
     { spec, dataset }: TrainInput,
     plan: TrainingPlan,
-    directory: string,
+    { base, directory, config }: LocatedModel,
     signal: AbortSignal,
   ): Promise<ArtifactRef> {
     const { prompt } = spec.training;
-    const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, spec.model.base) : [];
-    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), endOfTurn }));
+    const family = shapeOf(config, base)?.family;
+    const chat = prompt === 'chat' ? await chatForm(directory, base.reference, family) : { endOfTurn: [] };
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), ...chat }));
     const files = [
       { path: 'axolotl.yaml', source: Buffer.from(yaml) },
       { path: 'plan.json', source: Buffer.from(`${JSON.stringify(plan, null, 2)}\n`) },

@@ -4,14 +4,22 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
-import { engineProcessEnv, findCompleteCheckpoint, pinBaseModel, trainCommand } from '@anneal/engine';
+import {
+  axolotlConfig,
+  engineProcessEnv,
+  findCompleteCheckpoint,
+  pinBaseModel,
+  renderYaml,
+  trainCommand,
+  type AxolotlPaths,
+} from '@anneal/engine';
 import type { ClaimedJob } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { axolotlConfig, renderYaml, type AxolotlPaths } from '../axolotl/axolotl.config.js';
-import { endOfTurnTokens } from '../axolotl/chat-template.js';
+import { chatForm } from '../axolotl/chat-template.js';
 import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
 import { BaseModels } from '../plan/base.model.js';
+import { shapeOf } from '../plan/model.shape.js';
 import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
@@ -44,11 +52,12 @@ export class LaunchTraining {
     await this.checkpoints.restore(job.runId, folder, signal);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
     if (resumeFrom === undefined) await this.checkRoom(settled);
-    const { directory } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
+    const { directory, config } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
     await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
-    const endOfTurn = prompt === 'chat' ? await endOfTurnTokens(directory, spec.model.base) : [];
+    const family = shapeOf(config, settled.base)?.family;
+    const chat = prompt === 'chat' ? await chatForm(directory, spec.model.base, family) : { endOfTurn: [] };
     const { plan } = settled;
-    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths, endOfTurn, ...(resumeFrom ? { resumeFrom } : {}) }));
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths, ...chat, ...(resumeFrom ? { resumeFrom } : {}) }));
     await writeFile(folder.config, yaml);
     signal.throwIfAborted();
     return this.start(job, settled, folder);

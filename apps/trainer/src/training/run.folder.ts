@@ -1,7 +1,7 @@
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
-import type { AxolotlPaths } from '../axolotl/axolotl.config.js';
+import type { AxolotlPaths } from '@anneal/engine';
 
 /** Where one training keeps its files. The paths in the configuration are relative to the folder itself. */
 export class RunFolder {
@@ -26,6 +26,10 @@ export class RunFolder {
   /** Records and logs of the process. */
   get process(): string {
     return join(this.path, 'process');
+  }
+  /** Which retry of the run the files belong to. */
+  get turn(): string {
+    return join(this.path, 'turn');
   }
   /** Home of the Hugging Face libraries, so that nothing of the host's own changes the training. */
   get home(): string {

@@ -16,7 +16,11 @@ export class TrainingLog {
   tokensPerSecond: number | undefined;
   /** Processes that train together. */
   worldSize: number | undefined;
+  /** Learned so far, over all starts: a checkpoint carries the count on. */
+  tokens: number | undefined;
   versions: Record<string, string> = {};
+  /** The most that a training held of its GPU. */
+  peakBytes: number | undefined;
   /** How often the training went on from a checkpoint. */
   resumed = 0;
   /** Events of the latest start. */
@@ -91,6 +95,9 @@ export class TrainingLog {
     this.step = event.step;
     this.learningRate = event.learningRate;
     this.tokensPerSecond = event.tokensPerSecondPerGpu;
+    const held = event.memoryReservedGib ?? event.memoryAllocatedGib;
+    if (held !== undefined && held > 0) this.peakBytes = Math.max(this.peakBytes ?? 0, held * 1024 ** 3);
+    this.tokens = event.trainableTokens ?? this.tokens;
     if (event.loss === undefined || !Number.isFinite(event.loss)) return;
     this.firstLoss ??= event.loss;
     this.lastLoss = event.loss;

@@ -22,7 +22,7 @@ export async function trainingOutcome({
   plan: TrainingPlan;
 }): Promise<'completed' | 'stopped' | Failure> {
   const text = `${await tail(join(folder.process, 'stdout.log'))}\n${await tail(join(folder.process, 'stderr.log'))}`;
-  const outcome = trainOutcome({ exit, events: log.current, log: text });
+  const outcome = trainOutcome({ exit, events: log.current, log: text, stopsEarly: plan.earlyStopping !== undefined });
   if (outcome.kind !== 'failed') return outcome.kind;
   return trainingFailure(outcome.code, outcome.detail, plan);
 }

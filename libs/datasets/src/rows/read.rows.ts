@@ -1,7 +1,7 @@
 import type { AcceptedRunSpec } from '@anneal/contracts';
-import { findColumns, readJsonlRows, toConversation, type Conversation, type Rows } from '@anneal/rows';
-import type { SourceFile, StagedSource } from '../sources/source.js';
-import { readParquetRows } from './parquet.rows.js';
+import { findColumns, toConversation, type Conversation } from '@anneal/rows';
+import { readFileRows } from '../readers/read.file.js';
+import type { StagedSource } from '../sources/source.js';
 
 /** All rows of a source as conversations, in the order of the source. */
 export async function* readRows(
@@ -11,15 +11,11 @@ export async function* readRows(
   let columns: ReturnType<typeof findColumns> | undefined;
   let taken = 0;
   for (const file of files) {
-    for await (const row of rowsOf(file)) {
+    for await (const row of readFileRows(file)) {
       columns ??= findColumns(row, dataset.columns, file.name);
       yield toConversation(row, columns, dataset.system, file.name);
       taken += 1;
       if (dataset.limit !== undefined && taken >= dataset.limit) return;
     }
   }
-}
-
-function rowsOf({ format, path, name }: SourceFile): Rows {
-  return format === 'parquet' ? readParquetRows(path, name) : readJsonlRows(path, name);
 }

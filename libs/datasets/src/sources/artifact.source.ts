@@ -1,12 +1,11 @@
 import { createWriteStream } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ArtifactStore } from '@anneal/artifacts';
 import { Failure, type ArtifactRef } from '@anneal/contracts';
-import { formatOf } from './file.source.js';
+import { dataFile } from '../readers/file.format.js';
+import { stagedFile } from './file.source.js';
 import type { SourceField, SourceFile, StagedSource } from './source.js';
-
-const readable = /\.(parquet|jsonl)$/;
 
 interface ArtifactOptions {
   field: SourceField;
@@ -15,7 +14,7 @@ interface ArtifactOptions {
   store: ArtifactStore;
 }
 
-/** Fetches the .jsonl and .parquet files of a stored artifact, in the order of their paths. What else is in it stays there. */
+/** Fetches the files of rows of a stored artifact, in the order of their paths. What else is in it stays there. */
 export async function artifactSource(
   reference: string,
   { field, directory, signal, store }: ArtifactOptions,
@@ -26,10 +25,9 @@ export async function artifactSource(
   const { ref, paths } = await lookUp(store, digest, { name, field });
   const files: SourceFile[] = [];
   for (const [index, path] of paths.entries()) {
-    const target = join(directory, `source-${index}${extname(path)}`);
+    const target = join(directory, `source-${index}`);
     await pipeline(await store.openFile(ref, path, signal), createWriteStream(target), { signal });
-    const named = `${name}/${path}`;
-    files.push({ path: target, name: named, format: await formatOf(target, named) });
+    files.push(await stagedFile(target, `${name}/${path}`));
   }
   return { name, files };
 }
@@ -44,8 +42,9 @@ async function lookUp(
     throw notFound(`The store has no ${name}`, field, error);
   });
   const { files } = await store.readManifest(ref);
-  const paths = files.map(({ path }) => path).filter((path) => readable.test(path));
-  if (paths.length === 0) throw notFound(`${name} is a ${ref.kind} without a .jsonl or .parquet file`, field);
+  const paths = files.map(({ path }) => path).filter((path) => dataFile.test(path));
+  if (paths.length === 0)
+    throw notFound(`${name} is a ${ref.kind} without a .jsonl, .json, .csv or .parquet file`, field);
   return { ref, paths };
 }
 

@@ -1,48 +1,55 @@
-import { open, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { resolveFileReference } from '@anneal/artifacts';
+import { dataFile, formatOf } from '../readers/file.format.js';
+import { stateOf } from '../readers/file.state.js';
+import { chooseFiles } from './hub.files.js';
 import type { SourceField, SourceFile, StagedSource } from './source.js';
 
-const parquetMagic = 'PAR1';
+interface FileOptions {
+  readonly roots: readonly string[];
+  readonly field: SourceField;
+  /** Of a folder with several. */
+  readonly split?: string;
+  readonly config?: string | undefined;
+}
 
-/** Opens a local file and finds its format by looking at it. */
+/** Opens a local file, or the files of a folder that hold the wanted split, and finds their formats by looking at them. */
 export async function fileSource(
   reference: string,
-  { roots, field }: { roots: readonly string[]; field: SourceField },
+  { roots, field, split = 'train', config }: FileOptions,
 ): Promise<StagedSource> {
   const path = await resolveFileReference(reference, { roots, field, missing: 'DATASET_NOT_FOUND' });
   const name = basename(path);
-  if (!(await stat(path)).isFile()) {
-    throw new Failure('DATASET_UNREADABLE', `${name} is not a file.`, {
-      remedy: 'Name one .jsonl or .parquet file.',
+  const found = await stat(path);
+  if (found.isFile()) return { name, files: [await stagedFile(path, name)] };
+  if (!found.isDirectory()) {
+    throw new Failure('DATASET_UNREADABLE', `${name} is neither a file nor a folder.`, {
+      remedy: 'Name a file of rows, or a folder of such files.',
       field,
       file: name,
     });
   }
-  return { name, files: [{ path, name, format: await formatOf(path, name) }] };
+  const files: SourceFile[] = [];
+  for (const inside of chooseFiles(await filesBelow(path), name, { config, split }, field))
+    files.push(await stagedFile(join(path, inside), `${name}/${inside}`));
+  return { name, files };
 }
 
-export async function formatOf(path: string, name: string): Promise<SourceFile['format']> {
-  const { size } = await stat(path);
-  if (size === 0) {
-    throw new Failure('DATASET_EMPTY', `${name} is empty.`, {
-      remedy: 'Give a file with at least one row.',
-      file: name,
-    });
+/** A file on this machine, as it is now. */
+export async function stagedFile(path: string, name: string): Promise<SourceFile> {
+  return { path, name, state: await stateOf(path), ...(await formatOf(path, name)) };
+}
+
+/** Regular files only: a link in the folder may lead out of the roots. */
+async function filesBelow(folder: string, below = ''): Promise<string[]> {
+  const paths: string[] = [];
+  for (const entry of await readdir(join(folder, below), { withFileTypes: true })) {
+    const path = below === '' ? entry.name : `${below}/${entry.name}`;
+    if (entry.name.startsWith('.')) continue;
+    if (entry.isDirectory()) paths.push(...(await filesBelow(folder, path)));
+    else if (entry.isFile() && dataFile.test(path)) paths.push(path);
   }
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    if (buffer.subarray(0, bytesRead).toString('latin1') === parquetMagic) return 'parquet';
-  } finally {
-    await file.close();
-  }
-  if (name.endsWith('.parquet')) {
-    throw new Failure('DATASET_UNREADABLE', `${name} does not begin like a parquet file.`, {
-      remedy: 'Check that the file is complete and really parquet.',
-      file: name,
-    });
-  }
-  return 'jsonl';
+  return paths;
 }

@@ -22,6 +22,12 @@ describe('the files of a split', () => {
       ['a.jsonl', 'b.jsonl'],
     ],
     [['questions.parquet', 'notes.csv'], ['questions.parquet']],
+    [['data.csv'], ['data.csv']],
+    [['dataset_infos.json', 'train.json.gz', 'train.csv'], ['train.json.gz']],
+    [
+      ['train-1.jsonl.zst', 'train-0.jsonl.zst', 'test-0.jsonl.zst'],
+      ['train-0.jsonl.zst', 'train-1.jsonl.zst'],
+    ],
   ])('of %j are %j', (paths, chosen) => {
     expect(choose(paths)).toEqual(chosen);
   });
@@ -30,12 +36,10 @@ describe('the files of a split', () => {
     [['train_sft-00000-of-00001.parquet', 'train_gen-00000-of-00001.parquet']],
     [['training_extra.jsonl']],
     [['test.jsonl']],
-    [['data.csv']],
+    [['data.txt']],
     [[]],
   ])('are not guessed from %j', (paths) => {
-    expect(() => choose(paths)).toThrowError(
-      expect.objectContaining({ code: 'DATASET_NOT_FOUND', field: 'dataset.split' }) as Error,
-    );
+    expect(() => choose(paths)).toThrowError(expect.objectContaining({ code: 'DATASET_NOT_FOUND' }) as Error);
   });
 
   it('may have a longer name', () => {

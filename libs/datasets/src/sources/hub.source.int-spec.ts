@@ -7,8 +7,10 @@ import { parseRunSpec, type AcceptedRunSpec } from '@anneal/contracts';
 import { startHub, type SmallHub } from '@anneal/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRows } from '../rows/read.rows.js';
-import { hubSource } from './hub.source.js';
+import { fetchHubDataset } from './hub.dataset.js';
+import { SourceCache } from './source.cache.js';
 import type { StagedSource } from './source.js';
+import { stageSource } from './stage.source.js';
 
 const name = 'acme/sums';
 let folder: string;
@@ -36,13 +38,37 @@ function dataset(more: object = {}): AcceptedRunSpec['dataset'] {
   return parsed.spec.dataset;
 }
 
-function stage(more: object = {}, token?: string, signal = new AbortController().signal): Promise<StagedSource> {
-  return hubSource(dataset(more), { field: 'dataset.source', directory: folder, signal, endpoint: hub.url, token });
+interface Circumstances {
+  token?: string | undefined;
+  offline?: boolean;
+  stallMs?: number;
+  secret?: (variable: string) => string | undefined;
 }
 
-async function questions(more: object = {}, token?: string): Promise<string[]> {
+let staged = 0;
+function stage(
+  more: object = {},
+  circumstances: Circumstances = {},
+  signal = new AbortController().signal,
+): Promise<StagedSource> {
+  const { token, ...reach } = circumstances;
+  staged += 1;
+  return stageSource(dataset(more), {
+    field: 'dataset.source',
+    directory: join(folder, `staged-${staged}`),
+    signal,
+    reach: {
+      fileRoots: [],
+      hub: { endpoint: hub.url, token },
+      cache: new SourceCache(join(folder, 'cache'), 1e9),
+      ...reach,
+    },
+  });
+}
+
+async function questions(more: object = {}, circumstances: Circumstances = {}): Promise<string[]> {
   const rows: string[] = [];
-  for await (const { messages } of readRows(await stage(more, token), dataset(more)))
+  for await (const { messages } of readRows(await stage(more, circumstances), dataset(more)))
     rows.push(messages[0]?.content ?? '');
   return rows;
 }
@@ -104,24 +130,35 @@ describe('a dataset of the Hub', () => {
 
   it('that is gated or private comes for those who may read it', async () => {
     hub.create(name, { type: 'dataset', gated: true }).commit('add', { put: { 'train.parquet': await parquet(1) } });
-    for (const token of [undefined, 'hf_reader', 'hf_old']) {
-      await expect(questions({}, token)).rejects.toMatchObject({
-        code: 'DATASET_NOT_FOUND',
+    for (const token of [undefined, 'hf_reader']) {
+      await expect(questions({}, { token })).rejects.toMatchObject({
+        code: 'DATASET_GATED',
         retryable: false,
-        remedy: expect.stringContaining('accept its terms and set HF_TOKEN') as string,
+        field: 'dataset.source',
+        remedy: expect.stringContaining('Accept its terms on the Hub') as string,
       });
     }
-    expect(await questions({}, 'hf_member')).toEqual(['q1']);
+    hub.faults.add('tree', { kind: 'status', status: 403 });
+    await expect(questions({}, { token: 'hf_member' })).rejects.toMatchObject({ code: 'DATASET_GATED' });
+    await expect(questions({}, { token: 'hf_old' })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+    expect(await questions({}, { token: 'hf_member' })).toEqual(['q1']);
+    // What one may read is not in the cache of another.
+    await expect(questions()).rejects.toMatchObject({ code: 'DATASET_GATED' });
+    await expect(questions({}, { offline: true })).rejects.toMatchObject({ code: 'SOURCE_OFFLINE' });
+    expect(await questions({}, { token: 'hf_member', offline: true })).toEqual(['q1']);
     hub.create(name, { type: 'dataset', private: true }).commit('add', { put: { 'train.jsonl': lines(1) } });
     await expect(questions()).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
-    expect(await questions({}, 'hf_reader')).toEqual(['q1']);
+    expect(await questions({}, { token: 'hf_reader' })).toEqual(['q1']);
   });
 
   it('that is not there, or not at that revision, is not found', async () => {
-    await expect(questions({}, 'hf_reader')).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND', retryable: false });
+    await expect(questions({}, { token: 'hf_reader' })).rejects.toMatchObject({
+      code: 'DATASET_NOT_FOUND',
+      retryable: false,
+    });
     hub.create(name, { type: 'dataset' });
     await expect(questions({ revision: 'v9' })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
-    await expect(questions()).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND', field: 'dataset.split' });
+    await expect(questions()).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND', field: 'dataset.source' });
   });
 
   it.each([
@@ -129,15 +166,96 @@ describe('a dataset of the Hub', () => {
     ['tree', { kind: 'status', status: 429, retryAfter: 1 }],
     ['tree', { kind: 'drop-request' }],
     ['download', { kind: 'status', status: 500 }],
-    ['download', { kind: 'cut-answer' }],
+    ['download', { kind: 'drop-request' }],
   ] as const)('is tried again when %s suffers %j', async (call, fault) => {
     const put = { 'train.parquet': await parquet(...Array.from({ length: 200 }, (_, index) => index)) };
     hub.create(name, { type: 'dataset' }).commit('add', { put });
-    // A file is asked for three times: where it is, from there, and for all its bytes.
-    hub.faults.add(call, fault, call === 'download' && fault.kind === 'cut-answer' ? 3 : 1);
+    // A file is asked for again by itself, a few times.
+    hub.faults.add(call, fault, call === 'download' ? 20 : 1);
     await expect(questions()).rejects.toMatchObject({ code: 'HUB_UNAVAILABLE', retryable: true });
     hub.faults.clear();
     expect(await questions()).toHaveLength(200);
+  });
+
+  it('goes on where its download broke off', async () => {
+    const bytes = await parquet(...Array.from({ length: 2000 }, (_, index) => index));
+    hub.create(name, { type: 'dataset' }).commit('add', { put: { 'train.parquet': bytes } });
+    // The first answer sends on to where the file is, and each next one brings half of what is missing.
+    hub.faults.add('download', { kind: 'cut-answer' }, 3);
+    expect(await questions()).toHaveLength(2000);
+    const half = Math.floor(bytes.length / 2);
+    expect(hub.requests.map(({ range }) => range)).toContain(`bytes=${half}-`);
+  });
+
+  it('is fetched once, and without a network from then on', async () => {
+    const repository = hub.create(name, { type: 'dataset' });
+    const put = { 'train-0.jsonl': lines(1), 'train-1.jsonl': lines(2), 'README.md': '# Sums' };
+    const { oid } = repository.commit('one', { put });
+    expect((await stage()).commit).toBe(oid);
+    hub.requests.length = 0;
+    expect(await questions()).toEqual(['q1', 'q2']);
+    expect(hub.requests.map(({ call }) => call)).toEqual(['info']);
+    expect(await questions({ revision: oid })).toEqual(['q1', 'q2']);
+    await hub.stop();
+    hub.requests.length = 0;
+    expect(await questions({}, { offline: true })).toEqual(['q1', 'q2']);
+    expect(await questions({ revision: oid }, { offline: true })).toEqual(['q1', 'q2']);
+    await expect(questions({ split: 'test' }, { offline: true })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
+    await expect(questions({ revision: 'v2' }, { offline: true })).rejects.toMatchObject({
+      code: 'SOURCE_OFFLINE',
+      message: `${name} at revision v2 is not on this machine, and this service is offline.`,
+    });
+    expect(hub.requests).toEqual([]);
+  });
+
+  it('names each file that is missing without a network', async () => {
+    const repository = hub.create(name, { type: 'dataset' });
+    repository.commit('one', { put: { 'train.jsonl': lines(1), 'test-0.jsonl': lines(2), 'test-1.jsonl': lines(3) } });
+    await questions();
+    await expect(questions({ split: 'test' }, { offline: true })).rejects.toMatchObject({
+      code: 'SOURCE_OFFLINE',
+      message: expect.stringContaining(`test-0.jsonl, test-1.jsonl of ${name}`) as string,
+    });
+  });
+
+  it('is refused when its bytes are not what the Hub says', async () => {
+    const repository = hub.create(name, { type: 'dataset' });
+    const { files } = repository.commit('one', { put: { 'train.parquet': await parquet(1) } });
+    const file = files.get('train.parquet');
+    hub.faults.add('download', { kind: 'meanwhile', act: () => void file?.bytes.fill(0x20, 4, 8) });
+    await expect(questions()).rejects.toMatchObject({ code: 'HUB_UNAVAILABLE', retryable: true });
+  });
+
+  it('of which several configurations are described needs one to be chosen', async () => {
+    const config = (config_name: string): string =>
+      `- config_name: ${config_name}\n  data_files:\n  - split: train\n    path: ${config_name}/part-*\n`;
+    const readme = `---\nconfigs:\n${config('main')}${config('socratic')}---\n# Sums\n`;
+    const put = { 'README.md': readme, 'main/part-0.jsonl': lines(1), 'socratic/part-0.jsonl': lines(2) };
+    hub.create(name, { type: 'dataset' }).commit('add', { put });
+    await expect(questions()).rejects.toMatchObject({
+      code: 'SPEC_UNSUPPORTED',
+      field: 'dataset.config',
+      message: `${name} has several configurations: "main", "socratic".`,
+    });
+    expect(await questions({ config: 'socratic' })).toEqual(['q2']);
+  });
+
+  it('is read with the token that the RunSpec refers to', async () => {
+    hub.create(name, { type: 'dataset', gated: true }).commit('add', { put: { 'train.jsonl': lines(1) } });
+    const tokenRef = 'env:HF_TOKEN_TEAM';
+    const secret = (variable: string) => ({ HF_TOKEN_TEAM: 'hf_member', HF_TOKEN_ODD: 'other' })[variable];
+    expect(await questions({ tokenRef }, { secret })).toEqual(['q1']);
+    for (const wrong of ['env:HF_TOKEN_NONE', 'env:HF_TOKEN_ODD', 'env:S3_SECRET_KEY'])
+      await expect(questions({ tokenRef: wrong }, { secret })).rejects.toMatchObject({
+        code: 'SECRET_MISSING',
+        field: 'dataset.tokenRef',
+      });
+  });
+
+  it.each(['info', 'tree', 'download'] as const)('is given up when the Hub is silent: %s', async (call) => {
+    hub.create(name, { type: 'dataset' }).commit('add', { put: { 'train.jsonl': lines(1) } });
+    hub.faults.add(call, { kind: 'meanwhile', act: () => new Promise(() => undefined) }, 20);
+    await expect(questions({}, { stallMs: 100 })).rejects.toMatchObject({ code: 'HUB_UNAVAILABLE', retryable: true });
   });
 
   it('needs a network', async () => {
@@ -149,6 +267,48 @@ describe('a dataset of the Hub', () => {
     hub.create(name, { type: 'dataset' }).commit('add', { put: { 'train.jsonl': lines(1) } });
     const abort = new AbortController();
     hub.faults.add('download', { kind: 'meanwhile', act: () => abort.abort('cancelled') });
-    await expect(stage({}, undefined, abort.signal)).rejects.toBe('cancelled');
+    await expect(stage({}, {}, abort.signal)).rejects.toBe('cancelled');
+  });
+});
+
+describe('files of a dataset repository', () => {
+  const files = (patterns: string[] | undefined, more: object = {}): ReturnType<typeof fetchHubDataset> =>
+    fetchHubDataset({
+      repository: name,
+      ...(patterns ? { files: patterns } : {}),
+      directory: join(folder, 'benchmark'),
+      signal: new AbortController().signal,
+      field: 'evaluation.benchmarks',
+      reach: {
+        hub: { endpoint: hub.url, token: undefined },
+        cache: new SourceCache(join(folder, 'cache'), 1e9),
+        ...more,
+      },
+    });
+
+  it('come into a folder under their paths, from the cache the next time', async () => {
+    const put = { 'data/test-0.jsonl': lines(1), 'data/validation-0.jsonl': lines(2), 'README.md': '#' };
+    const { oid } = hub.create(name, { type: 'dataset' }).commit('add', { put });
+    const fetched = { commit: oid, files: ['data/test-0.jsonl', 'data/validation-0.jsonl'] };
+    expect(await files(['data/*.jsonl'])).toEqual(fetched);
+    expect(await readFile(join(folder, 'benchmark', 'data', 'test-0.jsonl'), 'utf8')).toBe(lines(1));
+    hub.requests.length = 0;
+    expect(await files(['data/*.jsonl'])).toEqual(fetched);
+    expect(hub.requests.map(({ call }) => call)).toEqual(['info']);
+    await hub.stop();
+    expect(await files(['data/*.jsonl'], { offline: true })).toEqual(fetched);
+    await expect(files(undefined, { offline: true })).rejects.toMatchObject({
+      code: 'SOURCE_OFFLINE',
+      message: expect.stringContaining('README.md of acme/sums') as string,
+      field: 'evaluation.benchmarks',
+    });
+  });
+
+  it('that nobody has are missing', async () => {
+    hub.create(name, { type: 'dataset' });
+    await expect(files(['*.parquet'])).rejects.toMatchObject({
+      code: 'DATASET_NOT_FOUND',
+      field: 'evaluation.benchmarks',
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { parseRunSpec, type AcceptedRunSpec } from '@anneal/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -146,8 +146,25 @@ describe('a file reference', () => {
     });
   });
 
-  it('to an empty file or a folder is refused', async () => {
+  it('to an empty file or a folder without rows is refused', async () => {
+    await expect(fileSource(`file:${folder}`, at())).rejects.toMatchObject({
+      code: 'DATASET_NOT_FOUND',
+      field: 'dataset.source',
+    });
     await expect(fileSource(await put('empty.jsonl', ''), at())).rejects.toMatchObject({ code: 'DATASET_EMPTY' });
-    await expect(fileSource(`file:${folder}`, at())).rejects.toMatchObject({ code: 'DATASET_UNREADABLE' });
+  });
+
+  it('may name a folder, of which the files of the split are read in their order', async () => {
+    const row = (text: string): string => `${JSON.stringify({ question: text, answer: 'a' })}\n`;
+    await put('train-1.jsonl', row('q2'));
+    await put('train-0.jsonl', row('q1'));
+    await put('test.jsonl', row('q9'));
+    await put('notes.txt', 'notes');
+    await symlink('/etc/hostname', join(folder, 'train-2.jsonl'));
+    const { files } = await fileSource(`file:${folder}`, at());
+    expect(files.map(({ name }) => name)).toEqual(
+      ['train-0.jsonl', 'train-1.jsonl'].map((name) => `${basename(folder)}/${name}`),
+    );
+    expect(await read(`file:${folder}`)).toHaveLength(2);
   });
 });

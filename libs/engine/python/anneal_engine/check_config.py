@@ -1,10 +1,13 @@
 """Checks an Axolotl configuration without starting anything.
 
     python -m anneal_engine.check_config CONFIG.yaml [--gpus 0] [--compute-capability sm_90]
+    python -m anneal_engine.check_config MANY.jsonl
 
-First come unknown keys at the root and in `datasets`, which Axolotl itself ignores silently; then Axolotl's own
-validation for a host with the given GPUs, which need not be this one. Prints {"ok", "errors": [text, ...]}; the exit
-status is 0 if it could be checked, whatever came out.
+First come unknown keys at the root, in `datasets` and in `fsdp_config`, which Axolotl itself ignores silently; then
+Axolotl's own validation for a host with the given GPUs, which need not be this one. Prints {"ok", "errors": [text, ...]};
+the exit status is 0 if it could be checked, whatever came out.
+
+Many configurations are lines of {"name", "gpus", "config"}, and each error then begins with the name of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,10 +40,11 @@ def unknown_key_errors(keys: Iterable[str], known: Iterable[str], where: str) ->
 
 def unknown_keys(config: dict[str, Any]) -> list[str]:
     """Errors for all unknown keys of a configuration."""
-    root, dataset_model = load_models()
+    root, dataset_model, fsdp_model = load_models()
     errors = unknown_key_errors(config, known_keys(root), "the configuration")
     for index, dataset in enumerate(config.get("datasets") or []):
         errors += unknown_key_errors(dataset, known_keys(dataset_model), f"datasets[{index}]")
+    errors += unknown_key_errors(config.get("fsdp_config") or [], known_keys(fsdp_model), "fsdp_config")
     return errors
 
 
@@ -82,6 +87,17 @@ def validation_errors(config: dict[str, Any], gpus: int, compute_capability: str
     return []
 
 
+def errors_of_many(lines: Iterable[str], compute_capability: str) -> list[str]:
+    """What is wrong with many configurations, one JSON object {name, gpus, config} a line."""
+    errors = []
+    for line in filter(str.strip, lines):
+        entry = json.loads(line)
+        config = entry["config"]
+        own = unknown_keys(config) or validation_errors(config, entry["gpus"], compute_capability)
+        errors += [f"{entry['name']}: {text}" for text in own]
+    return errors
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="anneal_engine.check_config", description=__doc__)
@@ -91,6 +107,11 @@ def main() -> None:
     arguments = parser.parse_args()
     import yaml
 
+    if arguments.config.suffix == ".jsonl":
+        lines = arguments.config.read_text(encoding="utf-8").splitlines()
+        many = errors_of_many(lines, arguments.compute_capability)
+        print_result(ok=not many, errors=many, checked=len(lines))
+        return
     try:
         config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:

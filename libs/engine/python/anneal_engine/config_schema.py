@@ -29,18 +29,22 @@ def known_keys(model: type[BaseModel]) -> list[str]:
     return sorted(keys)
 
 
-def load_models() -> tuple[type[BaseModel], type[BaseModel]]:
-    """Axolotl's models of a configuration and of an entry of its `datasets`; keeps its banner off standard output."""
+def load_models() -> tuple[type[BaseModel], type[BaseModel], type[BaseModel]]:
+    """Axolotl's models of a configuration, of an entry of its `datasets`, and of its `fsdp_config`.
+
+    Its banner is kept off standard output.
+    """
     os.environ.update(HF_HUB_OFFLINE="1", AXOLOTL_DO_NOT_TRACK="1", DO_NOT_TRACK="1")
     with contextlib.redirect_stdout(sys.stderr):
         from axolotl.utils.schemas.config import AxolotlInputConfig
         from axolotl.utils.schemas.datasets import SFTDataset
-    return AxolotlInputConfig, SFTDataset
+        from axolotl.utils.schemas.fsdp import FSDPConfig
+    return AxolotlInputConfig, SFTDataset, FSDPConfig
 
 
 def describe() -> dict[str, Any]:
     """What the generated file holds."""
-    root, dataset = load_models()
+    root, dataset, _ = load_models()
     return {
         "axolotl": importlib.metadata.version("axolotl"),
         "root": known_keys(root),

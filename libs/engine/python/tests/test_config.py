@@ -55,6 +55,8 @@ class CheckConfigTest(unittest.TestCase):
                 "datasets[0] has no key field_mesages, did you mean field_messages.",
             ],
         )
+        sharded = config(fsdp_config={"ofload_params": False})
+        self.assertEqual(unknown_keys(sharded), ["fsdp_config has no key ofload_params, did you mean offload_params."])
         self.assertEqual(unknown_key_errors(["zzz"], ["adapter"], "it"), ["it has no key zzz."])
 
     def test_finds_what_axolotl_refuses(self) -> None:

@@ -1,4 +1,5 @@
 import type { Score } from '../scoring/outcome.js';
+import type { Scoring } from '../scoring/score.js';
 
 export interface Message {
   readonly role: 'system' | 'user' | 'assistant';
@@ -14,17 +15,31 @@ export interface Item {
   readonly id: string;
   readonly prompt: Prompt;
   readonly expected: string;
+  /** Part of the benchmark that the question belongs to. */
+  readonly subject?: string;
+  /** How many options there are to choose from. */
+  readonly options?: number;
+  /** The same question with fewer examples before it: `withFittingShots` chooses how many. */
+  readonly withShots?: (shots: number) => Prompt;
 }
 
 /** A benchmark that is ready to be asked. Base and tuned get the same one. */
 export interface Questions {
   /** In the order of the source; never empty. */
   readonly items: readonly Item[];
+  /** How many there are in all, when only a sample is asked. */
+  readonly sampledFrom?: number;
   /** Tokens an answer may have. */
   readonly answerTokens: number;
   /** Texts that end an answer; they are no part of it. */
   readonly stop: readonly string[];
   readonly score: Score;
+  /** Examples before each question, where `Item.withShots` can give fewer. */
+  readonly shots?: number;
+  /** How much of the expected answer is there, from 0 to 1, where an answer can be right in part. */
+  readonly partial?: Scoring['partial'];
+  /** The letter that was found in an answer, and how, where one is looked for. */
+  readonly read?: Scoring['read'];
   /** What somebody needs to know to measure the same again; it stands in the report. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -37,6 +52,10 @@ export interface BenchmarkContext {
   readonly fileRoots: readonly string[];
   /** Folder with train.jsonl and held-out.jsonl, once the dataset is prepared. */
   readonly dataset: string | undefined;
+  /** Brings a dataset of the Hub here, in one revision of it, and says in which folder it lies. */
+  readonly fetchDataset?: (repository: string, revision: string, signal: AbortSignal) => Promise<string>;
+  /** Brings a stored artifact here, and says in which folder its files lie. */
+  readonly fetchArtifact?: (digest: string, signal: AbortSignal) => Promise<string>;
   readonly signal: AbortSignal;
 }
 

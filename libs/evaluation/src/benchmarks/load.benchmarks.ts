@@ -11,7 +11,7 @@ export interface LoadedBenchmark extends Questions {
 
 /** Loads every benchmark of a run, in the order of its RunSpec. */
 export async function loadBenchmarks(
-  spec: AcceptedRunSpec,
+  spec: Pick<AcceptedRunSpec, 'evaluation'>,
   context: Omit<BenchmarkContext, 'field'>,
 ): Promise<LoadedBenchmark[]> {
   const { benchmarks } = spec.evaluation;

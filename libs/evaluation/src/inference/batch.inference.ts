@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptProcess, followJsonLines, slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
 import { z } from 'zod';
-import { engineProcessEnv, generateCommand, type EngineLocation } from '@anneal/engine';
+import { engineProcessEnv, engineVersions, generateCommand, type EngineLocation } from '@anneal/engine';
 import { GenerationEnded } from './generation-ended.js';
 import type { Inference, InferenceRequest, Reply } from './inference.js';
 
@@ -36,6 +36,10 @@ export class BatchInference implements Inference {
   constructor(private readonly options: BatchOptions) {
     const { device, batch } = options;
     this.settings = { form: 'batch', temperature: 0, device: device === 'cpu' ? 'cpu' : 'gpu', batch };
+  }
+
+  versions(): Promise<Readonly<Record<string, string>>> {
+    return engineVersions(this.options.engine);
   }
 
   async ask(request: InferenceRequest, onReply: (reply: Reply) => Promise<void>): Promise<void> {

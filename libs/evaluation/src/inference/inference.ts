@@ -1,7 +1,10 @@
 import type { Prompt } from '../benchmarks/benchmark.js';
 
-/** How an answer ended: by itself, at the limit of tokens, or not at all because the prompt fills the model's context. */
-export type Finish = 'stop' | 'length' | 'too_long';
+/**
+ * How an answer ended: by itself, at the limit of tokens, or not at all: because the prompt fills the model's context, or
+ * because this one question could not be answered while others were.
+ */
+export type Finish = 'stop' | 'length' | 'too_long' | 'failed';
 
 /** A prompt with a name that is unique within its request. */
 export interface NamedPrompt {
@@ -33,6 +36,8 @@ export interface Reply {
   /** Of the answer. */
   readonly tokens: number;
   readonly seconds: number;
+  /** Why it failed. */
+  readonly problem?: string;
 }
 
 /** Name under which Nest hands out the form that is configured. */
@@ -43,9 +48,13 @@ export interface Inference {
   /** What decides how answers come about, for the report. */
   readonly settings: Readonly<Record<string, unknown>>;
 
+  /** Versions of what computes the answers: the same question may have another answer with others. */
+  versions(signal: AbortSignal): Promise<Readonly<Record<string, string>>>;
+
   /**
    * Asks every prompt once, greedily. Replies come one after another, in any order, and each is waited for: what
-   * `onReply` has stored when this process ends is not asked again.
+   * `onReply` has stored when this process ends is not asked again. A question that fails for a reason of its own comes
+   * as a reply, too; when nothing can be answered, the asking fails.
    */
   ask(request: InferenceRequest, onReply: (reply: Reply) => Promise<void>): Promise<void>;
 }

@@ -17,6 +17,22 @@ export function scoreJson(answer: string, expected: string): Outcome {
   return sameValue(found.value, wanted.value) ? 'correct' : 'wrong';
 }
 
+/**
+ * How much of an expected object is in the answer's first JSON value: the keys of the same value, of all keys that either
+ * of them has. Anything but two objects is the same or it is not.
+ */
+export function jsonShare(answer: string, expected: string): number {
+  const wanted = parse(expected)?.value;
+  const found = findJson(answer)?.value;
+  if (!isRecord(wanted) || !isRecord(found)) return scoreJson(answer, expected) === 'correct' ? 1 : 0;
+  const keys = new Set([...Object.keys(wanted), ...Object.keys(found)]);
+  if (keys.size === 0) return 1;
+  const same = [...keys].filter(
+    (key) => Object.hasOwn(wanted, key) && Object.hasOwn(found, key) && sameValue(found[key], wanted[key]),
+  );
+  return same.length / keys.size;
+}
+
 /** Whether a text as a whole is JSON, as the expected side of this scoring has to be. */
 export function isJson(text: string): boolean {
   return parse(text) !== undefined;
@@ -99,6 +115,10 @@ function sameValue(left: unknown, right: unknown): boolean {
     keys.length === Object.keys(right).length &&
     keys.every((key) => Object.hasOwn(right, key) && sameValue(left[key], right[key]))
   );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && !Array.isArray(value);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,6 +5,7 @@ export function scoreNormalised(answer: string, expected: string): Outcome {
   return normalise(answer) === normalise(expected) ? 'correct' : 'wrong';
 }
 
-function normalise(text: string): string {
+/** What two texts that differ in nothing but case and white space have in common. */
+export function normalise(text: string): string {
   return text.trim().replace(/\s+/g, ' ').toLowerCase();
 }

@@ -1,6 +1,9 @@
 import type { EvaluationReport } from '@anneal/contracts';
 
-/** What became of an answer; `unparsed` is an answer in which nothing could be found to compare, and counts as not right. */
+/**
+ * What became of a question; `unparsed` is an answer in which nothing could be found to compare, and counts as not right.
+ * `failed` is a question that could not be asked at all, and counts for nothing.
+ */
 export type Outcome = EvaluationReport['items'][number]['base']['outcome'];
 
 /** Compares an answer with the expected one. Pure: the same two texts always have the same outcome. */

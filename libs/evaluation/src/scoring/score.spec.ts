@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { findJson } from './json.js';
-import { scoreNamed } from './score.js';
+import { findJson, jsonShare } from './json.js';
+import { scoreNamed, scoringOf } from './score.js';
 
 describe('exact', () => {
   const score = scoreNamed('exact');
@@ -98,5 +98,110 @@ describe('json', () => {
   });
   it('finds the value behind a quotation mark that is never closed', () => {
     expect(score('5" screen: {"device":"light","room":"kitchen","percent":40}', wanted)).toBe('correct');
+  });
+});
+
+describe('share of a JSON object', () => {
+  const wanted = '{"device":"light","room":"kitchen","percent":40}';
+  it.each([
+    ['{"percent":40.0,"room":"kitchen","device":"light"}', 1],
+    ['{"device":"light","room":"hall","percent":40}', 2 / 3],
+    ['{"device":"light"}', 1 / 3],
+    ['{"device":"light","room":"kitchen","percent":40,"colour":"red"}', 3 / 4],
+    ['I would not know.', 0],
+    ['[1]', 0],
+  ])('%s has %d of it', (answer, share) => {
+    expect(jsonShare(answer, wanted)).toBeCloseTo(share, 12);
+  });
+  it('is all or nothing for anything but objects', () => {
+    expect(jsonShare('[1, 2]', '[1, 2]')).toBe(1);
+    expect(jsonShare('[1, 3]', '[1, 2]')).toBe(0);
+    expect(jsonShare('{}', '{}')).toBe(1);
+  });
+});
+
+describe('regular expression', () => {
+  const { score, problemOf } = scoringOf({ score: 'regex' });
+  it('looks for the pattern anywhere in the answer', () => {
+    expect(score('It is Paris, of course.', '(?i)\\bparis\\b')).toBe('correct');
+    expect(score('It is Parish.', '\\bParis\\b')).toBe('wrong');
+    expect(score('Paris', '^Paris$')).toBe('correct');
+    expect(score('Paris\nRome', '^Paris$')).toBe('wrong');
+  });
+  it.each(['(x+x+)+y', '(a|aa)+$', '(.*)*b', '^(([a-z])+.)+[A-Z]([a-z])+$'])(
+    'takes no longer for %s, over which others hang, and 100 kB',
+    (pattern) => {
+      const started = performance.now();
+      score(`${'x'.repeat(50_000)}${'a'.repeat(50_000)}!`, pattern);
+      expect(performance.now() - started).toBeLessThan(1000);
+    },
+  );
+  it('says what is wrong with a pattern', () => {
+    expect(problemOf?.('(')).toContain('missing closing )');
+    expect(problemOf?.('(a)\\1')).toContain('RE2 does not know');
+    expect(problemOf?.('a(?=b)')).toContain('RE2 does not know');
+    expect(problemOf?.('(a{1000}){1000}')).toContain('RE2 does not know');
+    expect(problemOf?.('a'.repeat(1001))).toContain('more than 1000 characters');
+    expect(problemOf?.('^\\d+$')).toBeUndefined();
+  });
+});
+
+describe('number', () => {
+  const { score, problemOf } = scoringOf({ score: 'number' });
+  it.each([
+    ['42', '42'],
+    ['The answer is 42.', '42'],
+    ['6 * 7 = 42', '42.0'],
+    ['#### 1,234.50', '1234.5'],
+    ['It costs $1,234,567!', '1234567'],
+    ['-3', '-3'],
+    ['\u22123', '-3'],
+    ['x = -0.5', '-.5'],
+    ['4.2e1', '42'],
+    ['between 3-4', '4'],
+    ['(1,2)', '2'],
+    ['\\boxed{17}', '17'],
+    ['50%', '50'],
+  ])('%j is %s', (answer, expected) => {
+    expect(score(answer, expected)).toBe('correct');
+  });
+  it.each(['no idea', '', 'NaN', 'Infinity', '1e999', 'forty-two'])('finds no number in %j', (answer) => {
+    expect(score(answer, '42')).toBe('unparsed');
+  });
+  it('calls another number wrong, and goes by the last one', () => {
+    expect(score('42 apples and 3 pears', '42')).toBe('wrong');
+    expect(score('42.0001', '42')).toBe('wrong');
+  });
+  it('takes what lies within the larger tolerance', () => {
+    const near = scoringOf({ score: 'number', tolerance: 0.01, relativeTolerance: 0.001 }).score;
+    expect(near('3.14', '3.1416')).toBe('correct');
+    expect(near('3.12', '3.1416')).toBe('wrong');
+    expect(near('1000.9', '1000')).toBe('correct');
+    expect(near('-1000.9', '-1000')).toBe('correct');
+    expect(near('1001.1', '1000')).toBe('wrong');
+  });
+  it('asks for one finite number on the expected side', () => {
+    for (const fine of ['42', ' -1,234.5 ', '1e3']) expect(problemOf?.(fine)).toBeUndefined();
+    for (const broken of ['NaN', '', 'about 3', '1 or 2', '1e999']) expect(problemOf?.(broken)).toContain('finite');
+  });
+  it('takes no longer for 100 kB of digits and commas', () => {
+    const started = performance.now();
+    for (const piece of ['1', '1,', '-', '1.', '1e', '1,000']) score(`${piece.repeat(50_000)}x`, '1');
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe('multiple choice', () => {
+  const { score, read, problemOf } = scoringOf({ score: 'choice' });
+  it('finds the letter in an answer of any length', () => {
+    for (const answer of ['B', 'B.', '(B)', 'The answer is (B).', 'Answer: B', 'It cannot be A, so B'])
+      expect(score(answer, 'B')).toBe('correct');
+    expect(score('C', 'B')).toBe('wrong');
+    expect(score('none of them', 'B')).toBe('unparsed');
+    expect(read?.('Answer: B')).toEqual({ letter: 'B', step: 2 });
+  });
+  it('asks for a letter on the expected side', () => {
+    expect(problemOf?.('J')).toBeUndefined();
+    expect(problemOf?.('K')).toContain('no letter from A to J');
   });
 });

@@ -23,6 +23,8 @@ export interface HubRequest {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | undefined;
+  /** Which bytes were asked for, when not all. */
+  readonly range: string | undefined;
 }
 
 /** A small Hub: it speaks the protocol of huggingface.co for models and datasets and keeps everything in memory. */
@@ -108,14 +110,14 @@ class Hub implements SmallHub {
     const url = new URL(request.url ?? '/', this.url);
     const body = await buffer(request);
     const route = this.route(method, decodeURIComponent(url.pathname));
-    const { authorization } = headers;
-    this.requests.push({ call: route?.call, method, path: url.pathname, authorization });
+    const { authorization, range } = headers;
+    this.requests.push({ call: route?.call, method, path: url.pathname, authorization, range });
     const fault = route && this.faults.take(route.call);
     if (fault?.kind === 'drop-request') return void request.socket.destroy();
     if (fault?.kind === 'status') return send(response, failing(fault.status, fault.retryAfter), false);
     if (fault?.kind === 'meanwhile') await fault.act();
     const caller = (): HubToken | undefined => callerOf(authorization, this.tokens);
-    const reply = answer(() => route?.answer({ method, url, body, range: headers.range, caller }));
+    const reply = answer(() => route?.answer({ method, url, body, range, caller }));
     if (fault?.kind === 'drop-answer') return void request.socket.destroy();
     send(response, reply, fault?.kind === 'cut-answer');
   }

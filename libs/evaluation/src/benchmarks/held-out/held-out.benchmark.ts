@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { Failure, type HeldOutBenchmark } from '@anneal/contracts';
-import { scoreNamed } from '../../scoring/score.js';
+import { scoringOf } from '../../scoring/score.js';
 import type { Benchmark } from '../benchmark.js';
 import { readItemLines } from '../item.lines.js';
+import { questionsOf } from '../item.questions.js';
 
 const file = 'held-out.jsonl';
 
@@ -14,12 +15,7 @@ export const heldOut: Benchmark<HeldOutBenchmark> = async (spec, { dataset, fiel
       field,
     });
   }
-  const rows = await readItemLines(join(dataset, file), { name: file, score: spec.score, limit: spec.limit });
-  return {
-    items: rows.map(({ item }) => item),
-    answerTokens: spec.answerTokens,
-    stop: [],
-    score: scoreNamed(spec.score),
-    settings: { score: spec.score, answerTokens: spec.answerTokens },
-  };
+  const choice = spec.score === 'choice';
+  const rows = await readItemLines(join(dataset, file), { name: file, scoring: scoringOf(spec), choice });
+  return questionsOf(rows, spec, { field, settings: {} });
 };

@@ -1,51 +1,77 @@
-import { Failure, type MmluProBenchmark } from '@anneal/contracts';
 import { resolveFileReference } from '@anneal/artifacts';
-import type { Score } from '../../scoring/outcome.js';
-import type { Benchmark, BenchmarkContext, Item } from '../benchmark.js';
-import { extractLetter } from './extraction.js';
-import { mmluPrompt, shots, stopText } from './prompt.js';
-import { readTest, readValidation, type MmluExample, type MmluQuestion } from './rows.js';
+import { Failure, type MmluProBenchmark } from '@anneal/contracts';
+import { scoreChoice } from '../../scoring/choice.js';
+import { extractLetter } from '../../scoring/letter.js';
+import type { Benchmark, BenchmarkContext, Item, Prompt } from '../benchmark.js';
+import { digestsOf } from '../digests.js';
+import { groupBy, stratifiedSample } from '../sample.js';
+import { filesOf } from './files.js';
+import { withoutPadding } from './options.js';
+import { mmluConversation, mmluPrompt, shots, stopText } from './prompt.js';
+import { disagreeingQuestion, readTest, readValidation, type MmluExample, type MmluQuestion } from './rows.js';
 
 /** MMLU-Pro: prompts and extraction of the benchmark's own script, with five examples; no letter counts as unparsed. */
 export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
   const directory = await directoryOf(spec, context);
   const [test, validation] = await Promise.all([readTest(directory), readValidation(directory)]);
-  const chosen = chooseQuestions(test, spec, context.field);
+  const all = chooseSubjects(test, spec, context.field);
+  const chosen = stratifiedSample(all, {
+    limit: spec.limit,
+    seed: spec.seed,
+    idOf: ({ question_id }) => String(question_id),
+    subjectOf: ({ category }) => category,
+  });
+  const examples = groupBy(validation, ({ category }) => category);
+  const bare = chosen.find(({ category }) => !examples.has(category));
+  if (bare) {
+    throw new Failure('BENCHMARK_INVALID', `The validation split has no worked example of ${bare.category}.`, {
+      remedy: 'Give the validation file of TIGER-Lab/MMLU-Pro unchanged.',
+      field: `${context.field}.source`,
+    });
+  }
   return {
-    items: chosen.map((question) => toItem(question, validation)),
+    items: chosen.map((question) => toItem(question, examples.get(question.category) ?? [], spec.prompt)),
+    shots,
     answerTokens: spec.answerTokens,
-    stop: [stopText],
-    score: scoreLetter,
+    // A chat model that repeats the question before it answers would be cut off by the script's stop text.
+    stop: spec.prompt === 'chat' ? [] : [stopText],
+    score: scoreChoice,
+    read: extractLetter,
+    ...(chosen.length < all.length ? { sampledFrom: all.length } : {}),
     settings: {
       source: spec.source,
       revision: spec.revision,
+      files: await digestsOf([...(await filesOf(directory, 'test')), ...(await filesOf(directory, 'validation'))]),
       subjects: spec.subjects ?? 'all',
+      prompt: spec.prompt,
       shots,
       extraction: 'three steps, no guess',
       answerTokens: spec.answerTokens,
+      ...(chosen.length < all.length ? { sample: { items: chosen.length, of: all.length, seed: spec.seed } } : {}),
+      ...(chosen.some(({ question_id }) => question_id === disagreeingQuestion)
+        ? { note: `question ${disagreeingQuestion}: letter and index disagree in the published set; the letter counts` }
+        : {}),
     },
   };
 };
 
-/** Right when the extracted letter is the expected one. */
-export const scoreLetter: Score = (answer, expected) => {
-  const { letter } = extractLetter(answer);
-  if (letter === null) return 'unparsed';
-  return letter === expected ? 'correct' : 'wrong';
-};
-
-async function directoryOf(spec: MmluProBenchmark, { field, fileRoots }: BenchmarkContext): Promise<string> {
-  const source = `${field}.source`;
-  if (!spec.source.startsWith('file:')) {
-    throw new Failure('SPEC_UNSUPPORTED', `MMLU-Pro cannot be fetched from the Hub (${spec.source}) by this version.`, {
-      remedy: `Download ${spec.source} once, put it below one of FILE_ROOTS, and name the folder as file:DIRECTORY.`,
-      field: source,
-    });
-  }
-  return resolveFileReference(spec.source, { roots: fileRoots, field: source, missing: 'BENCHMARK_INVALID' });
+async function directoryOf(
+  { source, revision }: MmluProBenchmark,
+  { field, fileRoots, fetchArtifact, fetchDataset, signal }: BenchmarkContext,
+): Promise<string> {
+  const named = `${field}.source`;
+  if (source.startsWith('file:'))
+    return resolveFileReference(source, { roots: fileRoots, field: named, missing: 'BENCHMARK_INVALID' });
+  const artifact = /^artifact:([0-9a-f]{64})$/.exec(source)?.[1];
+  if (artifact !== undefined && fetchArtifact) return fetchArtifact(artifact, signal);
+  if (artifact === undefined && fetchDataset) return fetchDataset(source.replace(/^hub:/, ''), revision, signal);
+  throw new Failure('SPEC_UNSUPPORTED', `MMLU-Pro cannot be fetched from ${source} here.`, {
+    remedy: `Download it once, put it below one of FILE_ROOTS, and name the folder as file:DIRECTORY.`,
+    field: named,
+  });
 }
 
-function chooseQuestions(test: readonly MmluQuestion[], spec: MmluProBenchmark, field: string): MmluQuestion[] {
+function chooseSubjects(test: readonly MmluQuestion[], spec: MmluProBenchmark, field: string): readonly MmluQuestion[] {
   const known = new Set(test.map(({ category }) => category));
   const unknown = (spec.subjects ?? []).filter((subject) => !known.has(subject));
   if (unknown.length > 0) {
@@ -55,7 +81,7 @@ function chooseQuestions(test: readonly MmluQuestion[], spec: MmluProBenchmark, 
     });
   }
   const wanted = spec.subjects && new Set(spec.subjects);
-  const chosen = test.filter(({ category }) => !wanted || wanted.has(category)).slice(0, spec.limit);
+  const chosen = test.filter(({ category }) => !wanted || wanted.has(category));
   if (chosen.length > 0) return chosen;
   throw new Failure('BENCHMARK_INVALID', 'The test split of MMLU-Pro has no question.', {
     remedy: 'Give the test file of TIGER-Lab/MMLU-Pro unchanged.',
@@ -63,11 +89,17 @@ function chooseQuestions(test: readonly MmluQuestion[], spec: MmluProBenchmark, 
   });
 }
 
-function toItem(question: MmluQuestion, validation: readonly MmluExample[]): Item {
-  const examples = validation.filter(({ category }) => category === question.category).slice(0, shots);
+function toItem(question: MmluQuestion, examples: readonly MmluExample[], form: MmluProBenchmark['prompt']): Item {
+  const withShots = (count: number): Prompt =>
+    form === 'chat'
+      ? { messages: mmluConversation(question, examples.slice(0, count)) }
+      : { prompt: mmluPrompt(question, examples.slice(0, count)) };
   return {
     id: String(question.question_id),
-    prompt: { prompt: mmluPrompt(question, examples) },
+    prompt: withShots(shots),
     expected: question.answer,
+    subject: question.category,
+    options: withoutPadding(question.options).length,
+    withShots,
   };
 }

@@ -1,6 +1,8 @@
+import type { Message } from '../benchmark.js';
+import { withoutPadding } from './options.js';
 import type { MmluQuestion, MmluExample } from './rows.js';
 
-/** Examples before a question. The benchmark's script lowers them for prompts that are too long; this one does not. */
+/** Examples before a question, where the context has room for them. */
 export const shots = 5;
 
 /** Ends an answer: the model has begun the next question by itself. */
@@ -12,25 +14,39 @@ export const stopText = 'Question:';
  * @param examples worked examples of the question's category, in the order of the validation split
  */
 export function mmluPrompt(question: MmluQuestion, examples: readonly MmluExample[]): string {
-  const instruction =
-    `The following are multiple choice questions (with answers) about ${question.category}. Think step by step and then ` +
-    'finish your answer with "the answer is (X)" where X is the correct letter choice.\n\n\n\n';
-  return instruction + examples.map(worked).join('') + block(question) + "Answer: Let's think step by step.";
+  return `${instruction(question)}\n\n\n\n${examples.map(worked).join('')}${block(question)}Answer: ${opening}`;
+}
+
+/**
+ * The same question and examples as a conversation: each example is a turn of the user, answered by its reasoning. The
+ * instruction stands in the first turn, since not every chat template knows a system prompt.
+ */
+export function mmluConversation(question: MmluQuestion, examples: readonly MmluExample[]): Message[] {
+  const turns = examples.flatMap((example): Message[] => [
+    { role: 'user', content: block(example).trimEnd() },
+    { role: 'assistant', content: example.cot_content.replace(/^A: /, '') },
+  ]);
+  const [first, ...others] = [...turns, { role: 'user' as const, content: block(question).trimEnd() }];
+  if (!first) return [];
+  return [{ role: first.role, content: `${instruction(question)}\n\n${first.content}` }, ...others];
+}
+
+const opening = "Let's think step by step.";
+
+function instruction({ category }: MmluQuestion): string {
+  return (
+    `The following are multiple choice questions (with answers) about ${category}. Think step by step and then ` +
+    'finish your answer with "the answer is (X)" where X is the correct letter choice.'
+  );
 }
 
 function worked(example: MmluExample): string {
-  const reasoning = example.cot_content.replaceAll("A: Let's think step by step.", "Answer: Let's think step by step.");
-  return `${block(example)}${reasoning}\n\n`;
+  return `${block(example)}${example.cot_content.replaceAll(`A: ${opening}`, `Answer: ${opening}`)}\n\n`;
 }
 
 function block({ question, options }: MmluQuestion): string {
   const lines = withoutPadding(options).map((option, index) => `${letterOf(index)}. ${option}\n`);
   return `Question:\n${question}\nOptions:\n${lines.join('')}`;
-}
-
-/** Some rows fill their options up to ten with "N/A". */
-export function withoutPadding(options: readonly string[]): string[] {
-  return options.filter((option) => option !== 'N/A');
 }
 
 function letterOf(index: number): string {

@@ -1,40 +1,41 @@
 import { z } from 'zod';
-import type { Prompt } from '../benchmark.js';
+import { normalise } from '../../scoring/normalised.js';
+import type { Score } from '../../scoring/outcome.js';
 import type { ItemRow } from '../item.lines.js';
 import { readJsonLines } from '../json-lines.js';
 
 const trainingLine = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
 
-/** Lines of the items whose question and expected answer stand, exactly so, next to each other in a training row. */
+/**
+ * Items whose question stands in a training row, up to case and white space, with an answer next to it that is the
+ * expected one or would be scored as right.
+ */
 export async function rowsSeenInTraining(
   rows: readonly ItemRow[],
-  trainFile: string,
-  signal: AbortSignal,
-): Promise<number[]> {
+  { trainFile, score, signal }: { trainFile: string; score: Score; signal: AbortSignal },
+): Promise<ItemRow[]> {
   // The set of questions is kept and the training set is read past it: the latter may be larger than the memory.
-  const asked = new Map<string, number[]>();
-  for (const { row, item } of rows) {
-    const key = pairKey(questionOf(item.prompt), item.expected);
-    asked.set(key, [...(asked.get(key) ?? []), row]);
+  const asked = new Map<string, ItemRow[]>();
+  for (const row of rows) {
+    const question = normalise(row.question);
+    asked.set(question, [...(asked.get(question) ?? []), row]);
   }
-  const seen = new Set<number>();
+  const seen = new Set<ItemRow>();
   for await (const { value } of readJsonLines(trainFile, 'train.jsonl')) {
     signal.throwIfAborted();
     const { messages } = trainingLine.parse(value);
     messages.forEach(({ role, content }, index) => {
       const answer = messages[index + 1];
       if (role !== 'user' || answer?.role !== 'assistant') return;
-      for (const row of asked.get(pairKey(content, answer.content)) ?? []) seen.add(row);
+      for (const row of asked.get(normalise(content)) ?? []) {
+        if (givesAway(row, answer.content, score)) seen.add(row);
+      }
     });
   }
-  return [...seen].toSorted((a, b) => a - b);
+  return rows.filter((row) => seen.has(row));
 }
 
-function questionOf(prompt: Prompt): string {
-  if ('prompt' in prompt) return prompt.prompt;
-  return prompt.messages.findLast(({ role }) => role === 'user')?.content ?? '';
-}
-
-function pairKey(question: string, answer: string): string {
-  return JSON.stringify([question, answer]);
+function givesAway({ item, answers }: ItemRow, answer: string, score: Score): boolean {
+  const given = normalise(answer);
+  return answers.some((expected) => normalise(expected) === given) || score(answer, item.expected) === 'correct';
 }

@@ -1,0 +1,121 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { estimate } from '@anneal/contracts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { estimateCommand } from './estimate.command.js';
+import { trainCommand } from './train.command.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-estimate-'));
+  const shape = { hidden_size: 2304, num_hidden_layers: 26, num_attention_heads: 8, num_key_value_heads: 4 };
+  const config = { model_type: 'gemma2', ...shape, intermediate_size: 9216, head_dim: 256, vocab_size: 256_000 };
+  await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 8192 }));
+  await writeFile(
+    join(folder, 'rows.jsonl'),
+    `${JSON.stringify({ question: 'x'.repeat(300), answer: 'y' })}\n`.repeat(64),
+  );
+  await writeFile(
+    join(folder, 'run.yaml'),
+    'model: { base: "file:." }\ndataset: { source: "file:rows.jsonl" }\ntraining: { method: lora, gpus: 1 }\n',
+  );
+  await writeFile(
+    join(folder, 'axolotl.yml'),
+    'base_model: acme/base\ndatasets: [{ path: rows.jsonl, type: chat_template }]\nadapter: lora\nplugins: [x.Y]\n',
+  );
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => {
+  process.exitCode = undefined;
+});
+
+/** What a command prints, and its exit status. */
+async function run(
+  command: ReturnType<typeof estimateCommand>,
+  ...args: string[]
+): Promise<{ out: string; status: unknown }> {
+  const said: string[] = [];
+  const note = (text: unknown): boolean => said.push(String(text)) > 0;
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation(note),
+    vi.spyOn(process.stderr, 'write').mockImplementation(note),
+    vi.spyOn(console, 'log').mockImplementation((text: unknown) => void note(`${String(text)}\n`)),
+  ];
+  try {
+    await command.exitOverride().parseAsync(args, { from: 'user' });
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+  return { out: said.join(''), status: process.exitCode ?? 0 };
+}
+
+describe('anneal estimate', () => {
+  it('needs nothing but a config.json, and ends with 0 when it fits', async () => {
+    const { out, status } = await run(
+      estimateCommand(),
+      ...['--model', folder, '--method', 'qlora', '--hosts', '3x48GB', '--json'],
+    );
+    const made = estimate.parse(JSON.parse(out));
+    expect({ status, fits: made.fits, parameters: made.parameters }).toEqual({
+      status: 0,
+      fits: true,
+      parameters: 2_614_341_888,
+    });
+  });
+
+  it('ends with 1 when it does not fit, and says what would', async () => {
+    const { out, status } = await run(
+      estimateCommand(),
+      ...['--model', folder, '--method', 'full', '--hosts', '1x16GB', '--strategy', 'single'],
+    );
+    expect(status).toBe(1);
+    expect(out).toMatch(/does not fit.*Cheapest change: /s);
+  });
+
+  it('takes rows and method from a RunSpec', async () => {
+    const { out } = await run(estimateCommand(), join(folder, 'run.yaml'), '--hosts', '2x24GB', '--json');
+    const made = estimate.parse(JSON.parse(out));
+    expect(made).toMatchObject({ method: 'lora', gpus: 1, duration: { steps: 16 } });
+  });
+
+  it('says of the examples that they fit the GPUs that they name', async () => {
+    const examples = join(import.meta.dirname, '..', '..', '..', '..', 'examples');
+    const status = async (name: string, hosts: string): Promise<unknown> =>
+      (await run(estimateCommand(), join(examples, name), '--model', folder, '--hosts', hosts)).status;
+    expect(await status('gemma-2-2b-math.yaml', '3x48GB')).toBe(0);
+    // With a model of twice the size, even.
+    expect(await status('llama-3.2-1b-lora.yaml', '1x24GB')).toBe(0);
+  });
+
+  it.each([
+    [[], /nothing to estimate/],
+    [['--model', './nowhere', '--method', 'lora', '--hosts', '1x48GB'], /no folder/],
+    [['--model', '.', '--method', 'lora', '--hosts', 'many'], /describes no hosts/],
+  ])('ends with 2 when the call is wrong: %j', async (args, message) => {
+    const { out, status } = await run(estimateCommand(), ...args.map((arg) => (arg === '.' ? folder : arg)));
+    expect(status).toBe(2);
+    expect(out).toMatch(message);
+  });
+});
+
+describe('anneal train --axolotl', () => {
+  it('shows the RunSpec and what became of each key, and requests nothing', async () => {
+    const { out, status } = await run(
+      trainCommand(),
+      ...['--axolotl', join(folder, 'axolotl.yml'), '--dry-run', '--json'],
+    );
+    const { spec, keys } = JSON.parse(out) as { spec: object; keys: { key: string; outcome: string }[] };
+    expect(status).toBe(0);
+    expect(spec).toMatchObject({
+      model: { base: 'acme/base' },
+      dataset: { source: `file:${join(folder, 'rows.jsonl')}` },
+      training: { method: 'lora', strategy: 'auto' },
+    });
+    expect(keys).toContainEqual(expect.objectContaining({ key: 'plugins', outcome: 'refused' }));
+  });
+
+  it('does not take two wishes at once', async () => {
+    await expect(run(trainCommand())).rejects.toMatchObject({ exitCode: 2 });
+  });
+});

@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import { connectBuckets, type ArtifactStore } from '@anneal/artifacts';
+import { SourceCache, type Reach } from '@anneal/datasets';
+import type { DatasetConfig } from './dataset.config.js';
+
+const GiB = 1024 ** 3;
+
+/** What this service may read, as its environment says. */
+export function reachOf(config: DatasetConfig, store: ArtifactStore): Reach {
+  const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = config;
+  const server = {
+    endpoint: config.S3_ENDPOINT,
+    accessKey: config.S3_ACCESS_KEY,
+    secretKey: config.S3_SECRET_KEY,
+    region: config.S3_REGION,
+  };
+  return {
+    fileRoots: config.FILE_ROOTS,
+    hub: { endpoint, token },
+    store,
+    buckets: connectBuckets(server, config.DATA_BUCKETS),
+    cache: new SourceCache(join(config.WORK_DIR, 'sources'), config.SOURCE_CACHE_GIB * GiB),
+    httpsTargets: config.HTTPS_TARGETS,
+    maxBytes: config.SOURCE_MAX_GIB * GiB,
+    offline: config.OFFLINE || config.HF_HUB_OFFLINE,
+    // Read at the moment of its use: a token lives in the environment and nowhere else.
+    secret: (variable) => process.env[variable],
+  };
+}

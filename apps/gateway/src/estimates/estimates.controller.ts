@@ -1,0 +1,53 @@
+import { totalmem } from 'node:os';
+import { estimateRequest, Failure, type Estimate, type EstimateRequest } from '@anneal/contracts';
+import { readHubModelSize, type ModelSize } from '@anneal/engine';
+import { estimateRun, modelShape, parseHosts, readModelConfig } from '@anneal/planning';
+import { CONFIG } from '@anneal/service';
+import { Body, Controller, HttpCode, HttpStatus, Inject, Post } from '@nestjs/common';
+import type { GatewayConfig } from '../gateway.config.js';
+import { readRequest } from '../http/read-request.js';
+import { trainingOf } from './estimate.training.js';
+import { MeasuredPlans } from './measured.plans.js';
+
+/** Whether a training would fit on hosts that are described; it touches none of them. */
+@Controller('api/estimates')
+export class EstimatesController {
+  constructor(
+    @Inject(CONFIG) private readonly config: GatewayConfig,
+    private readonly measured: MeasuredPlans,
+  ) {}
+
+  @Post()
+  @HttpCode(HttpStatus.OK)
+  async estimate(@Body() body: unknown): Promise<Estimate> {
+    const request = readRequest(estimateRequest, body);
+    const reference = request.model ?? 'the model';
+    const hosts = parseHosts(request.hosts, totalmem());
+    const size = await this.sizeOf(request);
+    const model = modelShape(readModelConfig(size.config, reference), size.parameters);
+    const corrections = hosts.gpus === 0 ? undefined : await this.measured.corrections(model, request.method);
+    return estimateRun({
+      reference,
+      model,
+      training: trainingOf(request),
+      hosts,
+      correction: (strategy) => corrections?.get(strategy),
+      data: { rows: request.rows, tokensPerRow: request.tokensPerRow },
+    });
+  }
+
+  /** Files of this host are no caller's business, so a model is named by its configuration or on the Hub. */
+  private sizeOf({ model, revision, config }: EstimateRequest): Promise<ModelSize> {
+    if (config !== undefined) return Promise.resolve({ config, parameters: undefined });
+    if (model === undefined || /^(file|registry):/.test(model)) {
+      throw new Failure('REQUEST_INVALID', 'The request tells of no model that can be looked up from here.', {
+        remedy: 'Send the config.json of the model as "config", or the id of one on the Hub as "model".',
+        field: 'model',
+      });
+    }
+    return readHubModelSize(model.replace(/^hub:/, ''), revision, {
+      endpoint: this.config.HF_ENDPOINT,
+      token: undefined,
+    });
+  }
+}

@@ -1,0 +1,120 @@
+import { estimate, TrainingStarted, type Estimate } from '@anneal/contracts';
+import { sampleEvents, startHub, type SmallHub } from '@anneal/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestGateway } from '../gateway.fixture.js';
+
+// As Qwen2.5 has them, but smaller: 8 x 4 embeddings, tied, and one layer of known sizes.
+const config = {
+  model_type: 'qwen2',
+  hidden_size: 4,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  intermediate_size: 8,
+  vocab_size: 8,
+  tie_word_embeddings: true,
+  max_position_embeddings: 512,
+};
+const asked = { method: 'lora', hosts: '1x24GB' };
+
+/** A safetensors file as far as anybody reads it here. */
+function weights(shapes: Record<string, number[]>): Buffer {
+  const tensors = Object.entries(shapes).map(([name, shape]) => [name, { dtype: 'BF16', shape, data_offsets: [0, 0] }]);
+  const header = Buffer.from(JSON.stringify({ __metadata__: { format: 'pt' }, ...Object.fromEntries(tensors) }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  return Buffer.concat([length, header, Buffer.alloc(64)]);
+}
+
+let hub: SmallHub;
+let gateway: TestGateway;
+beforeAll(async () => {
+  hub = await startHub();
+  gateway = await TestGateway.start({ settings: { HF_ENDPOINT: hub.url } });
+}, 120_000);
+afterAll(async () => {
+  await gateway.stop();
+  await hub.stop();
+});
+
+async function ask(body: object): Promise<Estimate> {
+  const response = await gateway.post('/api/estimates', body);
+  expect(response.status).toBe(200);
+  return estimate.parse(await response.json());
+}
+
+async function refused(body: object): Promise<{ status: number; code: string; field?: string }> {
+  const response = await gateway.post('/api/estimates', body);
+  const { error } = (await response.json()) as { error: { code: string; field?: string } };
+  return { status: response.status, ...error };
+}
+
+describe('an estimate of a model on the Hub', () => {
+  it('counts the parameters in the headers of its weight files and fetches nothing else of them', async () => {
+    hub.create('acme/small').commit('weights', {
+      put: {
+        'config.json': JSON.stringify(config),
+        'model.safetensors.index.json': JSON.stringify({ weight_map: { a: 'one.safetensors', b: 'two.safetensors' } }),
+        'one.safetensors': weights({ a: [8, 4] }),
+        'two.safetensors': weights({ b: [4, 4], c: [3] }),
+      },
+    });
+    expect(await ask({ ...asked, model: 'acme/small' })).toMatchObject({
+      parameters: 51,
+      parametersFrom: 'weights',
+      fits: true,
+    });
+  });
+
+  it('computes them from config.json where there are no safetensors', async () => {
+    hub.create('acme/bare').commit('configuration', { put: { 'config.json': JSON.stringify(config) } });
+    const made = await ask({ ...asked, model: 'acme/bare' });
+    expect(made).toMatchObject({ parametersFrom: 'config', parameters: 196 });
+  });
+
+  it('says that there is no such model', async () => {
+    const answer = await refused({ ...asked, model: 'acme/none' });
+    expect(answer).toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND', field: 'model' });
+  });
+});
+
+describe('an estimate of a configuration', () => {
+  it('asks nobody', async () => {
+    const before = hub.requests.length;
+    expect(await ask({ ...asked, config })).toMatchObject({ parameters: 196 });
+    expect(hub.requests).toHaveLength(before);
+  });
+
+  it.each([
+    [{ config, hosts: 'everything', method: 'lora' }, 'hosts'],
+    [{ ...asked }, 'model'],
+    [{ ...asked, model: 'file:/etc' }, 'model'],
+    [{ ...asked, model: 'https://10.0.0.1/x' }, 'model'],
+    [{ ...asked, config, gpus: 1 }, 'gpus'],
+    [{ ...asked, config: { model_type: 'qwen2' } }, 'model.base'],
+    [{ ...asked, config, sequenceLength: 4096 }, 'training.sequenceLength'],
+  ])('refuses %j and names the field', async (body, field) => {
+    expect(await refused(body)).toMatchObject({ status: 400, field });
+  });
+
+  it('is corrected by what trainings of the family really took', async () => {
+    const question = { config: { ...config, model_type: 'qwen3' }, method: 'qlora', hosts: '1x24GB' };
+    const before = await ask(question);
+    const { started } = sampleEvents('measured');
+    await gateway.say(TrainingStarted, {
+      ...started,
+      plan: {
+        ...started.plan,
+        method: 'qlora',
+        strategy: 'single',
+        family: 'Qwen 3',
+        estimate: { bytesPerGpu: 1e9, measuredRatio: 1.25, trainings: 3 },
+      },
+    });
+    await gateway.runWhen('measured', ({ plan }) => plan !== undefined);
+    const after = await ask(question);
+    expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 3 }]);
+    expect(after.perGpu.total / before.perGpu.total).toBeCloseTo(1.25, 3);
+    expect((await ask({ ...question, method: 'lora' })).correction).toBeNull();
+  });
+});

@@ -1,0 +1,47 @@
+import type { TrainingPlan } from '@anneal/contracts';
+import type { Correction, ModelShape, Strategy } from '@anneal/planning';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+/** One training says little; many old ones, of other versions, say the wrong thing. */
+const newest = 20;
+/** A ratio beyond these is no error of the estimate, but a measurement of something else. */
+const believable = { least: 0.25, most: 4 } as const;
+
+const rows = z.array(z.object({ strategy: z.string(), ratio: z.number(), trainings: z.int() }));
+
+/** The table `training_memory`: what trainings took of a GPU, over what had been estimated for them. */
+@Injectable()
+export class MemoryTable {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** The mean of the newest trainings of this family by this method, for each strategy that was measured. */
+  async ratios({ family, modelType }: ModelShape, method: TrainingPlan['method']): Promise<Map<string, Correction>> {
+    const found = await this.dataSource.query<unknown>(
+      `SELECT strategy, avg(peak / estimated)::float8 AS ratio, count(*)::int AS trainings
+         FROM (SELECT *, row_number() OVER (PARTITION BY strategy ORDER BY measured_at DESC) AS age
+                 FROM training_memory WHERE family = $1 AND method = $2) AS measured
+        WHERE age <= $3 GROUP BY strategy`,
+      [family?.name ?? modelType, method, newest],
+    );
+    return new Map(rows.parse(found).map(({ strategy, ...measured }) => [strategy, measured]));
+  }
+
+  /** Notes the peak of a training on GPUs; an estimate that was corrected already counts without its correction. */
+  async note(tx: EntityManager, runId: string, plan: TrainingPlan, peakBytes: number): Promise<void> {
+    if (plan.device !== 'gpu' || !plan.estimate || plan.family === undefined) return;
+    const estimated = plan.estimate.bytesPerGpu / (plan.estimate.measuredRatio ?? 1);
+    const ratio = peakBytes / estimated;
+    if (ratio < believable.least || ratio > believable.most) return;
+    await tx.query(
+      `INSERT INTO training_memory (run_id, family, method, strategy, peak, estimated) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (run_id) DO NOTHING`,
+      [runId, plan.family, plan.method, strategyOf(plan), peakBytes, estimated],
+    );
+  }
+}
+
+function strategyOf({ strategy, zeroStage = 2 }: TrainingPlan): Strategy {
+  return strategy === 'deepspeed' ? (`zero${zeroStage}` as Strategy) : strategy;
+}

@@ -1,0 +1,151 @@
+import { isUtf8 } from 'node:buffer';
+import { Failure } from '@anneal/contracts';
+import { linesIn, longestLine, readLineBlocks, tooLong, type SourceRow } from '@anneal/rows';
+import Papa from 'papaparse';
+import { z } from 'zod';
+import { delimiterOf } from './delimiter.js';
+import type { RowBatches } from './row.batch.js';
+
+/** What the parser gives; its own types leave it open. */
+const parsed = z.object({
+  data: z.array(z.array(z.string())),
+  errors: z.array(z.object({ code: z.string(), row: z.number().optional() })),
+  meta: z.object({ cursor: z.number() }),
+});
+
+/** A record, the line on which it begins, and what is wrong with its quotes. */
+interface CsvRecord {
+  readonly line: number;
+  readonly fields: readonly string[];
+  readonly fault: string | undefined;
+}
+
+/**
+ * Rows of a text with a header and separated columns, all of them text. The separator is found in the header; fields may
+ * be quoted and then hold separators, quotes written twice, and line ends.
+ */
+export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowBatches {
+  let columns: readonly string[] | undefined;
+  for await (const records of recordsOf(bytes, name)) {
+    const rows: SourceRow[] = [];
+    const problems: Failure[] = [];
+    for (const { line, fields, fault } of records) {
+      const found = fault ?? (columns && otherLength(fields, columns));
+      if (found !== undefined) problems.push(wrongLine(line, found, name));
+      else if (!columns) columns = columnsOf(fields, name);
+      else rows.push({ number: line, unit: 'line', columns: named(columns, fields) });
+    }
+    if (!columns && problems[0]) throw problems[0];
+    if (rows.length > 0 || problems.length > 0) yield { rows, problems };
+  }
+}
+
+async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<readonly CsvRecord[]> {
+  let parser: CsvText | undefined;
+  for await (const { bytes: block, number } of readLineBlocks(bytes, (line) => tooLong(line, name))) {
+    requireUtf8(block, number, name);
+    const text = block.toString('utf8');
+    parser ??= new CsvText(delimiterOf(text));
+    yield parser.take(`${number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`);
+    if (parser.open > longestLine)
+      throw wrongLine(
+        parser.line,
+        `begins a row of more than ${longestLine} characters; a quote that is not closed is the usual cause`,
+        name,
+      );
+  }
+  if (parser) yield parser.end();
+}
+
+/** Takes a text as it comes, and gives the records that are complete. */
+class CsvText {
+  /** On which the next record begins. */
+  line = 1;
+  private rest = '';
+  private readonly config;
+
+  constructor(delimiter: string) {
+    this.config = { delimiter, newline: '\n' as const };
+  }
+
+  /** Characters of the record that is not complete yet. */
+  get open(): number {
+    return this.rest.length;
+  }
+
+  take(text: string): CsvRecord[] {
+    return this.records(this.rest + text, true);
+  }
+
+  end(): CsvRecord[] {
+    return this.records(this.rest, false);
+  }
+
+  private records(text: string, more: boolean): CsvRecord[] {
+    const { data, errors, meta } = parsed.parse(new Papa.Parser(this.config).parse(text, 0, more));
+    this.rest = more ? text.slice(meta.cursor) : '';
+    const faults = new Map(errors.map(({ row, code }) => [row, faultOf(code)]));
+    const records: CsvRecord[] = [];
+    for (const [index, fields] of data.entries()) {
+      const last = fields.at(-1);
+      // The parser ends a record at a line feed, so that files with both kinds of line ends are read.
+      if (last?.endsWith('\r') === true) fields[fields.length - 1] = last.slice(0, -1);
+      const isBlank = fields.length === 1 && fields[0]?.trim() === '';
+      if (!isBlank) records.push({ line: this.line, fields, fault: faults.get(index) });
+      this.line += 1;
+      for (const field of fields) if (field.includes('\n')) this.line += field.split('\n').length - 1;
+    }
+    return records;
+  }
+}
+
+function faultOf(code: string): string {
+  return code === 'MissingQuotes' ? 'begins a quoted field that never ends' : 'has a quote in the middle of a field';
+}
+
+function requireUtf8(bytes: Buffer, number: number, name: string): void {
+  if (isUtf8(bytes)) return;
+  const bad = linesIn({ bytes, number }).find((line) => !line.isUtf8);
+  if (!bad) return;
+  throw new Failure('DATASET_ROW_INVALID', `Line ${bad.number} of ${name} is not UTF-8.`, {
+    remedy: 'Save the file as UTF-8; Excel calls that "CSV UTF-8".',
+    file: name,
+    row: bad.number,
+  });
+}
+
+/** A first column without a name is the numbering that pandas writes. */
+function columnsOf(header: readonly string[], name: string): string[] {
+  const columns = header.map((column, index) => column.trim() || `column ${index + 1}`);
+  const twice = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (twice !== undefined) throw sameName(twice, columns, name);
+  return columns;
+}
+
+/** @param columns all of them, in their order */
+export function sameName(column: string, columns: readonly string[], file: string): Failure {
+  const places = columns.flatMap((other, index) => (other === column ? [index + 1] : []));
+  return new Failure('DATASET_UNREADABLE', `${file} has several columns named "${column}": ${places.join(' and ')}.`, {
+    remedy: 'Give each column a name of its own.',
+    file,
+  });
+}
+
+function named(columns: readonly string[], fields: readonly string[]): Record<string, string> {
+  const row: Record<string, string> = {};
+  for (const [index, column] of columns.entries()) row[column] = fields[index] ?? '';
+  return row;
+}
+
+function otherLength(fields: readonly string[], columns: readonly string[]): string | undefined {
+  if (fields.length === columns.length) return undefined;
+  return `has ${fields.length} columns, where the header has ${columns.length}`;
+}
+
+function wrongLine(row: number, what: string, file: string): Failure {
+  return new Failure('DATASET_ROW_INVALID', `Line ${row} of ${file} ${what}.`, {
+    remedy: 'Put quotes around fields that hold the separator, a quote or a line end, and write a quote inside twice.',
+    file,
+    row,
+  });
+}

@@ -1,0 +1,4 @@
+import type { InstallOptions } from './install.mjs';
+
+/** Gives the folder that goes before the engine's own packages. Throws a `SetupError` of @anneal/setup. */
+export function installLmEval(options?: InstallOptions): Promise<{ packages: string; cached: boolean }>;

@@ -1,0 +1,31 @@
+// Installs lm-eval beside the engine, for those who run its tasks. As a script it prints what it installed as JSON.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defaultCache, environmentFolder, installEnvironment, isInstalled, runAsScript } from '../setup/setup.mjs';
+
+const requirements = fileURLToPath(new URL('python/lm-eval-requirements.txt', import.meta.url));
+
+/** @type {import('../setup/setup.mjs').Purpose} */
+const purpose = {
+  name: 'lm-eval',
+  code: 'ENGINE_MISSING',
+  diskBytes: 500e6,
+  otherwise: 'a benchmark that needs no lm-eval',
+};
+
+/**
+ * Installs the packages of lm-eval that the engine does not have, or finds them installed.
+ * @param {import('./install.mjs').InstallOptions} [options]
+ * @returns {Promise<{packages: string, cached: boolean}>}
+ */
+export async function installLmEval({ cache = defaultCache(), log = () => {} } = {}) {
+  const dir = environmentFolder({ cache, thing: 'lm-eval', requirements });
+  if (!isInstalled(dir)) log('lm-eval is missing: 60 MB to download, 150 MB on disk, once.');
+  const cached = await installEnvironment({ purpose, requirements, dir, log });
+  const library = join(dir, 'lib');
+  const python = readdirSync(library).find((name) => existsSync(join(library, name, 'site-packages'))) ?? '';
+  return { packages: join(library, python, 'site-packages'), cached };
+}
+
+await runAsScript(import.meta.url, installLmEval);
