@@ -136,12 +136,12 @@ function watchAttention() {
   }, 500);
 }
 
-function start(lock) {
+function start(locks) {
   const stdout = openSync(join(directory, 'stdout.log'), 'a');
   const stderr = openSync(join(directory, 'stderr.log'), 'a');
-  // The lock is standard input and descriptor 3: Python's Popen closes all from 3 up in its children but hands on
+  // The last lock is standard input and descriptor 3: Python's Popen closes all from 3 up in its children but hands on
   // standard input, and a lock is free only when the last copy of its descriptor is closed. Reading it gives its end.
-  const stdio = lock === undefined ? ['ignore', stdout, stderr] : [lock, stdout, stderr, lock];
+  const stdio = [locks.at(-1) ?? 'ignore', stdout, stderr, ...locks.toReversed()];
   const env = { ...order.env, ANNEAL_PROCESS: mark };
   child = spawn(order.command, order.args, { cwd: order.cwd, env, stdio, detached: true });
   child.on('error', (error) => {
@@ -154,25 +154,48 @@ function start(lock) {
   child.on('exit', (code, signal) => end({ code, signal, ...(unattended ? { unattended } : {}) }));
 }
 
-function waitForSlot() {
-  mkdirSync(dirname(slot), { recursive: true });
+/** Takes the lock of each file, one after the other, and hands all of them on. */
+function lockAll([file, ...others], locks, then) {
+  if (file === undefined) return then(locks);
+  mkdirSync(dirname(file), { recursive: true });
   // Locked by the tool, held by this description, which stays open here and in all that the command starts.
-  const lock = openSync(slot, 'a+');
+  const lock = openSync(file, 'a+');
   waiting = spawn('flock', ['--exclusive', '3'], { stdio: ['ignore', 'ignore', 'inherit', lock] });
   waiting.on('error', (error) => {
     // EACCES: not found either, and a folder of the PATH may not be read.
     if (error.code !== 'ENOENT' && error.code !== 'EACCES') return end({ code: 126, signal: null });
     closeSync(lock);
     run.warning = 'flock (util-linux) is not on this machine: the slot is not locked';
-    start(undefined);
+    then([]);
   });
   waiting.on('exit', (code) => {
     waiting = undefined;
-    if (code === 0) start(lock);
+    if (code === 0) lockAll(others, [...locks, lock], then);
     else end({ code: 126, signal: null });
   });
 }
 
+/**
+ * Only one lock reaches all that the command starts. With several slots that is one of this folder, and a guard holds the
+ * slots until it is free: a process of its own, since this one and the command may be killed before their workers end.
+ */
+function startGuarded(locks, held) {
+  start(locks);
+  if (locks.length === 0) return;
+  const guard = spawn('flock', ['--exclusive', held, 'true'], {
+    stdio: ['ignore', 'ignore', 'ignore', ...locks.slice(0, -1)],
+    detached: true,
+  });
+  guard.on('error', () => undefined);
+  guard.unref();
+}
+
+// Everybody takes them in the same order, so that no two wait for each other.
+const slots = [slot ?? []].flat().toSorted();
 if (attendedSeconds !== undefined) watchAttention();
-if (slot === undefined) start(undefined);
-else waitForSlot();
+if (slots.length < 2) {
+  lockAll(slots, [], start);
+} else {
+  const held = join(directory, `held-${mark}.lock`);
+  lockAll([...slots, held], [], (locks) => startGuarded(locks, held));
+}

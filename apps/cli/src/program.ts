@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
 import { compareCommand } from './commands/compare.command.js';
+import { dataCommands } from './commands/data.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
     showCommand(),
     artifactsCommand(),
     ...steerCommands(),
+    dataCommands(),
     deadLettersCommand(),
     keysCommand(),
     doctorCommand(),
@@ -48,7 +50,14 @@ export function buildProgram(): Command {
     demoCommand(),
     migrateCommand(),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(inheriting(program, command));
   }
   return program;
+}
+
+/** Also the commands of a command: a wrong call ends with 2 wherever it is wrong. */
+function inheriting(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheriting(command, child);
+  return command;
 }

@@ -1,12 +1,16 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
+import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
 import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-CreateTrainingMemory.js';
 import { BaseModels } from './plan/base.model.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
+import { DeviceTable } from './queue/device.table.js';
+import { HostDevices } from './queue/host.devices.js';
+import { TrainingQueue } from './queue/training.queue.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
@@ -23,7 +27,12 @@ export const trainerService = defineService({
   name: 'trainer',
   stage: 'trainer',
   config: trainerConfig,
-  migrations: [CreateTraining1767225600000, CreateTrainingCheckpoint1767225700000, CreateTrainingMemory1767226100000],
+  migrations: [
+    CreateTraining1767225600000,
+    CreateTrainingCheckpoint1767225700000,
+    CreateDeviceRequest1767226000000,
+    CreateTrainingMemory1767226100000,
+  ],
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
@@ -40,6 +49,9 @@ export const trainerService = defineService({
       StoreResult,
       TrainingProgress,
       SlotMetrics,
+      HostDevices,
+      DeviceTable,
+      TrainingQueue,
       TrainModelWork,
     ],
   }),

@@ -14,6 +14,8 @@ import type { EntityManager } from 'typeorm';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
+import { HostDevices } from './queue/host.devices.js';
+import { TrainingQueue } from './queue/training.queue.js';
 import { trainInput, type TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
@@ -48,8 +50,15 @@ export class TrainModelWork implements StageWork<TrainInput> {
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
+    private readonly devices: HostDevices,
+    private readonly queue: TrainingQueue,
     private readonly memory: MemoryTable,
   ) {}
+
+  /** Those that wait for devices count. */
+  get concurrency(): number {
+    return this.devices.trainings;
+  }
 
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
@@ -57,8 +66,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     const folder = new RunFolder(this.config.WORK_DIR, runId);
     await this.leftovers.clearOlder(folder, job.turn);
     try {
-      if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
-      const { settled, log } = await this.train(job, await this.settling.settle(job, context), folder, context);
+      const { settled, log } = await this.trainInTurn(job, folder, context);
       this.progress.say(job, 'storing');
       const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
       const training = toTrainedModel(artifact, settled, log, await this.storing.putLog(folder, context.signal));
@@ -84,6 +92,20 @@ export class TrainModelWork implements StageWork<TrainInput> {
     await this.outbox.add(tx, TrainingPaused, { runId: job.runId, spec, step: log.step }, job);
   }
 
+  /** What is done with the model afterwards needs no GPU, and is done without. */
+  private async trainInTurn(
+    job: ClaimedJob<TrainInput>,
+    folder: RunFolder,
+    context: WorkContext,
+  ): Promise<{ settled: SettledTraining; log: TrainingLog }> {
+    try {
+      if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
+      return await this.train(job, await this.settling.settle(job, context), folder, context);
+    } finally {
+      await this.queue.leave(job, context.signal);
+    }
+  }
+
   /** The run was paused while nobody attended to its training: that is all there is to do. */
   private async stopLeftRunning(job: ClaimedJob<TrainInput>, folder: RunFolder, context: WorkContext): Promise<never> {
     const found = await adoptProcess(folder.process);
@@ -105,7 +127,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     let found = await adoptProcess(folder.process);
     for (;;) {
       const log = new TrainingLog();
-      const process = found ?? (await this.launching.launch(job, settled, folder, context.signal));
+      const process = found ?? (await this.launch(job, settled, folder, context));
       const exit =
         'ended' in process
           ? process.ended
@@ -127,15 +149,32 @@ export class TrainModelWork implements StageWork<TrainInput> {
     }
   }
 
+  /** Starts the training when it is its turn. One that is started anew keeps what it has. */
+  private async launch(
+    job: ClaimedJob<TrainInput>,
+    settled: SettledTraining,
+    folder: RunFolder,
+    context: WorkContext,
+  ): Promise<SupervisedProcess> {
+    const { maxHours } = job.input.spec.training;
+    const log = new TrainingLog();
+    await readTrainingLog(folder, log);
+    const secondsLeft = maxHours === undefined ? undefined : Math.max(0, maxHours * 3600 - log.secondsOfLimit);
+    const indices = await this.queue.take(job, settled.plan, secondsLeft, context);
+    return this.launching.launch(job, settled, folder, indices, context.signal);
+  }
+
   private async attend(process: SupervisedProcess, { job, plan, folder, log, context }: Attended): Promise<ExitRecord> {
     const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds, ADOPT_SECONDS: adoptSeconds } = this.config;
     const limits = {
       startSeconds: this.config.START_SECONDS,
       silentSeconds: this.config.SILENT_SECONDS,
       reservedBytes: this.config.DISK_RESERVE_MB * 1e6,
+      maxHours: job.input.spec.training.maxHours,
     };
     this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
     const silence = this.progress.report(job, log, process);
+    const stopForetelling = this.queue.follow(job, log);
     const stopKeeping = this.checkpoints.follow(job, folder, context);
     try {
       const { signal } = context;
@@ -148,6 +187,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       throw error;
     } finally {
       silence();
+      stopForetelling();
       await stopKeeping();
       // A paused run may be resumed on any host.
       if (context.signal.reason === 'paused') await this.checkpoints.keepNewest(job, folder, context.commit);

@@ -11,12 +11,34 @@ export const trainerConfig = z.object({
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),
   DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the GPUs of the host, if there are any.'),
+  HOST_NAME: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Name of the host, for which its GPUs are given out; what the system says when left out.'),
+  TRAININGS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe(
+      'Trainings that this service holds at once, running and waiting for devices; 32 on a host with GPUs, else 1. With several hosts, as many as run side by side, so that none waits here while another host is idle.',
+    ),
+  CPU_PROCESSES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Processes of a training on the CPU, which share the rows of each step.'),
   THREADS: z.coerce
     .number()
     .int()
     .min(1)
     .default(availableParallelism())
-    .describe('Threads of a training process; all cores when left out.'),
+    .describe('Threads of a training process; those on the CPU share them. All cores when left out.'),
   ON_STOP: z
     .enum(['leave', 'checkpoint'])
     .default('leave')

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore, type ArtifactStore } from '@anneal/artifacts';
+import { slotFile } from '@anneal/compute';
 import {
   acceptRunSpec,
   DatasetPrepared,
@@ -42,7 +43,7 @@ export class TestTrainer {
     readonly engine: StandInEngine,
   ) {}
 
-  static async start(): Promise<TestTrainer> {
+  static async start(environment: Record<string, string> = {}): Promise<TestTrainer> {
     const servers = await startTestServers();
     const engine = await makeStandInEngine(join(servers.folder, 'engine'));
     const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
@@ -68,7 +69,7 @@ export class TestTrainer {
     broker.subscribe('anneal.progress.>', {
       callback: (_error, message) => void trainer.progress.push(progress.parse(message.json())),
     });
-    await trainer.startService();
+    await trainer.startService(environment);
     return trainer;
   }
 
@@ -78,11 +79,7 @@ export class TestTrainer {
   }
 
   async onTables<T>(work: (dataSource: DataSource) => Promise<T>): Promise<T> {
-    const dataSource = createDataSource({
-      url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '',
-      schema: 'trainer',
-    });
-    await dataSource.initialize();
+    const dataSource = await this.database().initialize();
     try {
       return await work(dataSource);
     } finally {
@@ -96,6 +93,10 @@ export class TestTrainer {
     const before = readFileSync(path, 'utf8');
     writeFileSync(path, JSON.stringify({ ...(JSON.parse(before) as object), ...size }));
     return () => writeFileSync(path, before);
+  }
+
+  database(): DataSource {
+    return createDataSource({ url: this.servers.environment('trainer')['POSTGRES_URL'] ?? '', schema: 'trainer' });
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {
@@ -178,6 +179,11 @@ export class TestTrainer {
     return join(this.servers.folder, 'work', 'trainer', runId, name);
   }
 
+  /** Lock file of a GPU. */
+  slot(gpu: number): string {
+    return slotFile(join(this.servers.folder, 'work'), gpu);
+  }
+
   /** Waits until the training has done so many steps. */
   async step(runId: string, step: number): Promise<void> {
     await until(`step ${step} of ${runId}`, () => this.steps(runId).some((done) => done >= step));
@@ -188,16 +194,22 @@ export class TestTrainer {
     return this.events(runId).flatMap((event) => (event.event === 'log' ? [event.step ?? 0] : []));
   }
 
-  events(runId: string): { event: string; step?: number; pid?: number }[] {
+  events(runId: string): { event: string; time?: number; step?: number; pid?: number }[] {
     try {
       const text = readFileSync(this.folder(runId, 'events.jsonl'), 'utf8');
       return text
         .split('\n')
         .filter(Boolean)
-        .map((line) => JSON.parse(line) as { event: string; step?: number; pid?: number });
+        .map((line) => JSON.parse(line) as { event: string; time?: number; step?: number; pid?: number });
     } catch {
       return [];
     }
+  }
+
+  /** What the newest process of a training was given. */
+  gpusOf(runId: string): string | undefined {
+    const environment = readFileSync(`/proc/${this.starts(runId).at(-1) ?? 0}/environ`, 'utf8').split('\0');
+    return environment.find((entry) => entry.startsWith('CUDA_VISIBLE_DEVICES='))?.split('=')[1];
   }
 
   /** The processes that trained, in order. */

@@ -8,8 +8,8 @@ export interface ProcessSpec {
   /** The complete environment; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Lock file that the whole process tree holds; the command waits for it. */
-  readonly slot?: string;
+  /** Lock file, or several, that the whole process tree holds; the command waits for all of them. */
+  readonly slot?: string | readonly string[];
   /**
    * The supervisor ends the process when nobody has waited for it for so many seconds: its service is frozen or gone,
    * and another host may hold the job. Left out, it may run for ever.

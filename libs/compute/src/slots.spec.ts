@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { holdsLock, isHeld, slotFile } from './slots.js';
+import { lockedInodes, slotFile } from './slots.js';
 
 it('has one lock file per device', () => {
   expect([slotFile('/w', 'cpu'), slotFile('/w', 0), slotFile('/w', 11)]).toEqual([
@@ -9,24 +9,13 @@ it('has one lock file per device', () => {
   ]);
 });
 
-it('takes a slot that nobody ever wanted for free', async () => {
-  expect(await isHeld('/nowhere/slots/cpu.lock')).toBe(false);
-});
-
-it('finds who holds a file among the locks of the kernel, and not who waits for it or locks it otherwise', () => {
-  const locks = `1: FLOCK  ADVISORY  WRITE 32228 fe:00:10248868 0 EOF
-2: POSIX  ADVISORY  WRITE 32229 fe:00:77 0 EOF
-3: FLOCK  ADVISORY  WRITE 32230 103:01:99 0 EOF
-4: FLOCK  ADVISORY  WRITE 32231 fe:00:55 0 EOF
-4: -> FLOCK  ADVISORY  WRITE 32232 fe:00:66 0 EOF
-`;
-  const dev = 0xfe00;
-  expect([10248868, 77, 55, 66, 1024].map((ino) => holdsLock(locks, { dev, ino }))).toEqual([
-    true,
-    false,
-    true,
-    false,
-    false,
-  ]);
-  expect(holdsLock(locks, { dev: 0x10301, ino: 99 })).toBe(true);
+it('reads from the kernel which files are locked', () => {
+  const locks = [
+    '1: POSIX  ADVISORY  READ 5433 08:01:7864448 128 128',
+    '2: FLOCK  ADVISORY  WRITE 2001 fe:01:7864554 0 EOF',
+    '2: -> FLOCK  ADVISORY  WRITE 1568 fe:01:11 0 EOF',
+    '3: FLOCK  ADVISORY  WRITE 699 00:2d:12 0 EOF',
+    '',
+  ];
+  expect([...lockedInodes(locks.join('\n'))]).toEqual([7864554, 12]);
 });

@@ -4,7 +4,14 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adoptProcess, isHeld, slotFile, startProcess, type ProcessSpec, type SupervisedProcess } from './index.js';
+import {
+  adoptProcess,
+  isSlotTaken,
+  slotFile,
+  startProcess,
+  type ProcessSpec,
+  type SupervisedProcess,
+} from './index.js';
 import { processStat } from './proc.js';
 import { readRun } from './records.js';
 
@@ -221,11 +228,9 @@ describe('a slot', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect([first.state(), second.state(), second.warning]).toEqual(['running', 'waiting', undefined]);
     expect((await adopt('b')).state()).toBe('waiting');
-    expect(await isHeld(slotOf())).toBe(true);
     await writeFile(join(folder, 'go'), '');
     expect(await first.wait()).toMatchObject({ code: 5 });
     expect(await second.wait()).toMatchObject({ code: 0 });
-    await expect.poll(() => isHeld(slotOf())).toBe(false);
   });
 
   it('is held until the last descendant is gone, also one of a Python that closes all descriptors', async () => {
@@ -241,6 +246,41 @@ print(worker.pid, flush=True)`;
     expect([living(worker), second.state()]).toEqual([true, 'waiting']);
     await first.kill(0);
     expect(await second.wait()).toMatchObject({ code: 0 });
+  });
+
+  it('may be one of several, which are taken together and in whatever order they are named', async () => {
+    const [zero, one, two] = [slotFile(folder, 0), slotFile(folder, 1), slotFile(folder, 2)];
+    const first = await start('a', untilFile(join(folder, 'go')), { slot: [one, zero] });
+    await expect.poll(() => first.state()).toBe('running');
+    const second = await start('b', 'process.exit(0)', { slot: [two, one] });
+    const third = await start('c', 'process.exit(0)', { slot: zero });
+    const beside = await start('d', 'process.exit(0)', { slot: slotFile(folder, 3) });
+    expect(await beside.wait()).toMatchObject({ code: 0 });
+    expect([first.state(), second.state(), third.state()]).toEqual(['running', 'waiting', 'waiting']);
+    expect([zero, one, two, slotFile(folder, 3)].map(isSlotTaken)).toEqual([true, true, false, false]);
+    await writeFile(join(folder, 'go'), '');
+    expect(await first.wait()).toMatchObject({ code: 5 });
+    expect([await second.wait(), await third.wait()]).toMatchObject([{ code: 0 }, { code: 0 }]);
+  });
+
+  it('of several is held by all descendants too, also when supervisor and command were killed', async () => {
+    const script = `
+import subprocess, sys, time
+worker = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], close_fds=True, start_new_session=True)
+print(worker.pid, flush=True)
+time.sleep(60)`;
+    const slot = [slotFile(folder, 0), slotFile(folder, 1)];
+    const first = await start('a', '', { command: 'python3', args: ['-c', script], slot });
+    await expect.poll(() => content('a/stdout.log')).not.toBe('');
+    const worker = Number(await content('a/stdout.log'));
+    process.kill(readRun(join(folder, 'a'))?.supervisor.pid ?? 0, 'SIGKILL');
+    process.kill(first.pid, 'SIGKILL');
+    await expect.poll(() => first.state()).toBe('ended');
+    const others = await Promise.all(slot.map((file, index) => start(`b${index}`, 'process.exit(0)', { slot: file })));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect([living(worker), ...others.map((other) => other.state())]).toEqual([true, 'waiting', 'waiting']);
+    process.kill(worker, 'SIGKILL');
+    expect(await Promise.all(others.map((other) => other.wait()))).toMatchObject([{ code: 0 }, { code: 0 }]);
   });
 
   it('is left by one that is killed while it waits', async () => {

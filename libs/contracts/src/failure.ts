@@ -32,6 +32,7 @@ export const failureCodes = {
   NCCL_TIMEOUT: { retryable: true },
   STALLED: { retryable: true },
   KILLED: { retryable: true },
+  RUN_TIME_EXCEEDED: { retryable: false },
   ENGINE_MISSING: { retryable: false },
   ENGINE_BUG: { retryable: false },
   MERGE_MISMATCH: { retryable: false },

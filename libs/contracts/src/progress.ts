@@ -30,6 +30,15 @@ export const progress = z
     loss: z.number().optional(),
     learningRate: z.number().optional(),
     tokensPerSecond: z.number().optional(),
+    position: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Place in the queue of a host, counted from 1, while the work waits there.'),
+    startsAt: z.iso
+      .datetime()
+      .optional()
+      .describe('When work that waits will probably start; left out when that depends on work whose end nobody knows.'),
     began: begunAttempt.optional().describe('Set in the first word of an attempt.'),
     retry: retryDetail.optional().describe('Set while a failed attempt waits for its next try.'),
   })

@@ -27,8 +27,11 @@ const no = (reason: string, when: Omit<Rule, keyof Combination> = {}): Rule => (
 /** Which trainings there are. The first rule that applies decides, so the narrow ones come before the wide ones. */
 const rules: readonly Rule[] = [
   no('Four-bit weights are computed with on GPUs only.', { method: 'qlora', layout: 'cpu' }),
-  no('The CPU trains in one process; sharing between processes is for GPUs.', { strategies: sharing, layout: 'cpu' }),
-  yes('One process on the CPU, in float32.', { strategies: ['single'], layout: 'cpu' }),
+  no('What processes share is chosen on GPUs; on the CPU the service says how many there are.', {
+    strategies: sharing,
+    layout: 'cpu',
+  }),
+  yes('On the CPU, in float32.', { strategies: ['single'], layout: 'cpu' }),
   no('A single process uses one GPU; several need a strategy that shares the work.', {
     strategies: ['single'],
     layout: 'several',

@@ -23,6 +23,8 @@ export interface StageWork<Input> {
   run(job: ClaimedJob<Input>, context: WorkContext): Promise<Completion>;
   /** The one place where this stage's foreign errors become failures with a code. */
   toFailure(error: unknown): Failure;
+  /** How many jobs at once, where only the running service knows; as declared when left out. */
+  readonly concurrency?: number;
   /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
   paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
@@ -66,7 +68,7 @@ export function worker<Input>(declared: {
         ...host,
         kind,
         input,
-        concurrency,
+        concurrency: instance.concurrency ?? concurrency,
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
         onPaused: async (tx, job) => instance.paused?.(job, tx),

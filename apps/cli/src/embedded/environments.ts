@@ -28,6 +28,9 @@ const inherited = [
   'THREADS',
   'DEVICE',
   'LEASE_SECONDS',
+  'HOST_NAME',
+  'TRAININGS',
+  'CPU_PROCESSES',
 ] as const;
 
 /** How the evaluator asks models. */

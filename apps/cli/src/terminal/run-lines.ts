@@ -19,6 +19,8 @@ export function progressText(progress: Progress): string {
   }
   if (progress.loss !== undefined) parts.push(`loss ${progress.loss.toFixed(3)}`);
   if (progress.tokensPerSecond !== undefined) parts.push(`${Math.round(progress.tokensPerSecond)} tokens/s`);
+  if (progress.startsAt !== undefined)
+    parts.push(`starts in about ${duration(Math.max(0, (Date.parse(progress.startsAt) - Date.now()) / 1000))}`);
   if (progress.itemsPerSecond !== undefined) parts.push(`${progress.itemsPerSecond} items/s`);
   if (progress.secondsLeft !== undefined) parts.push(`${duration(progress.secondsLeft)} left`);
   return parts.join('  ');

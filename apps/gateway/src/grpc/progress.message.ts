@@ -31,12 +31,13 @@ export function stageOf(message: Stage): StageName | undefined {
   });
 }
 
-export function toProgressMessage({ stage, at, unit, retry, ...numbers }: Progress): ProgressMessage {
+export function toProgressMessage({ stage, at, unit, startsAt, retry, ...numbers }: Progress): ProgressMessage {
   return {
     ...numbers,
     stage: stages[stage],
     at: toTimestamp(at),
     unit: unit && units[unit],
+    startsAt: startsAt === undefined ? undefined : toTimestamp(startsAt),
     retry: retry && toComingRetry(retry),
   };
 }

@@ -81,6 +81,7 @@ export class SettleTraining {
       characters: dataset.characters,
       maxPositions: maxPositions ?? assumedPositions,
       hosts,
+      cpuProcesses: this.config.CPU_PROCESSES,
       model,
       correction: (strategy) => measured?.get(strategy),
     });

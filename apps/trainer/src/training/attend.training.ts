@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { followJsonLines, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
 import { Failure, type TrainingPlan } from '@anneal/contracts';
 import type { StopSignal } from '@anneal/jobs';
 import type { RunFolder } from './run.folder.js';
-import type { TrainingLog } from './training.log.js';
+import { limitMarkLine, type TrainingLog } from './training.log.js';
 import { watchTraining, type WatchLimits } from './training.watch.js';
 
 const killGraceMs = 5_000;
@@ -35,7 +35,7 @@ export async function attendTraining(process: SupervisedProcess, options: Attend
   try {
     const first = await Promise.race([process.wait(signal), trouble]);
     if (!(first instanceof Failure)) return first;
-    await process.kill(killGraceMs);
+    await endBadly(process, first, options);
     throw first;
   } catch (error) {
     if (signal.aborted) await endTraining(process, options);
@@ -52,18 +52,31 @@ export async function readTrainingLog(folder: RunFolder, log: TrainingLog): Prom
 }
 
 async function endTraining(process: SupervisedProcess, options: AttendOptions): Promise<void> {
-  const { folder, signal, onStop, checkpointSeconds, adoptSeconds } = options;
+  const { signal, onStop, adoptSeconds } = options;
   const { reason } = signal;
   if (reason === 'stopping' && onStop === 'leave') return process.leaveFor(adoptSeconds);
-  if (reason === 'stopping' || reason === 'paused') {
-    if (process.state() === 'running') {
-      await writeFile(folder.stop, '');
-      const saved = await process.wait(AbortSignal.timeout(checkpointSeconds * 1000)).then(
-        () => true,
-        () => false,
-      );
-      if (saved) return;
-    }
+  if ((reason === 'stopping' || reason === 'paused') && (await endWithCheckpoint(process, options))) return;
+  await process.kill(killGraceMs);
+}
+
+async function endBadly(process: SupervisedProcess, { code }: Failure, options: AttendOptions): Promise<void> {
+  if (code === 'RUN_TIME_EXCEEDED') {
+    const saved = await endWithCheckpoint(process, options);
+    await appendFile(options.folder.events, limitMarkLine());
+    if (saved) return;
   }
   await process.kill(killGraceMs);
+}
+
+/** @returns whether the training wrote a checkpoint and ended */
+async function endWithCheckpoint(
+  process: SupervisedProcess,
+  { folder, checkpointSeconds }: AttendOptions,
+): Promise<boolean> {
+  if (process.state() !== 'running') return false;
+  await writeFile(folder.stop, '');
+  return process.wait(AbortSignal.timeout(checkpointSeconds * 1000)).then(
+    () => true,
+    () => false,
+  );
 }

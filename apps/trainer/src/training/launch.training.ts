@@ -39,11 +39,16 @@ export class LaunchTraining {
     private readonly checkpoints: StoreCheckpoints,
   ) {}
 
-  /** Nobody may be training in the folder. */
+  /**
+   * Nobody may be training in the folder.
+   *
+   * @param indices of the GPUs to train on
+   */
   async launch(
     job: ClaimedJob<TrainInput>,
     settled: SettledTraining,
     folder: RunFolder,
+    indices: readonly number[],
     signal: AbortSignal,
   ): Promise<SupervisedProcess> {
     const { spec, dataset } = job.input;
@@ -60,7 +65,7 @@ export class LaunchTraining {
     const yaml = renderYaml(axolotlConfig({ plan, prompt, paths, ...chat, ...(resumeFrom ? { resumeFrom } : {}) }));
     await writeFile(folder.config, yaml);
     signal.throwIfAborted();
-    return this.start(job, settled, folder);
+    return this.start(job, settled, folder, indices);
   }
 
   /** Said now, and not when a checkpoint is half written after hours. */
@@ -113,13 +118,16 @@ export class LaunchTraining {
     job: ClaimedJob<TrainInput>,
     { plan }: SettledTraining,
     folder: RunFolder,
+    indices: readonly number[],
   ): Promise<SupervisedProcess> {
     // The records of the last start go first: from here on they must not be taken for those of this one.
     await folder.putProcessAside();
     await appendFile(folder.events, startMarkLine(job.attempt));
-    const gpus = plan.device === 'gpu' ? Array.from({ length: plan.processes }, (_, index) => index) : [];
     const engine = { python: this.config.ENGINE_PYTHON };
     const { device, processes } = plan;
+    const gpus = device === 'gpu' ? [...indices] : [];
+    const slots =
+      device === 'gpu' ? gpus.map((gpu) => slotFile(this.config.WORK_DIR, gpu)) : slotFile(this.config.WORK_DIR, 'cpu');
     const port = processes > 1 ? { port: await freePort() } : {};
     const { command, args } = trainCommand(engine, { config: folder.config, device, processes, ...port });
     return startProcess({
@@ -130,13 +138,13 @@ export class LaunchTraining {
       env: engineProcessEnv(engine, {
         home: folder.home,
         gpus,
-        threads: this.config.THREADS,
+        threads: device === 'cpu' ? Math.max(1, Math.floor(this.config.THREADS / processes)) : this.config.THREADS,
         events: folder.events,
         stopFile: folder.stop,
       }),
       cwd: folder.path,
-      // Trainings on several GPUs always take the first ones, so the first one's lock is enough for all of them.
-      slot: slotFile(this.config.WORK_DIR, gpus[0] ?? 'cpu'),
+      // Merges and evaluations take the same locks, and so does another installation with the same folder.
+      slot: slots,
       // Another host may have the job after one lease of silence; this one's training ends before it wastes much.
       attendedSeconds: 2 * this.config.LEASE_SECONDS,
     });

@@ -2,6 +2,8 @@ import { engineEvent, type EngineEvent } from '@anneal/engine';
 
 /** A line that the service writes before each start, to tell the starts of one training apart. */
 const startMark = 'start';
+/** A line that the service writes when the time of a training is up. Who tries the run again gives it as much once more. */
+const limitMark = 'timeUp';
 
 /**
  * What is known of a training from its event file. The file holds all starts; reading it again from the beginning gives
@@ -28,14 +30,19 @@ export class TrainingLog {
   /** Lines read so far, of all starts: it moves as long as the training has something to say. */
   lines = 0;
   private earlierSeconds = 0;
+  private secondsBeforeLimit = 0;
 
   /** Takes one line of the file; lines that are no events are passed over. */
   read(line: unknown): void {
     this.lines += 1;
-    if (isStartMark(line)) {
+    if (isMark(line, startMark)) {
       this.earlierSeconds += spanOf(this.current);
       this.current = [];
       this.worldSize = undefined;
+      return;
+    }
+    if (isMark(line, limitMark)) {
+      this.secondsBeforeLimit = this.seconds;
       return;
     }
     const parsed = engineEvent.safeParse(line);
@@ -47,6 +54,11 @@ export class TrainingLog {
   /** Seconds that the training ran, over all starts. */
   get seconds(): number {
     return this.earlierSeconds + spanOf(this.current);
+  }
+
+  /** Seconds that count for the limit of the run time. */
+  get secondsOfLimit(): number {
+    return this.seconds - this.secondsBeforeLimit;
   }
 
   /** From the pace of the latest steps; undefined until two of them are known. */
@@ -109,8 +121,13 @@ export function startMarkLine(attempt: number): string {
   return `\n${JSON.stringify({ event: startMark, attempt })}\n`;
 }
 
-function isStartMark(line: unknown): boolean {
-  return typeof line === 'object' && line !== null && 'event' in line && line.event === startMark;
+/** The mark that the time of a training is up. */
+export function limitMarkLine(): string {
+  return `\n${JSON.stringify({ event: limitMark })}\n`;
+}
+
+function isMark(line: unknown, mark: string): boolean {
+  return typeof line === 'object' && line !== null && 'event' in line && line.event === mark;
 }
 
 function spanOf(events: readonly EngineEvent[]): number {

@@ -1,9 +1,9 @@
 import type { TrainingPlan } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import { TrainingLog } from './training.log.js';
-import { exploded, Silence, stalled, wrongWorld } from './training.watch.js';
+import { limitMarkLine, TrainingLog } from './training.log.js';
+import { exploded, overTime, Silence, stalled, wrongWorld } from './training.watch.js';
 
-const limits = { startSeconds: 1000, silentSeconds: 60, reservedBytes: 0 };
+const limits = { startSeconds: 1000, silentSeconds: 60, reservedBytes: 0, maxHours: undefined };
 const log = (losses: readonly (number | string)[], secondsAStep = 1): TrainingLog => {
   const read = new TrainingLog();
   const base = { pid: 1, step: 0 };
@@ -65,6 +65,31 @@ describe('a loss', () => {
 
   it('is not judged before there is enough of it', () => {
     expect(exploded(log([1, 1, 1, 1, 90, 90, 90]))).toBeUndefined();
+  });
+});
+
+describe('the run time of a training', () => {
+  const limit = { maxHours: 0.5 };
+
+  it('is over when it has run for so long, over all starts, its silence included', () => {
+    const slow = log([1, 1, 1], 500);
+    expect(slow.secondsOfLimit).toBe(1500);
+    expect(overTime(slow, 300, limit)).toBeUndefined();
+    expect(overTime(slow, 301, limit)).toMatchObject({
+      code: 'RUN_TIME_EXCEEDED',
+      message: 'The training ran for the 0.5 hours that it was allowed.',
+      retryable: false,
+    });
+    slow.read({ event: 'start', attempt: 2 });
+    expect(overTime(slow, 301, limit)).toMatchObject({ field: 'training.maxHours' });
+    expect(overTime(slow, 1e9, { maxHours: undefined })).toBeUndefined();
+  });
+
+  it('begins anew when it was up, since who tries the run again gives it as much once more', () => {
+    const ended = log([1, 1, 1], 600);
+    ended.read(JSON.parse(limitMarkLine()));
+    expect(ended.secondsOfLimit).toBe(0);
+    expect(overTime(ended, 1, limit)).toBeUndefined();
   });
 });
 

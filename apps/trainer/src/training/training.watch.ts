@@ -12,6 +12,8 @@ export interface WatchLimits {
   readonly silentSeconds: number;
   /** Bytes that have to stay free on the disk of the work folder. */
   readonly reservedBytes: number;
+  /** Hours that the training may run, over all its starts. */
+  readonly maxHours: number | undefined;
 }
 
 /** A step that takes this many times as long as usual has stopped. Checkpoints and slow rows stay far below it. */
@@ -26,7 +28,7 @@ const aboveFirst = 2;
 
 /**
  * Looks after a running training, and resolves with the failure as soon as it cannot come to a good end any more: it says
- * nothing, its loss explodes, fewer processes train than were planned, or the disk runs full.
+ * nothing, its loss explodes, fewer processes train than were planned, its time is up, or the disk runs full.
  *
  * @param signal ends the watch; it never resolves then
  */
@@ -44,6 +46,7 @@ export async function watchTraining(
       wrongWorld(log, plan) ??
       stalled(log, seconds, limits) ??
       exploded(log) ??
+      overTime(log, seconds, limits) ??
       (await diskTooFull(folder, limits.reservedBytes));
     if (trouble) return trouble;
   }
@@ -85,6 +88,20 @@ export function stalled(
   return new Failure('STALLED', `The training has said nothing for ${Math.round(seconds)} s ${where}.`, {
     remedy:
       'It was ended and goes on from its last checkpoint; if it stays, look at the GPUs and at the logs of the training.',
+  });
+}
+
+/** @param silence seconds since its last word, which are not in the log yet */
+export function overTime(
+  { secondsOfLimit }: Pick<TrainingLog, 'secondsOfLimit'>,
+  silence: number,
+  { maxHours }: Pick<WatchLimits, 'maxHours'>,
+): Failure | undefined {
+  if (maxHours === undefined || secondsOfLimit + silence <= maxHours * 3600) return undefined;
+  return new Failure('RUN_TIME_EXCEEDED', `The training ran for the ${maxHours} hours that it was allowed.`, {
+    remedy:
+      'Retry the run to go on from its last checkpoint for as long again, or request it with more training.maxHours.',
+    field: 'training.maxHours',
   });
 }
 

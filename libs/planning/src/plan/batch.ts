@@ -17,10 +17,9 @@ const largest = 16;
 export function resolveBatch(
   training: AcceptedRunSpec['training'],
   gpus: number,
-  { rows, tokens }: { rows: number; tokens: number },
+  { rows, tokens, processes = Math.max(1, gpus) }: { rows: number; tokens: number; processes?: number },
   most = Number.POSITIVE_INFINITY,
 ): Batch {
-  const processes = Math.max(1, gpus);
   const target = Math.min(largest, Math.max(smallest, powerBelow(rows / updatesPerEpoch)));
   const perProcess = powerBelow(target / processes);
   const suits = powerBelow(Math.min(tokensAtOnce[gpus === 0 ? 'cpu' : 'gpu'] / tokens, Math.max(1, most)));

@@ -14,10 +14,11 @@ interface Given {
   readonly gpus?: number;
   readonly memory?: number;
   readonly model?: ModelShape;
+  readonly cpuProcesses?: number;
 }
 
 function plan(training: Training, given: Given = {}): TrainingPlan {
-  const { rows = 400, longestRow = 375, maxPositions = 8192, gpus = 0, memory = 48, model } = given;
+  const { rows = 400, longestRow = 375, maxPositions = 8192, gpus = 0, memory = 48, model, cpuProcesses = 1 } = given;
   const parsed = parseRunSpec({ model: { base: 'acme/small' }, dataset: { source: 'acme/rows' }, training });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return resolvePlan({
@@ -27,6 +28,7 @@ function plan(training: Training, given: Given = {}): TrainingPlan {
     maxPositions,
     hosts: parseHosts(gpus === 0 ? 'cpu' : `${gpus}x${memory}GB`, 32e9),
     model,
+    cpuProcesses,
   }).plan;
 }
 
@@ -157,6 +159,17 @@ describe('resolvePlan', () => {
 
   it('refuses a training without a step', () => {
     expect(refused({ method: 'lora' }, { rows: 0 })).toMatchObject({ code: 'SPEC_UNSUPPORTED', field: 'dataset' });
+  });
+});
+
+describe('a host that trains on its CPU in several processes', () => {
+  it('shares the rows among them, unless a single one is asked for', () => {
+    const shared = plan({ method: 'lora', gradientAccumulation: 2 }, { cpuProcesses: 2 });
+    expect(shared).toMatchObject({ device: 'cpu', strategy: 'ddp', processes: 2, precision: 'float32' });
+    expect(shared.effectiveBatch).toBe(shared.microBatch * 2 * 2);
+    const alone = plan({ method: 'lora', strategy: 'single' }, { cpuProcesses: 2 });
+    expect(alone).toMatchObject({ strategy: 'single', processes: 1 });
+    expect(plan({ method: 'lora' }, { cpuProcesses: 2, gpus: 1 })).toMatchObject({ device: 'gpu', processes: 1 });
   });
 });
 

@@ -18,6 +18,8 @@ export interface PlanInput {
   /** Positions that the model knows. */
   readonly maxPositions: number;
   readonly hosts: Hosts;
+  /** Processes of a training on the CPU, unless a single one is asked for; one when left out. */
+  readonly cpuProcesses?: number;
   /** Undefined for a model whose configuration does not say how large it is: then nothing is said about memory. */
   readonly model?: ModelShape | undefined;
   /** Measured peaks over estimates, by strategy. */
@@ -60,13 +62,14 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
   if (steps < 1) throw noSteps();
   const warmupSteps = resolveWarmup(training, steps);
   const onGpu = placement.gpus > 0;
+  const processes = processesOf(input, placement);
   const correction = input.correction?.(strategy);
   refuseShardedDora(training, strategy);
   const plan: TrainingPlan = {
     method: training.method,
-    ...planStrategy(strategy),
+    ...planStrategy(!onGpu && processes > 1 ? 'ddp' : strategy),
     device: onGpu ? 'gpu' : 'cpu',
-    processes: Math.max(1, placement.gpus),
+    processes,
     steps,
     epochs: training.epochs,
     ...batch,
@@ -108,12 +111,10 @@ function refuseShardedDora({ method, axolotl }: AcceptedRunSpec['training'], str
 }
 
 /** The first strategy that fits; when none does, the last one, which takes the least memory. */
-function choose(
-  { training, rows, characters, hosts, model, correction }: PlanInput,
-  { gpus, strategies }: Placement,
-  length: number,
-  rank: number,
-): Choice {
+function choose(input: PlanInput, placement: Placement, length: number, rank: number): Choice {
+  const { training, rows, characters, hosts, model, correction } = input;
+  const { gpus, strategies } = placement;
+  const processes = processesOf(input, placement);
   const tokens = training.samplePacking ? length : Math.min(length, usualTokens(characters.longest));
   const choices = strategies.map((strategy): Choice => {
     const load: Load = {
@@ -128,7 +129,7 @@ function choose(
       chunkedLoss: training.axolotl?.chunked_cross_entropy ?? false,
     };
     const most = model ? largestThatFits(model, load, hosts, correction?.(strategy)?.ratio).microBatch : undefined;
-    const batch = resolveBatch(training, gpus, { rows, tokens }, most);
+    const batch = resolveBatch(training, gpus, { rows, tokens, processes }, most);
     return { strategy, batch, load: { ...load, microBatch: batch.microBatch } };
   });
   const fitting = choices.find(
@@ -137,6 +138,12 @@ function choose(
   const chosen = fitting ?? choices.at(-1);
   if (!chosen) throw new Error('there is no strategy to choose from');
   return chosen;
+}
+
+/** One for each GPU. On the CPU the host says how many. */
+function processesOf({ training, cpuProcesses = 1 }: PlanInput, { gpus }: Placement): number {
+  if (gpus > 0) return gpus;
+  return training.strategy === 'single' ? 1 : cpuProcesses;
 }
 
 function ofModel(

@@ -19,12 +19,15 @@ export interface Progress {
   'learningRate'?: (number | string);
   'tokensPerSecond'?: (number | string);
   'retry'?: (_anneal_runs_v1_ComingRetry | null);
+  'position'?: (number);
+  'startsAt'?: (_google_protobuf_Timestamp | null);
   '_done'?: "done";
   '_total'?: "total";
   '_secondsLeft'?: "secondsLeft";
   '_loss'?: "loss";
   '_learningRate'?: "learningRate";
   '_tokensPerSecond'?: "tokensPerSecond";
+  '_position'?: "position";
 }
 
 export interface Progress__Output {
@@ -41,10 +44,13 @@ export interface Progress__Output {
   'learningRate'?: (number);
   'tokensPerSecond'?: (number);
   'retry': (_anneal_runs_v1_ComingRetry__Output | null);
+  'position'?: (number);
+  'startsAt': (_google_protobuf_Timestamp__Output | null);
   '_done'?: "done";
   '_total'?: "total";
   '_secondsLeft'?: "secondsLeft";
   '_loss'?: "loss";
   '_learningRate'?: "learningRate";
   '_tokensPerSecond'?: "tokensPerSecond";
+  '_position'?: "position";
 }

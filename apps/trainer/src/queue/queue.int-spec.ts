@@ -1,0 +1,196 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isSlotTaken } from '@anneal/compute';
+import {
+  PauseRequested,
+  ResumeRequested,
+  RetryRequested,
+  RunCancelled,
+  StageFailed,
+  TrainingCompleted,
+  TrainingPaused,
+} from '@anneal/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isAlive, TestTrainer, until } from '../trainer.fixture.js';
+import { DeviceTable } from './device.table.js';
+
+const onGpus = { DEVICE: 'auto', HOST_NAME: 'three-gpus' };
+const path = process.env['PATH'] ?? '';
+let folder: string;
+let trainer: TestTrainer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-queue-'));
+  await mkdir(join(folder, 'bin'));
+  const gpus = [0, 1, 2].map((index) => `echo '${index}, Made-up GPU, 24576'`);
+  await writeFile(join(folder, 'bin', 'nvidia-smi'), ['#!/bin/sh', ...gpus, ''].join('\n'));
+  await chmod(join(folder, 'bin', 'nvidia-smi'), 0o755);
+  process.env['PATH'] = `${join(folder, 'bin')}:${path}`;
+  trainer = await TestTrainer.start(onGpus);
+}, 120_000);
+afterAll(async () => {
+  await trainer.stop();
+  process.env['PATH'] = path;
+  await rm(folder, { recursive: true, force: true });
+});
+
+const requests = (runId: string) =>
+  trainer.query(`SELECT indices FROM device_request WHERE run_id = '${runId}'`) as Promise<
+    { indices: number[] | null }[]
+  >;
+const place = (runId: string, position: number) =>
+  until(`place ${position} of ${runId}`, () =>
+    trainer.progress.find((said) => said.runId === runId && said.position === position),
+  );
+const cancel = async (...runIds: string[]): Promise<void> => {
+  await Promise.all(
+    runIds.map(async (runId) => {
+      await trainer.say(RunCancelled, { runId, name: 'x', seconds: 1, by: 'test', turn: 9 });
+      await until(`the end of ${runId}`, async () => (await requests(runId)).length === 0);
+    }),
+  );
+};
+
+describe('trainings on a host with three GPUs', () => {
+  it('run side by side, each on a GPU of its own', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('one', { gpus: 1 }, 300);
+    await trainer.prepare('two', { gpus: 1 }, 300);
+    await Promise.all([trainer.step('one', 1), trainer.step('two', 1)]);
+    expect([trainer.gpusOf('one'), trainer.gpusOf('two')].toSorted()).toEqual(['0', '1']);
+  });
+
+  it('wait for as many as they need, which those that come later do not take from them', async () => {
+    await trainer.prepare('large', { gpus: 3, epochs: 0.5 });
+    expect(await place('large', 1)).toMatchObject({ phase: 'waiting for 3 GPUs, first in line' });
+    await trainer.prepare('late', { gpus: 1, epochs: 0.5 });
+    expect(await place('late', 2)).toMatchObject({ phase: 'waiting for a GPU, second in line' });
+    await trainer.prepare('urgent', { gpus: 1, priority: 3 }, 300);
+    await trainer.step('urgent', 1);
+    expect(trainer.gpusOf('urgent')).toBe('2');
+    await cancel('one', 'two', 'urgent');
+    await trainer.word(TrainingCompleted, 'late');
+    const began = (runId: string): number => trainer.events(runId).find(({ event }) => event === 'hello')?.time ?? 0;
+    const ended = trainer.events('large').find(({ event }) => event === 'done')?.time ?? Infinity;
+    expect(began('late')).toBeGreaterThanOrEqual(ended);
+    const { training } = await trainer.word(TrainingCompleted, 'large');
+    expect(training.plan).toMatchObject({ device: 'gpu', strategy: 'ddp', processes: 3 });
+    expect(await trainer.query('SELECT FROM device_request')).toEqual([]);
+  });
+
+  it('keep their GPUs when their service is killed', async () => {
+    await trainer.prepare('kept', { gpus: 2 }, 600);
+    await trainer.step('kept', 1);
+    const before = await requests('kept');
+    await trainer.stopService();
+    // As a killed service leaves it.
+    await trainer.query(`UPDATE job SET state = 'running', attempt = 1, lease_until = now() WHERE run_id = 'kept'`);
+    await trainer.startService({ ...onGpus, TRAININGS: '8' });
+    await trainer.prepare('beside', { gpus: 1 }, 300);
+    await trainer.step('beside', 1);
+    expect(await requests('kept')).toEqual(before);
+    expect([trainer.gpusOf('kept'), trainer.gpusOf('beside')]).toEqual(['0,1', '2']);
+    await trainer.step('kept', Math.max(...trainer.steps('kept')) + 1);
+    expect(trainer.starts('kept')).toHaveLength(1);
+    await cancel('kept', 'beside');
+  });
+
+  it('give them back when they ended while no service was there', async () => {
+    await trainer.prepare('lost', { gpus: 3 }, 300);
+    await trainer.step('lost', 1);
+    await trainer.stopService();
+    const [pid = 0] = trainer.starts('lost');
+    process.kill(pid, 'SIGKILL');
+    await until('its end', () => !isAlive(pid));
+    await trainer.query(`UPDATE job SET run_at = now() + interval '1 hour' WHERE run_id = 'lost'`);
+    await trainer.startService(onGpus);
+    await trainer.prepare('next', { gpus: 3, epochs: 0.5 });
+    await trainer.word(TrainingCompleted, 'next');
+    await cancel('lost');
+  });
+
+  it('can be cancelled and paused while they wait', async () => {
+    await trainer.prepare('busy', { gpus: 3 }, 300);
+    await trainer.step('busy', 1);
+    for (const runId of ['unwanted', 'rests']) await trainer.prepare(runId, { gpus: 1, epochs: 0.5 });
+    const waits = (runId: string): boolean => trainer.progress.some((said) => said.runId === runId && said.position);
+    await until('both to wait', () => waits('unwanted') && waits('rests'));
+    await cancel('unwanted');
+    await trainer.say(PauseRequested, { runId: 'rests', by: 'test', turn: 1 });
+    expect(await trainer.word(TrainingPaused, 'rests')).toMatchObject({ step: 0 });
+    expect(await requests('rests')).toEqual([]);
+    await trainer.say(ResumeRequested, { runId: 'rests', by: 'test', turn: 2 });
+    await until('its request', async () => (await requests('rests')).length > 0);
+    await cancel('busy');
+    await trainer.word(TrainingCompleted, 'rests');
+    expect(existsSync(trainer.folder('unwanted'))).toBe(false);
+  });
+
+  it('take GPUs first that no evaluation uses', async () => {
+    await trainer.prepare('first', { gpus: 1, epochs: 0.5 });
+    await trainer.word(TrainingCompleted, 'first');
+    const evaluation = spawn('flock', [trainer.slot(0), 'sleep', '60'], { detached: true });
+    await until('its lock', () => isSlotTaken(trainer.slot(0)));
+    await trainer.prepare('other', { gpus: 1 }, 300);
+    await trainer.step('other', 1);
+    expect(trainer.gpusOf('other')).toBe('1');
+    process.kill(-(evaluation.pid ?? 0), 'SIGKILL');
+    await cancel('other');
+  });
+
+  it('end with a checkpoint when their time is up, and go on from there when the run is tried again', async () => {
+    await trainer.prepare('timed', { gpus: 1, maxHours: 1 / 3600, checkpointEvery: 1_000 }, 40);
+    const { failure, attempts } = await trainer.word(StageFailed, 'timed');
+    expect({ failure, attempts }).toMatchObject({
+      failure: { code: 'RUN_TIME_EXCEEDED', field: 'training.maxHours' },
+      attempts: 1,
+    });
+    const step = Math.max(...trainer.steps('timed'));
+    expect(existsSync(trainer.folder('timed', `output/checkpoint-${step}/anneal_complete.json`))).toBe(true);
+    await trainer.engine.setFaults({});
+    await trainer.say(RetryRequested, { runId: 'timed', by: 'test', turn: 1 });
+    const { training } = await trainer.word(TrainingCompleted, 'timed');
+    expect(training).toMatchObject({ resumed: 1, steps: 40 });
+  });
+});
+
+describe('several services of one host', () => {
+  it('agree on who has which GPU', async () => {
+    const pool = { host: 'shared', device: 'gpu', indices: [0, 1, 2, 3] } as const;
+    const sources = await Promise.all([trainer.database().initialize(), trainer.database().initialize()]);
+    const tables = sources.map((source) => new DeviceTable(source));
+    const jobIds = Array.from({ length: 12 }, () => crypto.randomUUID());
+    for (const [index, jobId] of jobIds.entries()) {
+      await trainer.query(
+        `INSERT INTO job (id, run_id, kind, input, max_attempts, state, lease_until)
+         VALUES ('${jobId}', 'shared-${index}', 'none', '{}', 1, 'running', now() + interval '1 hour')`,
+      );
+    }
+    const ask = (jobId: string, index: number): Promise<void> =>
+      (tables[index % 2] as DeviceTable).ask((sources[index % 2] as (typeof sources)[number]).manager, pool, {
+        ...{
+          jobId,
+          runId: `shared-${index}`,
+          wanted: 1,
+          priority: 0,
+          project: `p${index % 3}`,
+          mostSeconds: undefined,
+        },
+      });
+    await Promise.all(
+      jobIds.map(async (jobId, index) => {
+        await ask(jobId, index);
+        await (tables[index % 2] as DeviceTable).decide(pool, []);
+      }),
+    );
+    const standings = await (tables[0] as DeviceTable).decide(pool, []);
+    const given = [...standings.values()].flatMap((standing) => ('indices' in standing ? standing.indices : []));
+    const places = [...standings.values()].flatMap((standing) => ('position' in standing ? [standing.position] : []));
+    expect(given.toSorted()).toEqual([0, 1, 2, 3]);
+    expect(places.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    await Promise.all(sources.map((source) => source.destroy()));
+  });
+});
