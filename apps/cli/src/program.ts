@@ -16,6 +16,7 @@ import { rescoreCommand } from './commands/rescore.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
 import { steerCommands } from './commands/steer.commands.js';
+import { supportBundleCommand } from './commands/support-bundle.command.js';
 import { trainCommand } from './commands/train.command.js';
 import { upCommand } from './commands/up.command.js';
 
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
     deadLettersCommand(),
     keysCommand(),
     doctorCommand(),
+    supportBundleCommand(),
     askCommand(),
     evaluateCommand(),
     rescoreCommand(),
