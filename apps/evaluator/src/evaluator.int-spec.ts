@@ -7,7 +7,7 @@ import {
   StageFailed,
   TrainRequested,
 } from '@anneal/contracts';
-import { CompletionsServer } from '@anneal/testing';
+import { CompletionsServer, writeLetterTokenizer } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestEvaluator, until, type Knowledge, type TestRun } from './evaluator.fixture.js';
 
@@ -98,6 +98,28 @@ describe('an evaluation', () => {
       tuned: { artifact: run.merged.merge.artifact.digest, inference: { form: 'batch', batch: 2 } },
     });
     expect(evaluator.said('plain')).toEqual(['EvaluationCompleted']);
+  });
+
+  it('puts as many examples before a question as fit into the base, for both models', async () => {
+    const mmlu = (id: number, more: object = {}) => ({
+      ...{ question_id: id, question: 'Which?', options: ['x', 'y', 'z'], answer: 'B', category: 'math', ...more },
+    });
+    const worked = { cot_content: "A: Let's think step by step. The answer is (B)." };
+    const examples = [1, 2, 3, 4, 5].map((id) => mmlu(id, worked));
+    evaluator.write('validation.jsonl', examples);
+    const source = `file:${evaluator.write('test.jsonl', [mmlu(6), mmlu(7, { question: 'Which one?'.repeat(9) })])}`;
+    const benchmarks = [{ name: 'mmlu-pro' as const, source, answerTokens: 10 }];
+    const run = await evaluator.run('fitting', { benchmarks }, {});
+    // The tuned model has another tokenizer, and four times as many positions.
+    writeLetterTokenizer(run.spec.model.base.replace('file:', ''), 512);
+    await request('fitting', run);
+    await prepare('fitting', run);
+    await merge('fitting', run);
+    const { evaluation } = await evaluator.word(EvaluationCompleted, 'fitting');
+    const { settings, items: asked } = await evaluator.report(evaluation.report);
+    const fitted = { 'mmlu-pro': { shots: 5, contextTokens: 512, loweredShots: { 2: 1, 1: 1 } } };
+    expect(settings).toMatchObject({ base: { benchmarks: fitted }, tuned: { benchmarks: fitted } });
+    expect(asked.map(({ prompt }) => prompt.split('Question:').length - 2)).toEqual([2, 1]);
   });
 
   it('tells how far each measurement is', async () => {

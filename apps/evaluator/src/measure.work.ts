@@ -2,10 +2,12 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
-import { demandModelFolder } from '@anneal/engine';
+import { demandModelFolder, pinBaseModel } from '@anneal/engine';
 import {
   batchesOf,
   batchName,
+  fittedTo,
+  hasShots,
   INFERENCE,
   outcomeOf,
   questionsOf,
@@ -69,9 +71,10 @@ export class MeasureWork implements StageWork<MeasureInput> {
   async run(job: Job, context: WorkContext): Promise<Completion> {
     const { runId, input } = job;
     const { subject } = input;
-    const benchmarks = await this.load(input, context.signal);
+    const loaded = await this.load(input, context.signal);
     const model = await this.modelOf(input, context.signal);
     await demandModelFolder(model.directory);
+    const benchmarks = await this.fitted(loaded, input, model, context.signal);
     const versions = await this.inference.versions(context.signal);
     const folder = join(this.config.WORK_DIR, 'evaluator', runId, subject);
     try {
@@ -113,6 +116,23 @@ export class MeasureWork implements StageWork<MeasureInput> {
     }
     const { artifact } = input.merged.merge;
     return { directory: await this.cache.materialise(artifact, signal), identity: { artifact: artifact.digest } };
+  }
+
+  /**
+   * The base decides for both how many examples come before a question: the two get the same prompts, whatever the
+   * training wrote into the tokenizer of the tuned one.
+   */
+  private async fitted(
+    benchmarks: LoadedBenchmark[],
+    input: MeasureInput,
+    model: AskedModel,
+    signal: AbortSignal,
+  ): Promise<LoadedBenchmark[]> {
+    if (!benchmarks.some(hasShots)) return benchmarks;
+    if (input.subject === 'base') return fittedTo(model.directory, benchmarks, signal);
+    const { spec, training } = input.merged;
+    const { directory } = await this.models.locate(pinBaseModel(spec.model, training.base), signal);
+    return fittedTo(directory, benchmarks, signal);
   }
 
   private async ask(job: Job, context: WorkContext, { benchmarks, model, folder, versions }: Measured): Promise<void> {

@@ -42,6 +42,15 @@ export async function locateBaseModel(model: AcceptedRunSpec['model'], options: 
   return { directory, base, maxPositions: maxPositions(modelConfig.parse(config)), config };
 }
 
+/**
+ * Positions that the model in a folder knows, undefined when its configuration does not say.
+ *
+ * @throws Failure MODEL_INVALID
+ */
+export async function readMaxPositions(directory: string): Promise<number | undefined> {
+  return maxPositions(modelConfig.parse(await readConfig(directory, directory)));
+}
+
 /** The same model as it was found before, however its branch or tag has moved since. */
 export function pinBaseModel(model: AcceptedRunSpec['model'], { revision }: BaseModel): AcceptedRunSpec['model'] {
   if (model.base.startsWith('file:')) return model;

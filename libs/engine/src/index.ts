@@ -11,7 +11,13 @@ export {
 export { axolotlConfig, renderYaml, type AxolotlInput, type AxolotlPaths } from './axolotl/axolotl.config.js';
 export { importAxolotlConfig, type ImportedConfig, type ImportedKey } from './axolotl/import.config.js';
 export { unknownKeys, type UnknownKey } from './axolotl-schema.js';
-export { locateBaseModel, pinBaseModel, type LocatedModel, type LocateOptions } from './base-model.js';
+export {
+  locateBaseModel,
+  pinBaseModel,
+  readMaxPositions,
+  type LocatedModel,
+  type LocateOptions,
+} from './base-model.js';
 export { findCompleteCheckpoint, findNewestCheckpoint, type Checkpoint, type CheckpointSearch } from './checkpoints.js';
 export {
   engineHas,

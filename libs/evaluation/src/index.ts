@@ -11,7 +11,7 @@ export {
 export { benchmarkTexts } from './benchmarks/benchmark.texts.js';
 export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
-export { withFittingShots } from './benchmarks/shots.js';
+export { fittedTo, hasShots } from './benchmarks/model.context.js';
 export { runHarness } from './harness/harness.js';
 export { BatchInference } from './inference/batch.inference.js';
 export { GenerationEnded } from './inference/generation-ended.js';

@@ -11,5 +11,6 @@ export {
   type StandInGenerator,
 } from './stand-in-generator/stand-in-generator.js';
 export { installedEngine } from './installed-engine.js';
+export { letterTokenizer, writeLetterTokenizer } from './letter-tokenizer.js';
 export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
 export { CompletionsServer, type AskedServer } from './completions-server.js';

@@ -80,7 +80,7 @@ function shots(text: string): number {
 async function run(options: Options): Promise<Evaluated> {
   const task = /^lm-eval:([A-Za-z0-9_.-]+)$/.exec(options.benchmark)?.[1];
   const spec = task === undefined ? benchmarkSpec(options) : undefined;
-  const [{ loadBenchmarks }, { askedModel }, { evaluate }, { evaluatedFailure }] = await Promise.all([
+  const [{ fittedTo, loadBenchmarks }, { askedModel }, { evaluate }, { evaluatedFailure }] = await Promise.all([
     import('@anneal/evaluation'),
     import('../evaluation/asked.model.js'),
     import('../evaluation/evaluate.js'),
@@ -106,7 +106,8 @@ async function run(options: Options): Promise<Evaluated> {
       askedModel(options.model, { ...options, workDir, signal }),
     ]);
     if (!benchmark) throw new Error('no benchmark was loaded');
-    const asked = options.shots === undefined ? benchmark : withShots(benchmark, options.shots);
+    const wanted = options.shots === undefined ? benchmark : withShots(benchmark, options.shots);
+    const [asked = wanted] = model.directory === undefined ? [] : await fittedTo(model.directory, [wanted], signal);
     const onProgress = (done: number, total: number): void => progress.tell(done, total);
     const evaluated = await evaluate(asked, model, { out, workDir, signal, onProgress });
     await rm(workDir, { recursive: true, force: true });

@@ -11,6 +11,8 @@ export interface AskedModel {
   readonly name: string;
   /** Its folder, or its name on a server. */
   readonly model: string;
+  /** Of a model that is not on a server. */
+  readonly directory?: string;
   readonly inference: Inference;
 }
 
@@ -51,5 +53,5 @@ async function inFolder(model: string, { batch, workDir }: ModelOptions): Promis
     batch,
     leaseSeconds: 30,
   });
-  return { name: model, model, inference };
+  return { name: model, model, directory: model, inference };
 }

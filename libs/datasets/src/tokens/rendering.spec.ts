@@ -1,39 +1,10 @@
+import { letterTokenizer } from '@anneal/testing';
 import { describe, expect, it } from 'vitest';
 import { Rendering } from './rendering.js';
 import type { TokenizerFiles } from './tokenizer.files.js';
 
-const marks = ['<|im_start|>', '<|im_end|>'];
-const letters = 'abcdefghijklmnopqrstuvwxyz .?\n:<|>_ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
-
-/** A tokenizer with a token for each letter. */
-const files = (template: string | undefined): TokenizerFiles => ({
-  tokenizer: JSON.stringify({
-    version: '1.0',
-    added_tokens: marks.map((content, id) => ({
-      id,
-      content,
-      special: true,
-      normalized: false,
-      lstrip: false,
-      rstrip: false,
-      single_word: false,
-    })),
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    model: {
-      type: 'BPE',
-      vocab: Object.fromEntries([...marks, ...letters].map((token, id) => [token, id])),
-      merges: [],
-      unk_token: null,
-    },
-  }),
-  config: JSON.stringify({ bos_token: '<|im_start|>', eos_token: { content: '<|im_end|>' } }),
-  template,
-});
-const chatml =
-  "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+const { template: chatml } = letterTokenizer;
+const files = (template: string | undefined): TokenizerFiles => ({ ...letterTokenizer, template });
 const question = { role: 'user' as const, content: 'u' };
 const answer = { role: 'assistant' as const, content: 'a' };
 const asked = [question, answer];
@@ -66,6 +37,13 @@ describe('a row as the model sees it', () => {
   it('is told when the template refuses it', () => {
     const refuses = "{{ raise_exception('System role not supported') }}";
     expect(() => new Rendering(files(refuses), 'chat').parts(asked)).toThrow('System role not supported');
+  });
+
+  it('is counted up to the place where the model answers', () => {
+    const rendering = new Rendering(files(chatml), 'chat');
+    // Two marks and letters of the question; a mark, assistant, line end.
+    expect(rendering.countAsked([question])).toBe(2 + 7 + 1 + 10);
+    expect(rendering.countText('two <|im_end|>')).toBe(5);
   });
 
   it('has the text of load_qa when that is the prompt', () => {

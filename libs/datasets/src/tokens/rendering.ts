@@ -76,6 +76,16 @@ export class Rendering {
     return { tokens: this.counter.count(parts.map(({ text }) => text).join('')) + around, trained };
   }
 
+  /** Tokens of a conversation with the marks after which the model answers; the template writes all special tokens. */
+  countAsked(messages: readonly Message[]): number {
+    return this.counter.count(this.render(messages, true));
+  }
+
+  /** Tokens of a text as it stands, with those that the tokenizer puts around it. */
+  countText(text: string): number {
+    return this.counter.count(text) + this.counter.around;
+  }
+
   private loadQaParts(messages: readonly Message[]): TextPart[] {
     const system = messages[0]?.role === 'system' ? `${messages[0].content}\n\n` : '';
     const question = messages.findLast(({ role }) => role === 'user')?.content ?? '';

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Message } from '@anneal/rows';
+import { Rendering } from './rendering.js';
+import { readTokenizerFiles } from './tokenizer.files.js';
+
+/** Tokens of what a model is asked, counted as its own tokenizer does. */
+export class PromptCounter {
+  private constructor(private readonly rendering: Rendering) {}
+
+  /**
+   * Takes the tokenizer of the model in a folder.
+   *
+   * @returns nothing when there is none that can be read here
+   */
+  static async open(directory: string): Promise<PromptCounter | undefined> {
+    const read = (name: string): Promise<string | undefined> =>
+      readFile(join(directory, name), 'utf8').catch(() => undefined);
+    try {
+      const files = await readTokenizerFiles(read);
+      return files && new PromptCounter(new Rendering(files, 'chat'));
+    } catch {
+      // Of a kind that only Python reads; the model can be asked all the same.
+      return undefined;
+    }
+  }
+
+  /** Of a text that is to be continued. */
+  ofText(text: string): number {
+    return this.rendering.countText(text);
+  }
+
+  /**
+   * Of a conversation that waits for its answer.
+   *
+   * @returns nothing when the model has no chat template, or one that refuses the conversation
+   */
+  ofConversation(messages: readonly Message[]): number | undefined {
+    try {
+      return this.rendering.countAsked(messages);
+    } catch {
+      return undefined;
+    }
+  }
+}
