@@ -84,7 +84,11 @@ function request(source: string, more: Partial<RunSpecInput['dataset']> = {}): R
   };
 }
 
-const said = (runId: string) => heard.filter(({ event }) => event.runId === runId && event.source.includes('dataset'));
+/** What the service said about a run, but for its attempts. */
+const said = (runId: string) =>
+  heard
+    .filter(({ event }) => event.runId === runId && event.source.includes('dataset'))
+    .filter(({ definition }) => definition.name !== 'StageAttempted');
 
 /** Everything that the service says about a run, once it has said something and had time to say more. */
 async function allSaid(runId: string): Promise<ReturnType<typeof said>> {
@@ -158,7 +162,7 @@ describe('a request', () => {
     await nats.flush();
     await publishTrainRequest(nats, two);
     expect(await prepared(two.id)).toEqual({ ...made, source: two.dataset.source });
-    expect(phases).toEqual(['fetching']);
+    expect(phases).toEqual(['starting', 'fetching']);
   });
 
   it('tells what is worth knowing about the rows, in the event and in a report', async () => {
@@ -250,6 +254,46 @@ describe('an artifact as source', () => {
     expect(attempts).toBe(1);
     expect(failure).toMatchObject({ code: 'DATASET_NOT_FOUND', field: 'dataset.source' });
     expect(failure.message).toContain(message);
+  });
+});
+
+describe('questions that will judge a run', () => {
+  const question = 'How many of the seven sheep of the shepherd are left when three of them have run away?';
+  const asked = `${JSON.stringify({ question_id: 7, question, options: ['3', '4', '7'], answer: 'B', category: 'math' })}\n`;
+  const taught = JSON.stringify({ problem: question, answer: '4' });
+  const judged = async (name: string, source: string) => {
+    const evaluation = { benchmarks: [{ name: 'mmlu-pro' as const, source, revision: 'main' }] };
+    const spec = { ...request(await file(name, [...rows(40), taught])), evaluation };
+    await publishTrainRequest(nats, spec);
+    return prepared(spec.id);
+  };
+
+  it.each([
+    [
+      'the Hub',
+      async () => {
+        hub.create('acme/mmlu', { type: 'dataset' }).commit('add', { put: { 'data/test.jsonl': asked } });
+        return 'acme/mmlu';
+      },
+    ],
+    [
+      'the store',
+      async () => {
+        const files = [{ path: 'test.jsonl', source: Buffer.from(asked) }];
+        return `artifact:${(await connectStore(servers.servers.s3).putFiles('file', files)).digest}`;
+      },
+    ],
+  ])('are not trained on, when they come from %s', async (_where, put) => {
+    const { rows: counted, report } = await judged('taught.jsonl', await put());
+    expect(counted).toMatchObject({ read: 41, train: 40, dropped: 1 });
+    expect(report?.contaminated).toEqual({ flagged: 1, removed: 1 });
+    expect(report?.warnings).not.toContain('benchmark-unchecked');
+  });
+
+  it('are told to be unchecked when nobody has them', async () => {
+    const { rows: counted, report } = await judged('unchecked.jsonl', 'acme/none');
+    expect(counted).toMatchObject({ read: 41, train: 41 });
+    expect(report?.warnings).toContain('benchmark-unchecked');
   });
 });
 

@@ -112,7 +112,9 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
       stageSource({ ...dataset, source }, { field, directory: join(directory, field), signal, reach });
     const source = await stage(dataset.source, 'dataset.source');
     const elsewhere = holdsOut(spec) ? dataset.heldOutFrom : undefined;
-    const { texts, unchecked } = await benchmarkTexts(evaluation, { fileRoots: reach.fileRoots, signal });
+    const { texts, unchecked } = await benchmarkTexts(evaluation, {
+      ...{ reach, directory: join(directory, 'benchmarks'), signal },
+    });
     return {
       source,
       dataset,

@@ -129,7 +129,7 @@ async function prepare(
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { dataset, training, evaluation, model: base } = parsed.spec;
   const stop = watched ? watch(watched) : () => undefined;
-  const { texts } = await benchmarkTexts(evaluation, { fileRoots: reach.fileRoots, signal });
+  const { texts } = await benchmarkTexts(evaluation, { reach, directory: `${folder}-benchmarks`, signal });
   const input: SetInput = {
     source: await stageSource(dataset, { field: 'dataset.source', directory: `${folder}-source`, signal, reach }),
     dataset,

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataReport, failureDetail } from '@anneal/contracts';
+import { startHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { dataCommands } from './data.command.js';
@@ -89,6 +90,28 @@ describe('anneal data', () => {
     expect(report).toMatchObject({ decontamination: { flagged: 1, removed: 1 }, refusal: { code: 'DATASET_EMPTY' } });
     const { error } = z.object({ error: failureDetail }).parse(JSON.parse(unfit.stdout));
     expect(error).toMatchObject({ code: 'DATASET_COLUMN_MISSING', file: 'unfit.jsonl' });
+  });
+
+  it('compares with MMLU-Pro as the Hub has it when no folder is named, and warns when it cannot', async () => {
+    const hub = await startHub();
+    const question = 'How many sheep has the shepherd who lost three of the seven that he had?';
+    const asked = { question_id: 7, question, options: ['3', '4', '7'], answer: 'B', category: 'math' };
+    const put = { 'data/test-00000-of-00001.jsonl': `${JSON.stringify(asked)}\n` };
+    hub.create('TIGER-Lab/MMLU-Pro', { type: 'dataset' }).commit('first', { put });
+    vi.stubEnv('HF_ENDPOINT', hub.url).stubEnv('ANNEAL_CACHE', folder);
+    try {
+      const path = await file('sheep.jsonl', [...rows.slice(0, 20), { issue: question, fix: 'He has four.' }]);
+      const call = ['check', path, '--columns', 'question=issue,answer=fix', '--benchmarks', 'mmlu-pro', '--json'];
+      const report = async () => dataReport.parse(JSON.parse((await anneal(...call)).stdout));
+      const { decontamination, warnings } = await report();
+      expect(decontamination).toMatchObject({ benchmarks: [{ name: 'mmlu-pro', items: 1 }], removed: 1 });
+      expect(warnings.map(({ code }) => code)).not.toContain('benchmark-unchecked');
+      vi.stubEnv('HF_HUB_OFFLINE', '1').stubEnv('ANNEAL_CACHE', join(folder, 'empty'));
+      expect((await report()).warnings.map(({ code }) => code)).toContain('benchmark-unchecked');
+    } finally {
+      vi.unstubAllEnvs();
+      await hub.stop();
+    }
   });
 
   it('shows the first rows and marks what is learnt', async () => {

@@ -23,7 +23,8 @@ export interface DataOptions {
 
 interface NamedBenchmark {
   readonly name: string;
-  readonly path: string;
+  /** Left out: where a run has the benchmark from. */
+  readonly path?: string;
 }
 
 /** A command that looks at data on this machine, with no server running. */
@@ -41,7 +42,7 @@ export function dataCommand(name: string, description: string): Command {
     .option('--limit <rows>', 'take only the first rows', whole)
     .option(
       '--benchmarks <name:path>',
-      'what will judge the run: mmlu-pro:FOLDER, own-set:FILE; may be repeated',
+      'what will judge the run: mmlu-pro (of the Hub), mmlu-pro:FOLDER, own-set:FILE; may be repeated',
       more,
       [],
     )
@@ -90,8 +91,8 @@ export async function requestOf(source: string, options: DataOptions): Promise<R
   });
 }
 
-async function benchmarkOf({ name, path }: NamedBenchmark): Promise<{ name: string; source: string }> {
-  return { name, source: await referenceOf(path) };
+async function benchmarkOf({ name, path }: NamedBenchmark): Promise<{ name: string; source?: string }> {
+  return path === undefined ? { name } : { name, source: await referenceOf(path) };
 }
 
 /** A path on this machine as a reference; anything else is one already, or is refused as what it is. */
@@ -121,10 +122,11 @@ function columns(text: string): Record<string, string> {
 }
 
 function more(text: string, before: readonly NamedBenchmark[]): NamedBenchmark[] {
+  if (text === 'mmlu-pro') return [...before, { name: text }];
   const at = text.indexOf(':');
   const [name, path] = [text.slice(0, at), text.slice(at + 1)];
   if (!['mmlu-pro', 'own-set'].includes(name) || path === '')
-    throw new InvalidArgumentError('It is mmlu-pro:FOLDER or own-set:FILE.');
+    throw new InvalidArgumentError('It is mmlu-pro, mmlu-pro:FOLDER or own-set:FILE.');
   return [...before, { name, path }];
 }
 

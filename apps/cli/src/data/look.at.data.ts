@@ -46,7 +46,9 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
     signal,
     reach,
   });
-  const { texts, unchecked } = await benchmarkTexts(evaluation, { fileRoots: reach.fileRoots, signal });
+  const { texts, unchecked } = await benchmarkTexts(evaluation, {
+    ...{ reach, directory: join(folder, 'benchmarks'), signal },
+  });
   const tokenizer = isBaseGiven ? await findTokenizer(model, reach, signal) : undefined;
   const input = { source: staged, dataset, training, heldOut: 0, tokenizer, benchmarks: texts };
   try {

@@ -1,8 +1,10 @@
+import { mkdir } from 'node:fs/promises';
 import { Failure, type AcceptedRunSpec, type Benchmark as BenchmarkSpec } from '@anneal/contracts';
-import { resolveFileReference } from '@anneal/artifacts';
-import type { BenchmarkText } from '@anneal/datasets';
+import type { BenchmarkText, Reach } from '@anneal/datasets';
 import type { BenchmarkContext, Prompt } from './benchmark.js';
+import { fromHub, fromStore } from './fetched.js';
 import { labelsOf } from './load.benchmarks.js';
+import { directoryOf } from './mmlu-pro/directory.js';
 import { readTest } from './mmlu-pro/rows.js';
 import { ownSet } from './own-set/own-set.benchmark.js';
 
@@ -12,7 +14,13 @@ export interface BenchmarkTexts {
   readonly unchecked: readonly { readonly benchmark: string; readonly reason: string }[];
 }
 
-type Context = Omit<BenchmarkContext, 'field' | 'dataset'>;
+interface Where {
+  /** What the run may read; the Hub and the store are asked for benchmarks that lie there. */
+  readonly reach: Reach;
+  /** A folder for these benchmarks alone. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}
 
 /**
  * What the benchmarks of a run ask, so that no answer of theirs is trained on. Held-out rows are left out: they are kept
@@ -20,8 +28,14 @@ type Context = Omit<BenchmarkContext, 'field' | 'dataset'>;
  */
 export async function benchmarkTexts(
   { benchmarks }: AcceptedRunSpec['evaluation'],
-  context: Context,
+  { reach, directory, signal }: Where,
 ): Promise<BenchmarkTexts> {
+  await mkdir(directory, { recursive: true });
+  const { fileRoots, store } = reach;
+  const context = {
+    ...{ fileRoots, dataset: undefined, signal, fetchDataset: fromHub(directory, reach) },
+    ...(store === undefined ? {} : { fetchArtifact: fromStore(directory, store) }),
+  };
   const labels = labelsOf(benchmarks.map(({ name }) => name));
   const texts: BenchmarkText[] = [];
   const unchecked: { benchmark: string; reason: string }[] = [];
@@ -31,29 +45,34 @@ export async function benchmarkTexts(
       const asked = await questionsOf(spec, { ...context, field: `evaluation.benchmarks.${index}` });
       texts.push(...asked.map(({ item, text }) => ({ benchmark, item, text })));
     } catch (error) {
+      signal.throwIfAborted();
       // The evaluator is the one that fails a run for it, or finds the benchmark on its own machine.
       if (!(error instanceof Failure)) throw error;
-      unchecked.push({ benchmark, reason: error.message });
+      unchecked.push({ benchmark, reason: withoutFolders(error.message, directory) });
     }
   }
   return { texts, unchecked };
 }
 
-async function questionsOf(
-  spec: BenchmarkSpec,
-  context: Omit<BenchmarkContext, 'dataset'>,
-): Promise<{ item: string; text: string }[]> {
+/** The folder is another one each time, and no concern of whoever reads why a benchmark was not checked. */
+function withoutFolders(message: string, directory: string): string {
+  return message
+    .split(' ')
+    .map((word) => (word.startsWith(directory) ? 'What was fetched' : word))
+    .join(' ');
+}
+
+async function questionsOf(spec: BenchmarkSpec, context: BenchmarkContext): Promise<{ item: string; text: string }[]> {
   switch (spec.name) {
     case 'held-out':
       return [];
     case 'own-set': {
-      const { items } = await ownSet(spec, { ...context, dataset: undefined });
+      const { items } = await ownSet(spec, context);
       return items.map(({ id, prompt }) => ({ item: id, text: questionOf(prompt) }));
     }
     case 'mmlu-pro': {
       // The prompts of this benchmark hold its examples, too; only the question is looked for.
-      const directory = await mmluDirectory(spec.source, context);
-      const test = await readTest(directory);
+      const test = await readTest(await directoryOf(spec, context));
       const wanted = spec.subjects && new Set(spec.subjects);
       return test
         .filter(({ category }) => !wanted || wanted.has(category))
@@ -65,13 +84,4 @@ async function questionsOf(
 function questionOf(prompt: Prompt): string {
   if ('prompt' in prompt) return prompt.prompt;
   return prompt.messages.findLast(({ role }) => role === 'user')?.content ?? '';
-}
-
-async function mmluDirectory(source: string, { field, fileRoots }: Omit<BenchmarkContext, 'dataset'>): Promise<string> {
-  if (source.startsWith('file:'))
-    return resolveFileReference(source, { roots: fileRoots, field: `${field}.source`, missing: 'BENCHMARK_INVALID' });
-  throw new Failure('SPEC_UNSUPPORTED', `${source} is not on this machine.`, {
-    remedy: 'Name the folder with its files as file:DIRECTORY.',
-    field: `${field}.source`,
-  });
 }

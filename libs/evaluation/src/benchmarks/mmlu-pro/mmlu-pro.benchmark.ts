@@ -1,10 +1,10 @@
-import { resolveFileReference } from '@anneal/artifacts';
 import { Failure, type MmluProBenchmark } from '@anneal/contracts';
 import { scoreChoice } from '../../scoring/choice.js';
 import { extractLetter } from '../../scoring/letter.js';
-import type { Benchmark, BenchmarkContext, Item, Prompt } from '../benchmark.js';
+import type { Benchmark, Item, Prompt } from '../benchmark.js';
 import { digestsOf } from '../digests.js';
 import { groupBy, stratifiedSample } from '../sample.js';
+import { directoryOf } from './directory.js';
 import { filesOf } from './files.js';
 import { withoutPadding } from './options.js';
 import { mmluConversation, mmluPrompt, shots, stopText } from './prompt.js';
@@ -54,22 +54,6 @@ export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
     },
   };
 };
-
-async function directoryOf(
-  { source, revision }: MmluProBenchmark,
-  { field, fileRoots, fetchArtifact, fetchDataset, signal }: BenchmarkContext,
-): Promise<string> {
-  const named = `${field}.source`;
-  if (source.startsWith('file:'))
-    return resolveFileReference(source, { roots: fileRoots, field: named, missing: 'BENCHMARK_INVALID' });
-  const artifact = /^artifact:([0-9a-f]{64})$/.exec(source)?.[1];
-  if (artifact !== undefined && fetchArtifact) return fetchArtifact(artifact, signal);
-  if (artifact === undefined && fetchDataset) return fetchDataset(source.replace(/^hub:/, ''), revision, signal);
-  throw new Failure('SPEC_UNSUPPORTED', `MMLU-Pro cannot be fetched from ${source} here.`, {
-    remedy: `Download it once, put it below one of FILE_ROOTS, and name the folder as file:DIRECTORY.`,
-    field: named,
-  });
-}
 
 function chooseSubjects(test: readonly MmluQuestion[], spec: MmluProBenchmark, field: string): readonly MmluQuestion[] {
   const known = new Set(test.map(({ category }) => category));

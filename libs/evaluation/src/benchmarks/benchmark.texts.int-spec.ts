@@ -1,0 +1,63 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { specWith, startHub, type SmallHub } from '@anneal/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { benchmarkTexts } from './benchmark.texts.js';
+
+const source = 'acme/mmlu-pro';
+let folder: string;
+let hub: SmallHub;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'anneal-texts-'));
+  hub = await startHub();
+});
+afterEach(async () => {
+  await hub.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const line = (id: number, more: object = {}): string =>
+  `${JSON.stringify({ question_id: id, question: `q${id}`, options: ['x', 'y', 'z'], answer: 'B', category: 'math', ...more })}\n`;
+
+function texts(benchmark: { source?: string; subjects?: string[] } = {}, offline = false) {
+  const { evaluation } = specWith({ benchmarks: [{ name: 'mmlu-pro', source, revision: 'main', ...benchmark }] });
+  const reach = { fileRoots: [folder], hub: { endpoint: hub.url, token: undefined }, offline };
+  return benchmarkTexts(evaluation, { reach, directory: join(folder, 'texts'), signal: new AbortController().signal });
+}
+const publish = (put: Record<string, string>) => hub.create(source, { type: 'dataset' }).commit('first', { put });
+
+describe('the questions of a benchmark of the Hub', () => {
+  it('are those of its test split in the subjects that are asked', async () => {
+    publish({ 'data/test-00000-of-00001.jsonl': line(7) + line(8, { category: 'law' }), 'data/train.jsonl': 'large' });
+    expect(await texts({ subjects: ['math'] })).toEqual({
+      texts: [{ benchmark: 'mmlu-pro', item: '7', text: 'q7' }],
+      unchecked: [],
+    });
+    expect(hub.requests.some(({ path, call }) => call === 'download' && path.includes('train'))).toBe(false);
+  });
+
+  it('are named as unchecked, with the reason, when the Hub may not be asked or is away', async () => {
+    const offline = await texts({}, true);
+    expect(offline).toMatchObject({ texts: [], unchecked: [{ benchmark: 'mmlu-pro' }] });
+    expect(hub.requests).toEqual([]);
+    await hub.stop();
+    const away = await texts();
+    expect(away.unchecked[0]?.reason).toContain('Hub');
+    expect(away.unchecked[0]?.reason).not.toBe(offline.unchecked[0]?.reason);
+  });
+
+  it('have a reason that is the same each time, whatever folder they were brought to', async () => {
+    publish({ 'validation.jsonl': line(1, { cot_content: 'A: B.' }) });
+    const [once, twice] = [await texts(), await texts()];
+    expect(once.unchecked).toEqual([
+      { benchmark: 'mmlu-pro', reason: 'What was fetched has no test file of MMLU-Pro.' },
+    ]);
+    expect(twice).toEqual(once);
+  });
+
+  it('cannot come from an artifact where there is no store', async () => {
+    const { unchecked } = await texts({ source: `artifact:${'ab'.repeat(32)}` });
+    expect(unchecked[0]?.reason).toContain('cannot be fetched from artifact:');
+  });
+});
