@@ -105,10 +105,14 @@ export function sampleEvents(runId: string, report: Artifact = artifact('report'
   const evaluation: EventData<typeof EvaluationCompleted>['evaluation'] = {
     report,
     results: [
-      { benchmark: 'held-out', items: 2, base: side, tuned: side, difference: 0, gained: 0, lost: 0, pValue: 1 },
+      {
+        ...{ benchmark: 'held-out', items: 2, base: side, tuned: side, difference: 0, interval: [0, 0] },
+        ...{ gained: 0, lost: 0, pValue: 1 },
+      },
     ],
     verdict: 'improved',
     reason: 'It got better.',
+    alarms: [{ kind: 'identical', message: 'Both gave the same answers.' }],
   };
   const published: EventData<typeof ModelPublished> = {
     ...run,

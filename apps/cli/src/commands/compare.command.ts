@@ -1,6 +1,6 @@
 import type { Comparison } from '@anneal/evaluation';
 import { Command, InvalidArgumentError } from 'commander';
-import { percent, points } from '../terminal/scores.js';
+import { percent, points, range } from '../terminal/scores.js';
 import { table } from '../terminal/table.js';
 import { printJson } from './options.js';
 
@@ -54,7 +54,7 @@ function describe({
     `${base.correct} (${percent(base.accuracy)})`,
     `${tuned.correct} (${percent(tuned.accuracy)})`,
     points(difference),
-    `${points(interval[0])} to ${points(interval[1])}`,
+    range(interval),
     String(flips.gained),
     String(flips.lost),
     pValue < 0.001 ? pValue.toExponential(1) : pValue.toFixed(3),

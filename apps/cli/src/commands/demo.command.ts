@@ -13,7 +13,7 @@ import { GatewayClient } from '../gateway/gateway.client.js';
 import { paint } from '../terminal/colours.js';
 import { duration } from '../terminal/durations.js';
 import { liveRun } from '../terminal/live-run.js';
-import { outcomeLines } from '../terminal/run-lines.js';
+import { alarmLines, datasetLines, outcomeLines } from '../terminal/run-lines.js';
 import { scoreTable, sideBySide } from '../terminal/scores.js';
 import { promptTemplateName } from './ask.command.js';
 import { readRunSpec } from './train.command.js';
@@ -94,8 +94,9 @@ async function publishOnNats(endpoints: Endpoints, spec: unknown): Promise<void>
 }
 
 async function sayResults(run: RunView, report: EvaluationReport, say: (line: string) => void): Promise<void> {
+  if (run.dataset) say(`\n${datasetLines(run.dataset).join('\n')}`);
   say(`\n${paint('bold', 'Base against tuned, on held-out requests that training never showed')}`);
-  say(scoreTable(run.results ?? []));
+  say([scoreTable(run.results ?? []), ...alarmLines(run.alarms)].join('\n'));
   say(`\n${paint('bold', `${shownItems} of them, side by side`)}`);
   say(sideBySide(report, shownItems, process.stdout.columns || 120));
   say(`\n${paint('bold', `Verdict: ${report.verdict}`)}. ${report.reason}`);

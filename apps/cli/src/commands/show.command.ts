@@ -2,7 +2,7 @@ import type { RunView } from '@anneal/contracts';
 import type { Command } from 'commander';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
-import { attemptLines, outcomeLines, stageLine } from '../terminal/run-lines.js';
+import { alarmLines, attemptLines, datasetLines, outcomeLines, stageLine } from '../terminal/run-lines.js';
 import { scoreTable } from '../terminal/scores.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
 
@@ -20,7 +20,8 @@ function describeRun(run: RunView): string[] {
   return [
     `${run.id}  ${run.name}`,
     ...run.stages.flatMap((stage) => [stageLine(stage), ...attemptLines(stage)]),
-    ...(run.results ? ['', scoreTable(run.results)] : []),
+    ...(run.dataset ? ['', ...datasetLines(run.dataset)] : []),
+    ...(run.results ? ['', scoreTable(run.results), ...alarmLines(run.alarms)] : []),
     ...(run.verdictReason ? ['', run.verdictReason] : []),
     '',
     ...outcomeLines(run),

@@ -8,7 +8,7 @@ import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
 import { importLines } from '../terminal/import-lines.js';
 import { liveRun } from '../terminal/live-run.js';
-import { outcomeLines } from '../terminal/run-lines.js';
+import { alarmLines, outcomeLines } from '../terminal/run-lines.js';
 import { scoreTable } from '../terminal/scores.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
 
@@ -39,7 +39,7 @@ export function trainCommand(): Command {
       live.end();
       if (run.state !== 'succeeded') process.exitCode = 1;
       if (options.json) return printJson(run);
-      if (run.results) console.log(`\n${scoreTable(run.results)}\n`);
+      if (run.results) console.log(`\n${[scoreTable(run.results), ...alarmLines(run.alarms)].join('\n')}\n`);
       console.log(outcomeLines(run).join('\n'));
     });
 }

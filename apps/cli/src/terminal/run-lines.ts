@@ -1,4 +1,4 @@
-import type { Progress, RetryDetail, RunView, StageView } from '@anneal/contracts';
+import type { EvaluationAlarm, Progress, RetryDetail, RunView, StageView } from '@anneal/contracts';
 import { paint } from './colours.js';
 import { duration } from './durations.js';
 
@@ -64,6 +64,25 @@ export function attemptLines({ attempts }: StageView): string[] {
     .map(({ work, number, failure }) =>
       paint('dim', `    ${work}, attempt ${number}: ${failure ? `${failure.code}: ${failure.message}` : 'failed'}`),
     );
+}
+
+/** What became of the rows, and what the dataset stage warns of. */
+export function datasetLines({ rows, report }: NonNullable<RunView['dataset']>): string[] {
+  const { read, train, heldOut, duplicates, dropped } = rows;
+  const near = report && duplicates > 0 ? ` (${report.nearDuplicates} near)` : '';
+  const { flagged, removed } = report?.contaminated ?? { flagged: 0, removed: 0 };
+  return [
+    `Data: ${read} rows read; ${train} to train on, ${heldOut} held out, ${duplicates} duplicates${near}, ${dropped} dropped.`,
+    ...(flagged > 0 ? [`  ${flagged} rows held a question of a benchmark; ${removed} of them are removed.`] : []),
+    ...(report && report.warnings.length > 0
+      ? [`  ${paint('yellow', 'warnings:')} ${report.warnings.join(', ')}`]
+      : []),
+  ];
+}
+
+/** What to look at before believing the results, one line each. */
+export function alarmLines(alarms: readonly EvaluationAlarm[] = []): string[] {
+  return alarms.map(({ kind, message }) => `${paint('yellow', `alarm (${kind}):`)} ${message}`);
 }
 
 /** The last words on a run, for a person. */

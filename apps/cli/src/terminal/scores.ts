@@ -10,19 +10,28 @@ export function points(difference: number): string {
   return `${difference >= 0 ? '+' : ''}${(difference * 100).toFixed(1)}`;
 }
 
+/** From where to where a difference may be, with signs. */
+export function range([low, high]: readonly [number, number]): string {
+  return `${points(low)} to ${points(high)}`;
+}
+
 /** Base against tuned, one line per benchmark. */
 export function scoreTable(results: readonly BenchmarkResult[]): string {
-  const rows = results.map(({ benchmark, items, base, tuned, difference, gained, lost, pValue }) => [
+  const rows = results.map(({ benchmark, items, base, tuned, difference, interval, gained, lost, pValue }) => [
     benchmark,
     String(items),
     `${base.correct} (${percent(base.accuracy)})`,
     `${tuned.correct} (${percent(tuned.accuracy)})`,
     points(difference),
+    interval ? range(interval) : '',
     String(gained),
     String(lost),
     pValue < 0.001 ? pValue.toExponential(1) : pValue.toFixed(3),
   ]);
-  return table(['benchmark', 'items', 'base right', 'tuned right', 'points', 'gained', 'lost', 'p'], rows);
+  return table(
+    ['benchmark', 'items', 'base right', 'tuned right', 'points', '95 % interval', 'gained', 'lost', 'p'],
+    rows,
+  );
 }
 
 /**

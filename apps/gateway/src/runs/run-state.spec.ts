@@ -47,7 +47,9 @@ describe('a run that ends well', () => {
     run = trainingCompleted(run, at(3), events.trained.training).run;
     run = modelMerged(run, at(4), events.merged.merge).run;
     run = evaluationCompleted(run, at(5), events.evaluated.evaluation).run;
+    const { results, alarms } = events.evaluated.evaluation;
     expect(run).toMatchObject({ state: 'running', verdict: 'improved', verdictReason: 'It got better.' });
+    expect(run).toMatchObject({ results, alarms });
     const step = modelPublished(run, at(6), events.published);
     expect(step.closing).toEqual({ word: 'succeeded', verdict: 'improved', publishedTo: 'registry:sums:latest' });
     expect(step.run).toMatchObject({ state: 'succeeded', finishedAt: at(6), publishedTo: 'registry:sums:latest' });
@@ -156,7 +158,16 @@ describe('a run that is retried from a stage', () => {
   it('begins that stage and those after it anew, and forgets what they found out', () => {
     expect(states(again)).toBe('succeeded succeeded waiting waiting waiting');
     expect(again).toMatchObject({ state: 'running', turn: withheld.turn + 1, training: { steps: 10 } });
-    for (const fact of ['finishedAt', 'merge', 'results', 'verdict', 'verdictReason', 'report', 'withheldBy']) {
+    for (const fact of [
+      'finishedAt',
+      'merge',
+      'results',
+      'verdict',
+      'verdictReason',
+      'alarms',
+      'report',
+      'withheldBy',
+    ]) {
       expect(again, fact).not.toHaveProperty(fact);
     }
     expect(again.stages.map(({ artifacts }) => artifacts.length)).toEqual([1, 2, 0, 0, 0]);

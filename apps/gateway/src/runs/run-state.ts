@@ -77,9 +77,10 @@ export function modelMerged(run: RunRecord, at: string, { artifact, ...merge }: 
 
 export function evaluationCompleted(run: RunRecord, at: string, evaluation: EvaluatedModel): Step {
   if (!learns(run)) return { run };
-  const { results, verdict, reason, report } = evaluation;
+  const { results, verdict, reason, report, alarms } = evaluation;
   const finished = withArtifacts(finishStage(run, 'evaluator', at), 'evaluator', [report]);
-  return { run: { ...finished, results, verdict, verdictReason: reason, report } };
+  const said = { results, verdict, verdictReason: reason, report };
+  return { run: { ...finished, ...said, ...(alarms === undefined ? {} : { alarms }) } };
 }
 
 export function modelPublished(
@@ -165,7 +166,7 @@ const factsOf: Record<StageName, readonly (keyof RunRecord)[]> = {
   dataset: ['dataset'],
   trainer: ['plan', 'training'],
   merger: ['merge'],
-  evaluator: ['results', 'verdict', 'verdictReason', 'report'],
+  evaluator: ['results', 'verdict', 'verdictReason', 'alarms', 'report'],
   publisher: ['withheldBy'],
 };
 

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { absent, bigint, instant } from '../database/columns.js';
 import type { RunRecord } from './run.record.js';
 
-const { dataset, plan, training, merge, results, verdict, problems, failure } = runView.shape;
+const { dataset, plan, training, merge, results, verdict, alarms, problems, failure } = runView.shape;
 
 export const runRow = z.object({
   id: z.string(),
@@ -33,6 +33,7 @@ export const runRow = z.object({
   results: absent(results.unwrap()),
   verdict: absent(verdict.unwrap()),
   verdict_reason: absent(z.string()),
+  alarms: absent(alarms.unwrap()),
   report: absent(artifactRef),
   published_to: absent(z.string()),
   withheld_by: absent(z.string()),
@@ -71,6 +72,7 @@ export const runColumns = [
   'results',
   'verdict',
   'verdict_reason',
+  'alarms',
   'report',
   'published_to',
   'withheld_by',
@@ -95,6 +97,7 @@ export function runValues(run: RunRecord): unknown[] {
     toJson(run.results),
     run.verdict ?? null,
     run.verdictReason ?? null,
+    toJson(run.alarms),
     toJson(run.report),
     run.publishedTo ?? null,
     run.withheldBy ?? null,
@@ -128,6 +131,7 @@ export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
     results: row.results,
     verdict: row.verdict,
     verdictReason: row.verdict_reason,
+    alarms: row.alarms,
     publishedTo: row.published_to,
     withheldBy: row.withheld_by,
     problems: row.problems,

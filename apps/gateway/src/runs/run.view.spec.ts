@@ -19,6 +19,7 @@ function rowOf(run: Parameters<typeof runValues>[0]): unknown {
     'training',
     'merge',
     'results',
+    'alarms',
     'report',
     'problems',
     'failure',
