@@ -27,6 +27,7 @@ export class RunChanges implements OnModuleInit, BeforeApplicationShutdown {
   private readonly watchers = new Set<(change: RunChange) => void>();
   private readonly told = new Map<string, number>();
   private reached: number | undefined;
+  private beginning: Promise<void> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private dueMs = Infinity;
   private reading: Promise<void> = Promise.resolve();
@@ -62,6 +63,8 @@ export class RunChanges implements OnModuleInit, BeforeApplicationShutdown {
 
   /** What a project changed after a place, for one who was away. */
   async *since(project: string, change: number): AsyncIterable<RunChange> {
+    // The looks tell of what comes after the beginning. Begun later, they would leave out what is changed in between.
+    await this.begun();
     for await (const run of this.table.changedSince(change, project)) yield toChange(run);
   }
 
@@ -78,7 +81,7 @@ export class RunChanges implements OnModuleInit, BeforeApplicationShutdown {
 
   private async read(): Promise<void> {
     try {
-      await this.begin();
+      await this.begun();
       const { reached = 0 } = this;
       for await (const run of this.table.changedSince(reached - overlap)) this.tell(toChange(run));
       for (const [id, change] of this.told) if (change < (this.reached ?? 0) - overlap) this.told.delete(id);
@@ -88,9 +91,17 @@ export class RunChanges implements OnModuleInit, BeforeApplicationShutdown {
     this.look(recheckMs);
   }
 
-  /** What was changed before the first look is told to those who ask for it, and to nobody else. */
+  /** Begins once, whoever is the first to need it, and again only when that did not work. */
+  private begun(): Promise<void> {
+    this.beginning ??= this.begin().catch((error: unknown) => {
+      this.beginning = undefined;
+      throw error;
+    });
+    return this.beginning;
+  }
+
+  /** What was changed before is told to those who ask for it, and to nobody else. */
   private async begin(): Promise<void> {
-    if (this.reached !== undefined) return;
     const reached = await this.table.lastChange();
     for await (const { id, change } of this.table.changedSince(reached - overlap)) this.told.set(id, change);
     this.reached = Math.max(reached, ...this.told.values());
