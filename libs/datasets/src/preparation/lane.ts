@@ -68,7 +68,7 @@ export class Lane {
   constructor(private readonly setup: LaneSetup) {
     const { tokenizer, prompt, benchmarks, stock } = setup;
     this.hasher = stock === undefined ? undefined : new MinHasher(stock);
-    const rendering = tokenizer === undefined ? undefined : new Rendering(tokenizer, prompt);
+    const rendering = Rendering.open(tokenizer, prompt);
     this.rendering = rendering && (prompt === 'load-qa' || rendering.hasTemplate) ? rendering : undefined;
     this.benchmarks = benchmarks === undefined ? undefined : BenchmarkIndex.over(benchmarks);
   }

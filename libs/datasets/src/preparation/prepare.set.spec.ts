@@ -125,6 +125,14 @@ describe('a prepared set', () => {
     expect(report).toMatchObject({ rows: 600, train: 600 });
   });
 
+  it('counts no tokens, and says so, when the tokenizer is of a kind that only Python reads', async () => {
+    const tokenizer = { tokenizer: '{"added_tokens":[]}', config: '{}', template: undefined };
+    const { report } = await prepared(input(await lines(rows(20)), { tokenizer }));
+    expect(report).toMatchObject({ train: 20, tokens: null });
+    const [warning] = report.warnings.filter(({ code }) => code === 'no-tokenizer');
+    expect(warning?.message).toContain('cannot be read here');
+  });
+
   it('stops when it is told to', async () => {
     const path = await lines(rows(5000));
     const stop = new AbortController();

@@ -64,7 +64,7 @@ class SetPreparation {
   ) {
     const { dataset, training, tokenizer, benchmarks } = input;
     this.sequenceLength = training.sequenceLength ?? usualSequenceLength;
-    this.rendering = tokenizer === undefined ? undefined : new Rendering(tokenizer, training.prompt);
+    this.rendering = Rendering.open(tokenizer, training.prompt);
     this.near = dataset.nearDuplicates < 1 ? new NearIndex(dataset.nearDuplicates) : undefined;
     if (dataset.decontamination !== 'off' && benchmarks.length > 0)
       this.index = BenchmarkIndex.of(benchmarks, dataset.decontaminationWords);

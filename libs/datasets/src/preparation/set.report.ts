@@ -118,7 +118,8 @@ function tokensOf({ input, books, rendering, sequenceLength }: Reported): DataRe
 
 function modelWarnings({ input, rendering, train }: Reported): DataWarning[] {
   if (!rendering) {
-    const message = 'The tokenizer of the base model is not at hand: no tokens are counted, and no row is too long.';
+    const why = input.tokenizer ? 'cannot be read here' : 'is not at hand';
+    const message = `The tokenizer of the base model ${why}: no tokens are counted, and no row is too long.`;
     return [{ code: 'no-tokenizer', rows: train, message }];
   }
   if (input.training.prompt === 'chat' && !rendering.hasTemplate) {

@@ -16,13 +16,10 @@ export class PromptCounter {
   static async open(directory: string): Promise<PromptCounter | undefined> {
     const read = (name: string): Promise<string | undefined> =>
       readFile(join(directory, name), 'utf8').catch(() => undefined);
-    try {
-      const files = await readTokenizerFiles(read);
-      return files && new PromptCounter(new Rendering(files, 'chat'));
-    } catch {
-      // Of a kind that only Python reads; the model can be asked all the same.
-      return undefined;
-    }
+    // One that cannot be read here may still be one that Python reads: the model can be asked all the same.
+    const files = await readTokenizerFiles(read).catch(() => undefined);
+    const rendering = Rendering.open(files, 'chat');
+    return rendering && new PromptCounter(rendering);
   }
 
   /** Of a text that is to be continued. */

@@ -55,6 +55,15 @@ export class Rendering {
     this.answerMark = this.findAnswerMark();
   }
 
+  /** @returns nothing for a tokenizer or a template of a kind that only Python reads */
+  static open(files: TokenizerFiles | undefined, prompt: Rendering['prompt']): Rendering | undefined {
+    try {
+      return files && new Rendering(files, prompt);
+    } catch {
+      return undefined;
+    }
+  }
+
   get hasTemplate(): boolean {
     return this.template !== undefined;
   }
