@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
 import { compareCommand } from './commands/compare.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
@@ -32,6 +33,7 @@ export function buildProgram(): Command {
     estimateCommand(),
     runsCommand(),
     showCommand(),
+    artifactsCommand(),
     ...steerCommands(),
     deadLettersCommand(),
     keysCommand(),

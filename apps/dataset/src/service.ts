@@ -10,5 +10,7 @@ export const datasetService = defineService({
   config: datasetConfig,
   migrations: [],
   module: (config) => ({ controllers: [DatasetConsumer], providers: [storeProvider(config), PrepareDatasetWork] }),
-  workers: [worker({ kind: 'prepare', input: prepareInput, work: PrepareDatasetWork, concurrency: 2 })],
+  workers: [
+    worker({ kind: 'prepare', input: prepareInput, work: PrepareDatasetWork, follows: 'gateway', concurrency: 2 }),
+  ],
 });

@@ -43,7 +43,13 @@ export class EvaluatorConsumer {
 
   private async measure(event: ReceivedEvent, runId: string, input: MeasureInput): Promise<void> {
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.add(tx, { runId, kind: `measure-${input.subject}`, input, causationId: event.id });
+      await this.jobs.add(tx, {
+        runId,
+        kind: `measure-${input.subject}`,
+        input,
+        causationId: event.id,
+        turn: event.turn,
+      });
     });
   }
 }

@@ -177,24 +177,29 @@ export class TestEvaluator {
     definition: Definition,
     data: EventData<Definition>,
     runId: string,
+    { id = `${definition.name}-${runId}`, turn }: { id?: string; turn?: number } = {},
   ): Promise<void> {
-    const id = `${definition.name}-${runId}`;
-    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, { id, source: 'dataset', runId }));
+    const envelope = { id, source: 'dataset', runId, turn };
+    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, envelope));
   }
 
-  /** What the evaluator said about a run, in order. */
+  /** What the evaluator said about a run, in order, but for its attempts. */
   said(runId: string): string[] {
     return this.heard
       .filter(({ event }) => event.runId === runId && event.source.includes('evaluator'))
+      .filter(({ definition }) => definition.name !== 'StageAttempted')
       .map(({ definition }) => definition.name);
   }
 
   async word<Definition extends EventDefinition>(
     definition: Definition,
     runId: string,
+    turn?: number,
   ): Promise<EventData<Definition>> {
     const heard = await until(`${definition.name} of ${runId}`, () =>
-      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
+      this.heard.find(
+        ({ definition: { name }, event }) => name === definition.name && event.runId === runId && event.turn === turn,
+      ),
     );
     return definition.data.parse(heard.event.data) as EventData<Definition>;
   }

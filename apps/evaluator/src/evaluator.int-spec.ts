@@ -3,6 +3,7 @@ import {
   EvaluationCompleted,
   ModelMerged,
   RunCancelled,
+  RetryRequested,
   StageFailed,
   TrainRequested,
 } from '@anneal/contracts';
@@ -100,10 +101,29 @@ describe('an evaluation', () => {
   });
 
   it('tells how far each measurement is', async () => {
-    const told = evaluator.progress.filter(({ runId }) => runId === 'plain');
+    const told = evaluator.progress.filter(({ runId, began }) => runId === 'plain' && began === undefined);
     // Which of the two is first is up to their workers.
     expect(new Set(told.map(({ phase }) => phase))).toEqual(new Set(['measuring base', 'measuring tuned']));
     expect(told).toContainEqual(expect.objectContaining({ done: 10, total: 10, unit: 'items', secondsLeft: 0 }));
+  });
+
+  it('asks the tuned model anew, and it alone, when the merger works again', async () => {
+    const run = await runOf('again', 3, { base: 1, tuned: 3 });
+    await prepare('again', run);
+    await merge('again', run);
+    expect((await evaluator.word(EvaluationCompleted, 'again')).evaluation.results[0]?.tuned.correct).toBe(3);
+    const word = { runId: 'again', by: 'test', turn: 2, from: 'merger' as const };
+    await evaluator.say(RetryRequested, word, 'again');
+    await until('the word', async () => (await answers('again', 'tuned')) === 0);
+    // What the merger said before, for example because the broker lost it and it is said again.
+    await evaluator.say(ModelMerged, run.merged, 'again', { id: 'from-before' });
+    const { merged } = await runOf('another', 3, { base: 1, tuned: 2 });
+    await evaluator.say(ModelMerged, { ...run.merged, merge: merged.merge }, 'again', { id: 'anew', turn: 2 });
+    const { evaluation, merge: judged } = await evaluator.word(EvaluationCompleted, 'again', 2);
+    expect(judged).toEqual(merged.merge);
+    expect(evaluation.results[0]).toMatchObject({ base: { correct: 1 }, tuned: { correct: 2 } });
+    expect([evaluator.asked('again', 'base').length, await answers('again', 'tuned')]).toEqual([3, 3]);
+    expect(evaluator.said('again')).toEqual(['EvaluationCompleted', 'EvaluationCompleted']);
   });
 
   it('begins with the base as soon as the request is there, when no question comes out of the dataset', async () => {

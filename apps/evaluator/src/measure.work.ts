@@ -90,10 +90,10 @@ export class MeasureWork implements StageWork<MeasureInput> {
     };
     const merged = input.subject === 'tuned' ? { data: input.merged, event: job.causationId } : undefined;
     return async (tx) => {
-      const ready = await this.evaluations.markMeasured(tx, runId, subject, how, merged);
+      const ready = await this.evaluations.markMeasured(tx, job, subject, how, merged);
       if (!ready) return;
       const causation = ready.causationId === undefined ? {} : { causationId: ready.causationId };
-      await this.jobs.add(tx, { runId, kind: 'judge', input: ready.merged, ...causation });
+      await this.jobs.add(tx, { runId, kind: 'judge', input: ready.merged, turn: ready.turn, ...causation });
     };
   }
 

@@ -1,5 +1,6 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { AnswerTable } from './answers/answer.table.js';
+import { forgetAnswers } from './answers/forget.answers.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
 import { BaseModels } from './base.model.js';
 import { BenchmarkLoader } from './benchmark.loader.js';
@@ -10,6 +11,7 @@ import { judgeInput } from './judge.input.js';
 import { JudgeWork } from './judge.work.js';
 import { measureInput } from './measure.input.js';
 import { MeasureWork } from './measure.work.js';
+import { AddEvaluationTurn1767226000000 } from './migrations/1767226000000-AddEvaluationTurn.js';
 import { CreateAnswers1767225600000 } from './migrations/1767225600000-CreateAnswers.js';
 import { KeepBaseAnswers1767225800000 } from './migrations/1767225800000-KeepBaseAnswers.js';
 
@@ -17,7 +19,7 @@ export const evaluatorService = defineService({
   name: 'evaluator',
   stage: 'evaluator',
   config: evaluatorConfig,
-  migrations: [CreateAnswers1767225600000, KeepBaseAnswers1767225800000],
+  migrations: [CreateAnswers1767225600000, KeepBaseAnswers1767225800000, AddEvaluationTurn1767226000000],
   module: (config) => ({
     controllers: [EvaluatorConsumer],
     providers: [
@@ -33,8 +35,20 @@ export const evaluatorService = defineService({
     ],
   }),
   workers: [
-    worker({ kind: 'measure-base', input: measureInput, work: MeasureWork }),
-    worker({ kind: 'measure-tuned', input: measureInput, work: MeasureWork }),
-    worker({ kind: 'judge', input: judgeInput, work: JudgeWork }),
+    worker({
+      kind: 'measure-base',
+      input: measureInput,
+      work: MeasureWork,
+      follows: 'dataset',
+      forget: forgetAnswers('base'),
+    }),
+    worker({
+      kind: 'measure-tuned',
+      input: measureInput,
+      work: MeasureWork,
+      follows: 'merger',
+      forget: forgetAnswers('tuned'),
+    }),
+    worker({ kind: 'judge', input: judgeInput, work: JudgeWork, follows: 'evaluator' }),
   ],
 });

@@ -18,7 +18,7 @@ import {
   type DecodedEvent,
   type NatsConnection,
 } from '@anneal/messaging';
-import { createLogger, startService, type RunningService } from '@anneal/service';
+import { createLogger, startService, type Logger, type RunningService } from '@anneal/service';
 import { startTestServers, type TestServers } from '@anneal/testing';
 import { gatewayService } from './service.js';
 
@@ -37,14 +37,19 @@ export class TestGateway {
     private service: RunningService,
   ) {}
 
-  static async start(settings: Record<string, string> = {}): Promise<TestGateway> {
+  static async start({ settings = {}, logger }: TestSettings = {}): Promise<TestGateway> {
     const servers = await startTestServers();
     const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-    const test = new TestGateway(servers, broker, await serve(servers, settings));
+    const test = new TestGateway(servers, broker, await serve(servers, { settings, logger }));
     await followEvents(broker, {}, (decoded) => {
       if (decoded.ok) test.heard.push(decoded);
     });
     return test;
+  }
+
+  /** What the service was started with. */
+  get environment(): Record<string, string> {
+    return environmentOf(this.servers);
   }
 
   get apiKey(): string {
@@ -79,9 +84,9 @@ export class TestGateway {
   async say<Definition extends EventDefinition>(
     definition: Definition,
     data: EventData<Definition> & { runId: string },
-    id = `test-${(this.sequence += 1)}`,
+    { id = `test-${(this.sequence += 1)}`, turn }: { id?: string; turn?: number } = {},
   ): Promise<void> {
-    const encoded = encodeEvent(definition, data, { id, source: 'test', runId: data.runId });
+    const encoded = encodeEvent(definition, data, { id, source: 'test', runId: data.runId, turn });
     // Without the id in the header that the stream looks at, it takes the copy, as it does when its window has passed.
     const headers = { ...encoded.headers, 'Nats-Msg-Id': `${id}-${(this.sequence += 1)}` };
     await publishEvent(jetstream(this.broker), { ...encoded, headers });
@@ -142,13 +147,24 @@ export async function until<T>(what: string, ask: () => T | undefined | Promise<
   throw new Error(`gave up waiting for ${what}`);
 }
 
-function serve(servers: TestServers, settings: Record<string, string> = {}): Promise<RunningService> {
-  const environment = {
+interface TestSettings {
+  readonly settings?: Record<string, string>;
+  readonly logger?: Logger | undefined;
+}
+
+function serve(
+  servers: TestServers,
+  { settings = {}, logger = createLogger('gateway', 'silent') }: TestSettings = {},
+): Promise<RunningService> {
+  return startService(gatewayService, { ...environmentOf(servers), ...settings }, { logger });
+}
+
+function environmentOf(servers: TestServers): Record<string, string> {
+  return {
     ...servers.environment('gateway'),
     MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
     WEBHOOK_TARGETS: 'any',
+    CORS_ORIGINS: 'https://tools.example.com',
     LARGEST_FILE_BYTES: String(largestFileBytes),
-    ...settings,
   };
-  return startService(gatewayService, environment, { logger: createLogger('gateway', 'silent') });
 }

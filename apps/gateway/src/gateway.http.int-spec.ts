@@ -1,7 +1,18 @@
-import { apiError, runView, StageFailed, systemView, type ApiError, type RunView } from '@anneal/contracts';
+import {
+  apiError,
+  DatasetPrepared,
+  ModelPublished,
+  RetryRequested,
+  runView,
+  StageFailed,
+  systemView,
+  TrainingCompleted,
+  type ApiError,
+  type RunView,
+} from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway, until } from './gateway.fixture.js';
-import { sampleRequest, sampleSpec } from '@anneal/testing';
+import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -188,6 +199,35 @@ describe('steering', () => {
     await errorOf(await steer('nobody', 'retry'), 404);
   });
 
+  it('retries from a stage what is over and published nothing, and takes no older word of that stage', async () => {
+    const id = 'from-a-stage';
+    const events = sampleEvents(id);
+    const from = (stage: string) => gateway.post(`/api/runs/${id}/retry`, { from: stage });
+    await gateway.post('/api/runs', { ...sampleRequest, id });
+    await gateway.say(DatasetPrepared, events.prepared);
+    await gateway.runWhen(id, ({ stages }) => stages[0]?.state === 'succeeded');
+    expect(await errorOf(await from('trainer'), 409)).toMatchObject({ code: 'RUN_CONFLICT' });
+    await runOf(await steer(id, 'cancel'), 200);
+    await errorOf(await steer(id, 'retry'), 409);
+    expect(await errorOf(await from('merger'), 409)).toMatchObject({ code: 'RUN_CONFLICT', field: 'from' });
+    expect(await errorOf(await from('magic'), 400)).toMatchObject({ code: 'REQUEST_INVALID', field: 'from' });
+    expect((await runOf(await from('trainer'), 200)).stages.map(({ state }) => state)).toEqual([
+      'succeeded',
+      ...Array<string>(4).fill('waiting'),
+    ]);
+    const said = await until('the word', () =>
+      gateway.heardOf(id).find(({ definition }) => definition === RetryRequested),
+    );
+    expect(said.event.data).toMatchObject({ from: 'trainer', turn: 2 });
+    await gateway.say(TrainingCompleted, { ...events.trained, training: { ...events.trained.training, steps: 1 } });
+    await gateway.say(TrainingCompleted, events.trained, { turn: 2 });
+    const run = await gateway.runWhen(id, ({ training }) => training !== undefined);
+    expect(run.training?.steps).toBe(10);
+    await gateway.say(ModelPublished, events.published, { turn: 2 });
+    await gateway.runWhen(id, ({ state }) => state === 'succeeded');
+    expect((await errorOf(await from('trainer'), 409)).message).toContain('published');
+  });
+
   it('has one winner when a run is cancelled while it fails', async () => {
     const ids = Array.from({ length: 12 }, (_, n) => `race-${n}`);
     await Promise.all(ids.map((id) => gateway.post('/api/runs', { ...sampleRequest, id })));
@@ -248,6 +288,36 @@ describe('the edge', () => {
     await errorOf(await gateway.post('/api/runs', 'hello', 'text/plain'), 415);
     await errorOf(await gateway.post('/api/runs', `"${'x'.repeat(1024 * 1024)}"`), 413);
     expect((await errorOf(await gateway.call('/api/runs/nobody'), 404)).code).toBe('RUN_NOT_FOUND');
+  });
+
+  it('tells browsers to keep, run and frame nothing, on every answer', async () => {
+    for (const path of ['/health/live', '/api/runs', '/api/nothing', '/v1/models']) {
+      const { headers } = await gateway.call(path);
+      expect(headers.get('content-security-policy'), path).toBe("default-src 'none'; frame-ancestors 'none'");
+      expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+      expect(headers.get('cache-control'), path).toBe('no-store');
+      expect(headers.get('referrer-policy'), path).toBe('no-referrer');
+      expect([...headers.keys()].filter((name) => name === 'server' || name === 'x-powered-by')).toEqual([]);
+    }
+  });
+
+  it('lets pages of the listed origins call, and of no other', async () => {
+    const asked = (origin: string, method: string, key?: string) =>
+      gateway.call('/api/runs', { method, headers: { origin }, ...(key === undefined ? {} : { key }) });
+    const listed = 'https://tools.example.com';
+    const before = await asked(listed, 'OPTIONS', '');
+    expect([before.status, before.headers.get('access-control-allow-origin')]).toEqual([204, listed]);
+    expect(before.headers.get('access-control-allow-headers')).toContain('authorization');
+    expect((await asked(listed, 'GET')).headers.get('access-control-allow-origin')).toBe(listed);
+    expect((await asked(listed, 'GET', '')).status).toBe(401);
+    for (const other of ['https://evil.example.com', 'null', 'https://tools.example.com.evil.example']) {
+      const refused = await asked(other, 'OPTIONS', '');
+      expect([refused.status, (await asked(other, 'GET')).headers.get('access-control-allow-origin')]).toEqual([
+        401,
+        null,
+      ]);
+      expect(refused.headers.get('access-control-allow-origin')).toBeNull();
+    }
   });
 
   it('keeps a request id that was given, and makes one when it is odd', async () => {

@@ -1,16 +1,21 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   apiError,
+  artifactLink,
   DatasetPrepared,
   EvaluationCompleted,
   evaluationReport,
   ModelMerged,
   ModelPublished,
   progressSubject,
+  runComparison,
   runView,
+  StageAttempted,
   StageFailed,
   TrainingCompleted,
   TrainingStarted,
+  type ArtifactFiles,
+  type ArtifactOfRun,
   type EvaluationReport,
   type Progress,
 } from '@anneal/contracts';
@@ -37,6 +42,23 @@ const progressOf = (runId: string, done: number): Progress => ({
 });
 const sayProgress = (progress: Progress) =>
   gateway.broker.publish(progressSubject(progress.runId, progress.stage), JSON.stringify(progress));
+
+function reportOf(runId: string): EvaluationReport {
+  return {
+    runId,
+    verdict: 'improved',
+    reason: 'It got better.',
+    results: sampleEvents(runId).evaluated.evaluation.results,
+    settings: {},
+    items: [
+      {
+        ...{ benchmark: 'held-out', id: '1', prompt: '1 + 1 =', expected: '2' },
+        base: { answer: '3', outcome: 'wrong' },
+        tuned: { answer: '2', outcome: 'correct' },
+      },
+    ],
+  };
+}
 
 async function sayAll(id: string, events = sampleEvents(id)): Promise<void> {
   await gateway.say(DatasetPrepared, events.prepared);
@@ -98,17 +120,7 @@ describe('the front door on the broker', () => {
 describe('the read model', () => {
   it('follows a run to its end and says RunSucceeded once', async () => {
     const id = 'good';
-    const side = { correct: 1, wrong: 1, unparsed: 0, accuracy: 0.5 };
-    const report: EvaluationReport = {
-      runId: id,
-      verdict: 'improved',
-      reason: 'It got better.',
-      results: [
-        { benchmark: 'held-out', items: 2, base: side, tuned: side, difference: 0, gained: 0, lost: 0, pValue: 1 },
-      ],
-      settings: {},
-      items: [],
-    };
+    const report = reportOf(id);
     expect((await gateway.post('/api/runs', { ...sampleRequest, id })).status).toBe(202);
     const early = await gateway.call(`/api/runs/${id}/report`);
     expect([early.status, apiError.parse(await early.json()).error.code]).toEqual([404, 'ARTIFACT_MISSING']);
@@ -138,8 +150,8 @@ describe('the read model', () => {
   it('says RunFailed once, whoever fails and however often it is delivered', async () => {
     const { failed, published } = sampleEvents('bad');
     train({ ...sampleRequest, id: 'bad' });
-    await gateway.say(StageFailed, failed, 'failure-of-bad');
-    await gateway.say(StageFailed, failed, 'failure-of-bad');
+    await gateway.say(StageFailed, failed, { id: 'failure-of-bad' });
+    await gateway.say(StageFailed, failed, { id: 'failure-of-bad' });
     await gateway.say(StageFailed, { ...failed, stage: 'evaluator' });
     await gateway.say(ModelPublished, published);
     train({ ...sampleRequest, id: 'bad-after' });
@@ -177,6 +189,76 @@ describe('the read model', () => {
     await gateway.startServiceAgain();
     await gateway.runWhen('away', ({ state }) => state === 'succeeded');
     await until('RunSucceeded', () => gateway.namesOf('away').includes('RunSucceeded'));
+  });
+
+  it('is a tree of stages, their attempts and what they stored, as the words of the stages tell', async () => {
+    const id = 'tree';
+    train({ ...sampleRequest, id });
+    await gateway.runWhen(id, () => true);
+    const startedAt = '2026-01-01T00:00:00.000Z';
+    const tried = { work: 'prepare', claim: 1, number: 1, startedAt };
+    sayProgress({ ...progressOf(id, 0), stage: 'dataset', began: tried });
+    const begun = await gateway.runWhen(id, ({ stages }) => stages[0]?.attempts.length === 1);
+    expect(begun.stages[0]?.attempts).toEqual([{ ...tried, state: 'running' }]);
+    const { failure } = sampleEvents(id).failed;
+    const finishedAt = '2026-01-01T00:00:02.000Z';
+    const failed = { ...tried, state: 'failed' as const, finishedAt, failure };
+    const done = { ...tried, claim: 2, number: 2, state: 'succeeded' as const, finishedAt };
+    await gateway.say(StageAttempted, { runId: id, stage: 'dataset', attempt: failed });
+    await gateway.say(StageAttempted, { runId: id, stage: 'dataset', attempt: done });
+    await sayAll(id);
+    const run = await gateway.runWhen(id, ({ state }) => state === 'succeeded');
+    expect(run.stages[0]).toMatchObject({ startedAt, attempts: [failed, done] });
+    expect(run.stages.map(({ artifacts }) => artifacts.map(({ kind }) => kind).join(' '))).toEqual([
+      'dataset',
+      'plan adapter',
+      'model',
+      'report',
+      'model',
+    ]);
+    expect(run).toMatchObject({ dataset: { rows: { train: 9 } }, training: { steps: 10 }, merge: { seconds: 1 } });
+  });
+
+  it('has links to the bytes of what its stages stored, for callers of its project alone', async () => {
+    const id = 'stored';
+    const report = reportOf(id);
+    await sayAll(id, sampleEvents(id, await gateway.storeReport(report)));
+    await gateway.runWhen(id, ({ state }) => state === 'succeeded');
+    const get = async <Answer>(path: string): Promise<Answer> =>
+      (await (await gateway.call(`/api/runs/${id}/${path}`)).json()) as Answer;
+    const { artifacts } = await get<{ artifacts: ArtifactOfRun[] }>('artifacts');
+    expect(artifacts.map(({ stage, kind }) => `${stage} ${kind}`)).toContain('evaluator report');
+    const digest = artifacts.find(({ kind }) => kind === 'report')?.digest ?? '';
+    const { files } = await get<ArtifactFiles>(`artifacts/${digest}`);
+    expect(files.map(({ path }) => path)).toEqual(['report.json']);
+    const link = artifactLink.parse(await get(`artifacts/${digest}/files/report.json`));
+    expect(Date.parse(link.expiresAt) - Date.now()).toBeGreaterThan(10 * 60_000);
+    const bytes = await fetch(link.url);
+    expect(bytes.headers.get('content-disposition')).toContain('report.json');
+    expect(await bytes.json()).toEqual(report);
+    expect((await fetch(link.url.replace(/(X-Amz-Signature=)../, '$1zz'))).status).toBe(403);
+    for (const path of [`${digest}/files/other.json`, `${'0'.repeat(64)}`, `${'0'.repeat(64)}/files/report.json`]) {
+      const missing = await gateway.call(`/api/runs/${id}/artifacts/${path}`);
+      expect([missing.status, apiError.parse(await missing.json()).error.code]).toEqual([404, 'ARTIFACT_MISSING']);
+    }
+  });
+
+  it('is compared with another run, item by item where both asked the same', async () => {
+    for (const id of ['left', 'right']) {
+      await sayAll(id, sampleEvents(id, await gateway.storeReport(reportOf(id))));
+      await gateway.runWhen(id, ({ state }) => state === 'succeeded');
+    }
+    const answer = await gateway.call('/api/runs/compare?a=left&b=right');
+    const comparison = runComparison.parse(await answer.json());
+    expect(comparison).toMatchObject({
+      a: { id: 'left' },
+      b: { id: 'right', verdict: 'improved' },
+      spec: [],
+      plan: [],
+    });
+    expect(comparison.benchmarks[0]).toMatchObject({ benchmark: 'held-out', paired: { items: 1, bothRight: 1 } });
+    expect((await gateway.call('/api/runs/compare?a=left&b=nobody')).status).toBe(404);
+    expect((await gateway.call('/api/runs/compare?a=left')).status).toBe(400);
   });
 
   it('writes progress to the stage, and shows its first word as running', async () => {

@@ -8,6 +8,7 @@ import { CallEdge } from './grpc/call.edge.js';
 import { GrpcServer } from './grpc/grpc.server.js';
 import { RunsGrpc } from './grpc/runs.grpc.js';
 import { answerError } from './http/answer-error.js';
+import { ArtifactsController } from './http/artifacts.controller.js';
 import { ApiErrorFilter } from './http/api-error.filter.js';
 import { HttpEdge } from './http/http.edge.js';
 import { OpenApiController } from './http/openapi.controller.js';
@@ -20,7 +21,10 @@ import { RateLimit } from './keys/rate.limit.js';
 import { CreateRuns1767225600000 } from './migrations/1767225600000-CreateRuns.js';
 import { CreateProjects1767225800000 } from './migrations/1767225800000-CreateProjects.js';
 import { CreateOpenai1767225900000 } from './migrations/1767225900000-CreateOpenai.js';
+import { AddRunTree1767226000000 } from './migrations/1767226000000-AddRunTree.js';
+import { AddKeyLimits1767226100000 } from './migrations/1767226100000-AddKeyLimits.js';
 import { openaiControllers, openaiProviders } from './openai/openai.surface.js';
+import { RunArtifacts } from './runs/run.artifacts.js';
 import { RunLedger } from './runs/run.ledger.js';
 import { RunQueries } from './runs/run.queries.js';
 import { RunRequests } from './runs/run.requests.js';
@@ -34,7 +38,13 @@ import { RunFeed } from './watch/run.feed.js';
 export const gatewayService = defineService({
   name: 'gateway',
   config: gatewayConfig,
-  migrations: [CreateRuns1767225600000, CreateProjects1767225800000, CreateOpenai1767225900000],
+  migrations: [
+    CreateRuns1767225600000,
+    CreateProjects1767225800000,
+    CreateOpenai1767225900000,
+    AddRunTree1767226000000,
+    AddKeyLimits1767226100000,
+  ],
   http: {
     // What is refused before there is a route, such as a path that cannot be decoded, is answered in the same form.
     frameworkErrors: (error, request, reply) => {
@@ -50,6 +60,7 @@ export const gatewayService = defineService({
       GatewayConsumer,
       OpenApiController,
       RunsController,
+      ArtifactsController,
       KeysController,
       SystemController,
       EstimatesController,
@@ -57,7 +68,7 @@ export const gatewayService = defineService({
     ],
     providers: [
       // Files of callers pass through this process, and its memory is to stay small meanwhile.
-      storeProvider(config, { partBytes: 5 * 1024 * 1024 }),
+      storeProvider(config, { partBytes: 5 * 1024 * 1024, publicEndpoint: config.S3_PUBLIC_ENDPOINT }),
       ApiKeyTable,
       ApiKeys,
       { provide: RateLimit, useValue: new RateLimit(config.REQUESTS_PER_SECOND) },
@@ -67,6 +78,7 @@ export const gatewayService = defineService({
       RunLedger,
       RunRequests,
       RunQueries,
+      RunArtifacts,
       RunFeed,
       RunChanges,
       ServicePulses,

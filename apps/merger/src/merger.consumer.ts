@@ -15,7 +15,13 @@ export class MergerConsumer {
   async trained(event: ReceivedEvent<EventData<typeof TrainingCompleted>>): Promise<void> {
     const input: MergeInput = event.data;
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.add(tx, { runId: event.data.runId, kind: 'merge', input, causationId: event.id });
+      await this.jobs.add(tx, {
+        runId: event.data.runId,
+        kind: 'merge',
+        input,
+        causationId: event.id,
+        turn: event.turn,
+      });
     });
   }
 }

@@ -15,5 +15,5 @@ export const mergerService = defineService({
     controllers: [MergerConsumer],
     providers: [storeProvider(config), cacheProvider(config), BaseModels, LoraMerge, MergeModelWork],
   }),
-  workers: [worker({ kind: 'merge', input: mergeInput, work: MergeModelWork })],
+  workers: [worker({ kind: 'merge', input: mergeInput, work: MergeModelWork, follows: 'trainer' })],
 });

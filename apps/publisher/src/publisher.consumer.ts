@@ -18,7 +18,14 @@ export class PublisherConsumer {
   async evaluated(event: ReceivedEvent<EventData<typeof EvaluationCompleted>>): Promise<void> {
     const input: PublishInput = event.data;
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.add(tx, { runId: event.runId, kind: 'publish', input, causationId: event.id, maxAttempts });
+      await this.jobs.add(tx, {
+        runId: event.runId,
+        kind: 'publish',
+        input,
+        causationId: event.id,
+        turn: event.turn,
+        maxAttempts,
+      });
     });
   }
 }

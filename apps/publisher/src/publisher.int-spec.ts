@@ -86,6 +86,7 @@ const cancelled = (runId: string) => ({ runId, name: 'n', seconds: 1, by: 'someb
 const said = (runId: string) =>
   heard
     .filter(({ event }) => event.runId === runId && event.source.includes('publisher'))
+    .filter(({ definition }) => definition.name !== 'StageAttempted')
     .map(({ definition, event }) => ({ name: definition.name, data: event.data, causationId: event.causationId }));
 
 /** Everything that the publisher says about a run, once it has said something and had time to say more. */

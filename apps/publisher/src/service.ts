@@ -4,6 +4,7 @@ import { publishInput } from './publish.input.js';
 import { PublishModelWork } from './publish.work.js';
 import { publisherConfig } from './publisher.config.js';
 import { PublisherConsumer } from './publisher.consumer.js';
+import { forgetPublication } from './targets/forget.publication.js';
 import { HubTarget } from './targets/hub.target.js';
 import { RegistryTarget } from './targets/registry.target.js';
 
@@ -16,5 +17,13 @@ export const publisherService = defineService({
     controllers: [PublisherConsumer],
     providers: [storeProvider(config), cacheProvider(config), RegistryTarget, HubTarget, PublishModelWork],
   }),
-  workers: [worker({ kind: 'publish', input: publishInput, work: PublishModelWork })],
+  workers: [
+    worker({
+      kind: 'publish',
+      input: publishInput,
+      work: PublishModelWork,
+      follows: 'evaluator',
+      forget: forgetPublication,
+    }),
+  ],
 });

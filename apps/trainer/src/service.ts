@@ -6,6 +6,7 @@ import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-Cr
 import { BaseModels } from './plan/base.model.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
+import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
 import { DeviceTable } from './queue/device.table.js';
 import { HostDevices } from './queue/host.devices.js';
@@ -52,5 +53,7 @@ export const trainerService = defineService({
       TrainModelWork,
     ],
   }),
-  workers: [worker({ kind: 'train', input: trainInput, work: TrainModelWork })],
+  workers: [
+    worker({ kind: 'train', input: trainInput, work: TrainModelWork, follows: 'dataset', forget: forgetTraining }),
+  ],
 });

@@ -64,6 +64,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
+    await this.leftovers.clearOlder(folder, job.turn);
     try {
       const { settled, log } = await this.trainInTurn(job, folder, context);
       this.progress.say(job, 'storing');
@@ -211,6 +212,7 @@ function toTrainedModel(
     log: written,
     seconds: log.seconds,
     ...(log.peakBytes === undefined ? {} : { peakBytesPerGpu: log.peakBytes }),
+    ...(log.tokens === undefined ? {} : { tokens: log.tokens }),
     engine: log.versions,
   };
 }

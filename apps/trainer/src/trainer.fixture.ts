@@ -155,17 +155,22 @@ export class TestTrainer {
     );
   }
 
-  /** What the trainer said about a run, by name. */
+  /** What the trainer said about a run, by name, but for its attempts. */
   names(runId: string): string[] {
-    return this.heard.filter(({ event }) => event.runId === runId).map(({ definition }) => definition.name);
+    return this.heard
+      .filter(({ definition, event }) => event.runId === runId && definition.name !== 'StageAttempted')
+      .map(({ definition }) => definition.name);
   }
 
   async word<Definition extends EventDefinition>(
     definition: Definition,
     runId: string,
+    turn?: number,
   ): Promise<EventData<Definition>> {
     const heard = await until(`${definition.name} of ${runId}`, () =>
-      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
+      this.heard.find(
+        ({ definition: { name }, event }) => name === definition.name && event.runId === runId && event.turn === turn,
+      ),
     );
     return definition.data.parse(heard.event.data) as EventData<Definition>;
   }

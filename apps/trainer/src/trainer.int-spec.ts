@@ -262,6 +262,19 @@ describe('a training that does not come to its end', () => {
     expect(training).toMatchObject({ resumed: 1, steps: 20 });
   });
 
+  it('begins at its first step when its run is retried from it', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('anew', { checkpointEvery: 2 }, 20);
+    await trainer.step('anew', 5);
+    await trainer.say(RunCancelled, { runId: 'anew', name: 'x', seconds: 1, by: 'test', turn: 1 });
+    await until('its end', () => !isAlive(trainer.starts('anew')[0] ?? 0));
+    await trainer.engine.setFaults({});
+    await trainer.say(RetryRequested, { runId: 'anew', by: 'test', turn: 2, from: 'trainer' });
+    const { training } = await trainer.word(TrainingCompleted, 'anew', 2);
+    expect(training).toMatchObject({ resumed: 0, steps: 20 });
+    expect(trainer.names('anew').filter((name) => name === 'TrainingStarted')).toHaveLength(2);
+  });
+
   it('is killed and removed when its run is cancelled', async () => {
     await trainer.engine.setFaults({ stepMs: 500 });
     await trainer.prepare('cancelled', {}, 100);
@@ -380,12 +393,12 @@ describe('a training that cannot fit', () => {
   it('is refused before it starts, with what to do, unless it is forced', async () => {
     const giveBack = trainer.resizeModel(huge);
     try {
-      await trainer.prepare('too-large');
-      const { failure } = await trainer.word(StageFailed, 'too-large');
+      await trainer.prepare('cannot-fit');
+      const { failure } = await trainer.word(StageFailed, 'cannot-fit');
       expect(failure).toMatchObject({ code: 'DOES_NOT_FIT', field: 'training', retryable: false });
       expect(failure.message).toMatch(/It does not fit: it needs .* GB of .* GB that the machine has to give/);
       expect(failure.remedy).toContain('training.force');
-      expect(trainer.starts('too-large')).toEqual([]);
+      expect(trainer.starts('cannot-fit')).toEqual([]);
       await trainer.prepare('forced', { force: true });
       await trainer.word(TrainingCompleted, 'forced');
       const { plan } = await trainer.word(TrainingStarted, 'forced');

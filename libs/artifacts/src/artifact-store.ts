@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Failure, type ArtifactKind, type ArtifactRef, type Manifest, type ManifestFile } from '@anneal/contracts';
-import type { GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
+import type { FileLink, GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
 import { connect, type Connection, type TransferLimits } from './connection.js';
 import { downloadDirectory } from './directory.js';
 import { contentOf } from './download.js';
-import { manifestKey, openManifest, refOf, sealManifest } from './manifest.js';
+import { contentKey, manifestKey, openManifest, refOf, sealManifest } from './manifest.js';
 import { getObject } from './object.js';
 import { defaultTag, readTag, readTags, writeTag } from './registry.js';
 import { inParallel, withRetry } from './retry.js';
@@ -121,6 +121,20 @@ export class ArtifactStore {
       }
     }
     return Readable.from(verified(), { objectMode: false });
+  }
+
+  /** A link by which anybody may fetch a file of an artifact, without a key of the store, until it expires. */
+  async linkTo(ref: ArtifactRef, path: string, seconds: number): Promise<FileLink> {
+    const file = await this.#find(ref, path);
+    return this.#attempt(`make a link to ${path}`, async () => {
+      const { linking, bucket } = this.#connection;
+      const now = new Date();
+      const disposition = `attachment; filename*=UTF-8''${encodeURIComponent(path.split('/').at(-1) ?? path)}`;
+      const key = contentKey(file.sha256);
+      const headers = { 'response-content-disposition': disposition };
+      const url = await linking.presignedGetObject(bucket, key, seconds, headers, now);
+      return { url, expiresAt: new Date(now.getTime() + seconds * 1000).toISOString(), file };
+    });
   }
 
   /** Publishes an artifact under a name and a tag; the revision is its digest. Safe to repeat. */

@@ -1,4 +1,4 @@
-import { artifactRef } from '@anneal/contracts';
+import { artifactRef, type ManifestFile } from '@anneal/contracts';
 import { z } from 'zod';
 
 /** Where the store is and with which keys it is used. */
@@ -9,6 +9,15 @@ export interface StoreOptions {
   readonly secretKey: string;
   readonly bucket: string;
   readonly region: string;
+  /** The address by which those know the store who are given links; the endpoint when left out. */
+  readonly publicEndpoint?: string | undefined;
+}
+
+/** A link to the bytes of a file, for whoever has it and as long as it lasts. */
+export interface FileLink {
+  readonly url: string;
+  readonly expiresAt: string;
+  readonly file: ManifestFile;
 }
 
 export interface PutOptions {

@@ -18,6 +18,8 @@ const defaults: TransferLimits = { idleMs: 30_000, partBytes: 32 * MiB };
 /** What every operation needs: the client and the one bucket. */
 export interface Connection {
   readonly client: Client;
+  /** Signs links, and asks nothing: its address is the one that other people know. */
+  readonly linking: Client;
   readonly bucket: string;
   readonly region: string;
   readonly endpoint: string;
@@ -29,10 +31,16 @@ export interface Connection {
 /** Opens no socket yet: the first request does. */
 export function connect(options: StoreOptions, limits: Partial<TransferLimits> = {}): Connection {
   const { idleMs, partBytes } = { ...defaults, ...limits };
-  const { endpoint, accessKey, secretKey, bucket, region } = options;
+  const { endpoint, publicEndpoint = endpoint, bucket, region } = options;
   const url = parseEndpoint(endpoint);
+  const client = clientAt(url, options, idleMs);
+  const linking = clientAt(parseEndpoint(publicEndpoint), options, idleMs);
+  return { client, linking, bucket, region, endpoint: url.origin, partBytes, partChecksums: true };
+}
+
+function clientAt(url: URL, { accessKey, secretKey, region }: StoreOptions, idleMs: number): Client {
   const secure = url.protocol === 'https:';
-  const client = new Client({
+  return new Client({
     endPoint: url.hostname,
     port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
     useSSL: secure,
@@ -44,7 +52,6 @@ export function connect(options: StoreOptions, limits: Partial<TransferLimits> =
     // Retrying is done in retry.ts, which also retries broken connections; the client's own would multiply with it.
     retryOptions: { disableRetry: true },
   });
-  return { client, bucket, region, endpoint: url.origin, partBytes, partChecksums: true };
 }
 
 function parseEndpoint(endpoint: string): URL {

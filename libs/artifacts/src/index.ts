@@ -2,4 +2,4 @@ export { ArtifactStore, connectStore } from './artifact-store.js';
 export { ArtifactCache } from './artifact-cache.js';
 export { connectBuckets, type BucketObject, type DataBuckets } from './data-buckets.js';
 export { resolveFileReference } from './local-files.js';
-export type { GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
+export type { FileLink, GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';

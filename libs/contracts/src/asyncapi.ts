@@ -78,6 +78,7 @@ function message(definition: EventDefinition): Json {
         'ce-subject': { type: 'string', description: 'Id of the run.' },
         'ce-time': { type: 'string', format: 'date-time' },
         'ce-causationid': { type: 'string', description: 'Id of the event that led to this one.' },
+        'ce-turn': { type: 'string', description: 'The retry, by its turn, that the work belongs to which says it.' },
         'Nats-Msg-Id': { type: 'string', description: 'Equal to ce-id.' },
       },
     },

@@ -49,6 +49,8 @@ export interface ReceivedEvent<Data = unknown> {
   readonly runId: string;
   /** Id of the event that led to this one. */
   readonly causationId: string | undefined;
+  /** The retry of a run, by its turn, that the work belongs to which says this; absent for the first time through. */
+  readonly turn?: number;
   /** Its place in the stream, where it was read from one. */
   readonly streamSequence?: number;
   readonly data: Data;

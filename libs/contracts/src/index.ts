@@ -68,12 +68,14 @@ export {
   RunSucceeded,
   TrainRequested,
 } from './run.events.js';
+export { begunAttempt, type AttemptView, type BegunAttempt, type EndedAttempt } from './attempt.js';
 export {
   DatasetPrepared,
   EvaluationCompleted,
   ModelMerged,
   ModelPublished,
   ModelWithheld,
+  StageAttempted,
   StageFailed,
   TrainingCompleted,
   TrainingPaused,
@@ -109,8 +111,12 @@ export {
   apiKeyScopes,
   apiKeyView,
   apiKeyWish,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   isFinal,
+  retryWish,
   runList,
   runListQuery,
   runState,
@@ -119,6 +125,9 @@ export {
   type ApiError,
   type ApiKeyView,
   type ApiKeyWish,
+  type ArtifactFiles,
+  type ArtifactLink,
+  type ArtifactOfRun,
   type EvaluationReport,
   type RunListQuery,
   type RunState,
@@ -126,6 +135,14 @@ export {
   type StageState,
   type StageView,
 } from './runs.api.js';
+export {
+  comparisonQuery,
+  runComparison,
+  type ComparedRun,
+  type Difference,
+  type PairedItems,
+  type RunComparison,
+} from './comparison.api.js';
 export { readTrainRequest, runIdFromEvent, type TrainRequest } from './train-request.js';
 export {
   fileFields,

@@ -27,6 +27,8 @@ export interface ApiRoute {
   readonly query?: z.ZodObject;
   readonly parameters?: readonly PlainParameter[];
   readonly body?: Content;
+  /** Set where a request may come without one. */
+  readonly bodyMayBeAbsent?: true;
   /** What it answers when all is well, by status. */
   readonly answers: Readonly<Record<number, Content>>;
   /** Where an answer has the id that the routes below this one need, as a JSON pointer. */

@@ -17,6 +17,7 @@ import {
   openaiJob,
   openaiJobEvent,
 } from './jobs.api.js';
+import { comparisonQuery, runComparison } from './comparison.api.js';
 import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
 import { estimate, estimateRequest } from './estimates.api.js';
@@ -26,8 +27,12 @@ import {
   apiKeyAnswer,
   apiKeyList,
   apiKeyWish,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   newApiKey,
+  retryWish,
   runAnswer,
   runList,
   runListQuery,
@@ -71,7 +76,7 @@ const steering = {
   cancel: 'Ends it without a model.',
   pause: 'Lets it wait; a training keeps its checkpoint.',
   resume: 'Lets it go on after a pause.',
-  retry: 'Lets a failed one go on from its last good stage.',
+  retry: 'Lets a failed one go on from its last good stage, or one that published nothing from a stage that is named.',
 } as const;
 
 const operators: ApiRoute[] = [
@@ -157,13 +162,49 @@ const runs: ApiRoute[] = [
     idAt: '/runs/0/id',
     refusals: [404],
   },
-  { method: 'get', path: run, id: 'findRun', summary: 'A run.', answers: { 200: json(runAnswer) } },
+  {
+    method: 'get',
+    path: '/api/runs/compare',
+    id: 'compareRuns',
+    summary: 'Two runs side by side: what was asked for, how it went, and what came out.',
+    query: comparisonQuery,
+    answers: { 200: json(runComparison) },
+    refusals: [404],
+  },
+  {
+    method: 'get',
+    path: run,
+    id: 'findRun',
+    summary: 'A run with its stages and their attempts.',
+    answers: { 200: json(runAnswer) },
+  },
   {
     method: 'get',
     path: `${run}/report`,
     id: 'reportOfRun',
     summary: 'The report of its evaluation.',
     answers: { 200: json(evaluationReport) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts`,
+    id: 'listArtifacts',
+    summary: 'What its stages have stored.',
+    answers: { 200: json(artifactList) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts/{digest}`,
+    id: 'filesOfArtifact',
+    summary: 'The files of an artifact.',
+    answers: { 200: json(artifactFiles) },
+  },
+  {
+    method: 'get',
+    path: `${run}/artifacts/{digest}/files/{path}`,
+    id: 'linkToFile',
+    summary: 'A link by which the bytes are fetched without a key for 15 minutes; a "/" in the path is written as %2F.',
+    answers: { 200: json(artifactLink) },
   },
   ...(['cancel', 'pause', 'resume', 'retry'] as const).map((verb): ApiRoute => ({
     method: 'post',
@@ -172,6 +213,7 @@ const runs: ApiRoute[] = [
     summary: steering[verb],
     answers: { 200: json(runAnswer) },
     refusals: [409],
+    ...(verb === 'retry' ? { body: json(retryWish), bodyMayBeAbsent: true } : {}),
   })),
   {
     method: 'get',

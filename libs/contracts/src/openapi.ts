@@ -84,7 +84,12 @@ function operationOf(route: ApiRoute, schemas: DocumentSchemas): Json {
     ...(route.open ? { security: [] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body
-      ? { requestBody: { required: true, content: contentOf(route.body, (schema) => schemas.asks(schema)) } }
+      ? {
+          requestBody: {
+            required: route.bodyMayBeAbsent !== true,
+            content: contentOf(route.body, (schema) => schemas.asks(schema)),
+          },
+        }
       : {}),
     responses: Object.fromEntries([...answers, ...refused]) as Json,
   };
@@ -116,7 +121,7 @@ function parametersOf({ path, query, parameters = [] }: ApiRoute, schemas: Docum
   const inQuery = Object.entries<z.ZodType>(query?.shape ?? {}).map(([name, schema]) => ({
     name,
     in: 'query',
-    required: false,
+    required: !schema.safeParse(undefined).success,
     schema: schemas.asks(schema),
   }));
   return [...inPath, ...inQuery, ...parameters.map((parameter) => ({ ...parameter }))];

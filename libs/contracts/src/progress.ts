@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { begunAttempt } from './attempt.js';
 import { stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { runId } from './run-spec.js';
@@ -38,6 +39,7 @@ export const progress = z
       .datetime()
       .optional()
       .describe('When work that waits will probably start; left out when that depends on work whose end nobody knows.'),
+    began: begunAttempt.optional().describe('Set in the first word of an attempt.'),
     retry: retryDetail.optional().describe('Set while a failed attempt waits for its next try.'),
   })
   .meta({ id: 'Progress' });

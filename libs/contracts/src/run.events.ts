@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineEvent } from './event.js';
+import { defineEvent, stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { runId, runSpec, specProblem } from './run-spec.js';
 
@@ -63,8 +63,14 @@ export const RetryRequested = defineEvent({
   subject: 'anneal.run.retry-requested',
   producer: 'gateway',
   consumers: everyStage,
-  summary: 'Somebody wants a failed run to go on from its last good stage.',
-  data: z.object({ ...byWhom, turn }),
+  summary: 'Somebody wants a run to go on: from its last good stage, or all anew from a stage that is named.',
+  data: z.object({
+    ...byWhom,
+    turn,
+    from: stageName
+      .optional()
+      .describe('This stage works again from the events it had, and those after it from what it says then.'),
+  }),
 });
 
 const closing = { runId, name: z.string(), seconds: z.number().describe('From the request to this word.') };

@@ -1,9 +1,20 @@
 import { z } from 'zod';
+import { artifactRef, manifestFile } from './artifact.js';
+import { attemptView } from './attempt.js';
 import { stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { progress } from './progress.js';
 import { runSpec, specProblem } from './run-spec.js';
-import { benchmarkResult, evaluationAlarm, trainingPlan, verdict, verdictRule } from './stage.events.js';
+import {
+  benchmarkResult,
+  evaluationAlarm,
+  mergedModel,
+  preparedDataset,
+  trainedModel,
+  trainingPlan,
+  verdict,
+  verdictRule,
+} from './stage.events.js';
 
 export const runState = z.enum(['running', 'paused', 'succeeded', 'failed', 'cancelled', 'rejected']);
 export type RunState = z.infer<typeof runState>;
@@ -23,6 +34,8 @@ export const stageView = z
     finishedAt: z.iso.datetime().optional(),
     progress: progress.optional(),
     failure: failureDetail.optional(),
+    attempts: z.array(attemptView).default([]).describe('Every try of its work, the oldest first.'),
+    artifacts: z.array(artifactRef).default([]).describe('What it stored.'),
   })
   .meta({ id: 'StageView' });
 export type StageView = z.infer<typeof stageView>;
@@ -36,7 +49,13 @@ export const runView = z
     createdAt: z.iso.datetime(),
     finishedAt: z.iso.datetime().optional(),
     stages: z.array(stageView),
+    dataset: preparedDataset.omit({ artifact: true }).optional().describe('What the dataset stage found out.'),
     plan: trainingPlan.optional(),
+    training: trainedModel
+      .omit({ artifact: true, plan: true, planArtifact: true })
+      .optional()
+      .describe('What the trainer found out.'),
+    merge: mergedModel.omit({ artifact: true }).optional().describe('What the merger found out.'),
     results: z.array(benchmarkResult).optional(),
     verdict: verdict.optional(),
     verdictReason: z.string().optional(),
@@ -53,6 +72,33 @@ export const runList = z.object({ runs: z.array(runView) }).meta({ id: 'RunList'
 export const runAnswer = z.object({ run: runView }).meta({ id: 'RunAnswer' });
 export const specAnswer = z.object({ spec: runSpec }).meta({ id: 'SpecAnswer' });
 
+/** An artifact with the stage that stored it. */
+export const artifactOfRun = artifactRef.extend({ stage: stageName }).meta({ id: 'ArtifactOfRun' });
+export type ArtifactOfRun = z.infer<typeof artifactOfRun>;
+
+export const artifactList = z.object({ artifacts: z.array(artifactOfRun) }).meta({ id: 'ArtifactList' });
+export const artifactFiles = z
+  .object({ artifact: artifactOfRun, files: z.array(manifestFile) })
+  .meta({ id: 'ArtifactFiles' });
+export type ArtifactFiles = z.infer<typeof artifactFiles>;
+
+/** Where the bytes of a file are fetched, without a key, for a short while. */
+export const artifactLink = z
+  .object({ url: z.url(), expiresAt: z.iso.datetime(), file: manifestFile })
+  .meta({ id: 'ArtifactLink' });
+export type ArtifactLink = z.infer<typeof artifactLink>;
+
+/** How a run is retried. */
+export const retryWish = z
+  .strictObject({
+    from: stageName
+      .optional()
+      .describe(
+        'This stage works again from what it was given, and those after it follow; without it, a failed run goes on from its last good stage.',
+      ),
+  })
+  .meta({ id: 'RetryWish' });
+
 export const runListQuery = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   before: z.string().min(1).optional().describe('Id of a run: those that are older are listed.'),
@@ -63,6 +109,28 @@ export type RunListQuery = z.infer<typeof runListQuery>;
 
 /** What a key of the API may do; each includes those before it. */
 export const apiKeyScopes = ['read', 'submit', 'admin'] as const;
+
+/** What one key may do less, or more often, than the gateway's configuration lets any key do. */
+const keyLimits = {
+  requestsPerSecond: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .optional()
+    .describe('REQUESTS_PER_SECOND of the gateway when left out.'),
+  largestBodyBytes: z
+    .int()
+    .min(1024)
+    .max(1024 * 1024)
+    .optional()
+    .describe('Of JSON and YAML; 1 MiB when left out.'),
+  largestFileBytes: z
+    .int()
+    .min(1)
+    .max(Number.MAX_SAFE_INTEGER)
+    .optional()
+    .describe('Counts where it is below LARGEST_FILE_BYTES of the gateway.'),
+};
 
 /** An API key as administrators see it: never its secret. */
 export const apiKeyView = z
@@ -75,6 +143,7 @@ export const apiKeyView = z
     expiresAt: z.iso.datetime().optional(),
     revokedAt: z.iso.datetime().optional(),
     lastUsedAt: z.iso.datetime().optional(),
+    ...keyLimits,
   })
   .meta({ id: 'ApiKeyView' });
 export type ApiKeyView = z.infer<typeof apiKeyView>;
@@ -89,6 +158,7 @@ export const apiKeyWish = z
       .default('default'),
     scope: z.enum(apiKeyScopes).default('submit'),
     expiresInDays: z.number().positive().max(3650).optional(),
+    ...keyLimits,
   })
   .meta({ id: 'ApiKeyWish' });
 export type ApiKeyWish = z.infer<typeof apiKeyWish>;

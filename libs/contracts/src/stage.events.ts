@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { artifactRef, sha256 } from './artifact.js';
 import { defineEvent, stageName } from './event.js';
+import { endedAttempt } from './attempt.js';
 import { failureDetail } from './failure.js';
 import { furtherKeysShape } from './further-keys.js';
 import { carriedRunSpec, runId } from './run-spec.js';
@@ -96,6 +97,13 @@ export const trainedModel = z
     log: artifactRef.optional().describe('What Axolotl and its plugin wrote, over all starts.'),
     seconds: z.number(),
     peakBytesPerGpu: z.number().optional().describe('The most that it held of a GPU, where it trained on one.'),
+    tokens: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Tokens that were learned, those of each epoch counted anew: the ones that the loss is made of, not prompts and padding.',
+      ),
     engine: z.record(z.string(), z.string()).describe('Versions of Axolotl and what it stands on.'),
   })
   .meta({ id: 'TrainedModel' });
@@ -265,6 +273,15 @@ export const ModelWithheld = defineEvent({
   consumers: ['gateway'],
   summary: 'A rule of the gate held the model back.',
   data: z.object({ ...run, rule: z.string(), artifact: artifactRef, verdict }),
+});
+
+export const StageAttempted = defineEvent({
+  name: 'StageAttempted',
+  subject: 'anneal.stage.attempted',
+  producer: 'any stage',
+  consumers: ['gateway'],
+  summary: 'One try of a piece of work ended, well or not; a try that was given back is no try.',
+  data: z.object({ runId, stage: stageName, attempt: endedAttempt }),
 });
 
 export const StageFailed = defineEvent({

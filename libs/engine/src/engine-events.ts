@@ -39,6 +39,7 @@ export const engineEvent = z.discriminatedUnion('event', [
     learningRate: number.optional(),
     epoch: number.optional(),
     tokensPerSecondPerGpu: number.optional(),
+    trainableTokens: z.int().min(0).optional(),
     memoryAllocatedGib: number.optional(),
     memoryReservedGib: number.optional(),
   }),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure, StageFailed } from '@anneal/contracts';
+import { Failure, StageFailed, type EndedAttempt } from '@anneal/contracts';
 import type { EntityManager } from 'typeorm';
+import { sayAttempt } from './attempt-word.js';
 import { transaction } from './database.js';
 import { fail, giveBack, retryLater, succeed, waitForEnd, type Claim } from './job-rows.js';
 import { Lease } from './lease.js';
@@ -67,6 +68,7 @@ export class Attempt<Input> {
     const input = worker.input.safeParse(this.job.input);
     if (!input.success) return this.failForGood(unreadableInput(this.job, input.error.message));
     if (claim.paused) this.lease.abort('paused');
+    else worker.onBegin?.(this.job);
     try {
       const completion = await worker.work(
         { ...this.job, input: input.data },
@@ -74,6 +76,8 @@ export class Attempt<Input> {
       );
       await this.settle('succeeded', async (tx) => {
         if (!(await succeed(tx, this.job))) return false;
+        // Before what the work says: whoever follows the run until its end has heard of every attempt by then.
+        await this.say(tx, { state: 'succeeded' });
         await completion(tx);
         return true;
       });
@@ -98,9 +102,14 @@ export class Attempt<Input> {
       { err: failure, code: failure.code, pauseMs, ...this.fields() },
       'an attempt failed; it is tried again',
     );
-    if (await this.settle('put off', (tx) => putOff(tx, this.job, failure.toDetail(), pauseMs))) {
-      this.options.worker.onRetry?.(this.job, failure, new Date(Date.now() + pauseMs));
-    }
+    const nextTryAt = new Date(Date.now() + pauseMs);
+    const detail = failure.toDetail();
+    const held = await this.settle('put off', async (tx) => {
+      if (!(await putOff(tx, this.job, detail, pauseMs))) return false;
+      await this.say(tx, { state: 'failed', failure: detail, nextTryAt: nextTryAt.toISOString() });
+      return true;
+    });
+    if (held) this.options.worker.onRetry?.(this.job, failure, nextTryAt);
   }
 
   private isToGoOnLater(): boolean {
@@ -120,13 +129,15 @@ export class Attempt<Input> {
 
   private async failForGood(failure: Failure): Promise<void> {
     const { outbox, stage, reportFailure = true, onFailed } = this.options.worker;
-    const { runId, attempt, causationId } = this.job;
+    const { runId, attempt, causationId, turn } = this.job;
     this.log.error({ err: failure, code: failure.code, ...this.fields() }, 'a job failed for good');
     await this.settle('failed', async (tx) => {
       if (!(await fail(tx, this.job, failure.toDetail()))) return false;
+      // The last attempt of one that fell silent was told of with the claim.
+      if (!this.options.claim.exhausted) await this.say(tx, { state: 'failed', failure: failure.toDetail() });
       if (reportFailure) {
         const data = { runId, stage, attempts: attempt, failure: failure.toDetail() };
-        await outbox.add(tx, StageFailed, data, { runId, causationId });
+        await outbox.add(tx, StageFailed, data, { runId, causationId, turn });
       }
       await onFailed?.(tx, this.job, failure);
       return true;
@@ -155,6 +166,18 @@ export class Attempt<Input> {
         );
       }
     }
+  }
+
+  private async say(tx: EntityManager, end: Pick<EndedAttempt, 'state' | 'failure' | 'nextTryAt'>): Promise<void> {
+    const { kind, token, attempt, startedAt } = this.job;
+    // The clock of the database says when it began, and this one's how long it took.
+    const tookMs = Math.round(performance.now() - this.options.claimedAt);
+    const finishedAt = new Date(Date.parse(startedAt) + tookMs).toISOString();
+    const { options } = this;
+    await sayAttempt(tx, options.worker, this.job, {
+      ...{ work: kind, claim: Number(token), number: attempt, startedAt, finishedAt },
+      ...end,
+    });
   }
 
   private toFailure(error: unknown): Failure {

@@ -51,8 +51,10 @@ describe('the database', () => {
       const rows = await replicas[0]?.query<{ name: string }[]>('SELECT name FROM migrations ORDER BY id');
       expect(rows?.map(({ name }) => name).toSorted()).toEqual([
         'Effects1764000000001',
+        'JobAttempts1764000000002',
         'JobOutages1764000000001',
         'JobTables1764000000000',
+        'JobTurns1764000000003',
       ]);
       const tables = await database.query<{ table_name: string }>(
         `SELECT table_name FROM information_schema.tables WHERE table_schema = 'evaluator' ORDER BY 1`,
@@ -75,7 +77,7 @@ describe('the database', () => {
       const dataSource = await database.open('evaluator');
       for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
-      expect(await dataSource.runMigrations()).toHaveLength(3);
+      expect(await dataSource.runMigrations()).toHaveLength(5);
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

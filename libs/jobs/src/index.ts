@@ -16,6 +16,7 @@ export {
   type DeadLetter,
   type StoredDeadLetter,
 } from './dead-letters.js';
+export type { JobKind } from './job-kinds.js';
 export { JobQueue, type NewJob, type RunCourse } from './queue.js';
 export { JobWorker } from './worker.js';
 export type { JobWorkerOptions } from './worker-options.js';

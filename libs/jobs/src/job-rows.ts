@@ -1,4 +1,4 @@
-import type { FailureDetail } from '@anneal/contracts';
+import { Failure, type EndedAttempt, type FailureDetail } from '@anneal/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { countOf, returnedRows } from './rows.js';
@@ -22,10 +22,16 @@ const claimedRow = z
     causation_id: z.string().nullable(),
     exhausted: z.boolean(),
     paused: z.boolean(),
+    started_at: z.date(),
+    turn: z.int(),
+    silent_number: z.int().nullable(),
+    silent_since: z.date().nullable(),
+    silent_until: z.date().nullable(),
   })
   .transform((row) => ({
     exhausted: row.exhausted,
     paused: row.paused,
+    silent: silentAttempt(row),
     job: {
       id: row.id,
       runId: row.run_id,
@@ -34,13 +40,16 @@ const claimedRow = z
       attempt: row.attempt,
       maxAttempts: row.max_attempts,
       outages: row.outages,
+      startedAt: row.started_at.toISOString(),
+      turn: row.turn,
       token: row.lease_token,
       causationId: row.causation_id ?? undefined,
     },
   }));
 /**
  * `exhausted`: the last attempt's worker fell silent; the job is claimed only to be failed. `paused`: the run was paused
- * meanwhile; the job is claimed only to stop what that worker left running.
+ * meanwhile; the job is claimed only to stop what that worker left running. `silent`: the attempt of that worker, which
+ * ended without a word.
  */
 export type Claim = z.infer<typeof claimedRow>;
 
@@ -58,7 +67,10 @@ export async function claim(
   const result = await database.query<unknown>(
     `WITH next AS MATERIALIZED (
        SELECT id, state = 'running' AND attempt >= max_attempts AS exhausted,
-              EXISTS (SELECT FROM run_course WHERE run_course.run_id = job.run_id AND course = 'paused') AS paused
+              EXISTS (SELECT FROM run_course WHERE run_course.run_id = job.run_id AND course = 'paused') AS paused,
+              CASE WHEN state = 'running' THEN attempt END AS silent_number,
+              CASE WHEN state = 'running' THEN coalesce(attempt_started_at, started_at) END AS silent_since,
+              CASE WHEN state = 'running' THEN lease_until END AS silent_until
          FROM job
         WHERE kind = $1 AND id <> ALL ($4::uuid[])
           -- One that ran when its run was paused is claimed: what it left running has to be stopped.
@@ -73,14 +85,40 @@ export async function claim(
         SET state = 'running', lease_owner = $2, lease_token = lease_token + 1,
             lease_until = now() + make_interval(secs => $3::float8),
             attempt = CASE WHEN next.exhausted THEN attempt ELSE attempt + 1 END,
-            started_at = coalesce(started_at, now())
+            started_at = coalesce(started_at, now()), attempt_started_at = now()
        FROM next
       WHERE job.id = next.id
-     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, lease_token, causation_id, exhausted, paused`,
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, lease_token, causation_id, exhausted,
+               paused, attempt_started_at AS started_at, silent_number, silent_since, silent_until`,
     [kind, owner, leaseSeconds, except],
   );
   const [row] = returnedRows(result);
   return row === undefined ? undefined : claimedRow.parse(row);
+}
+
+interface SilentColumns {
+  readonly kind: string;
+  readonly lease_token: string;
+  readonly silent_number: number | null;
+  readonly silent_since: Date | null;
+  readonly silent_until: Date | null;
+}
+
+function silentAttempt({ kind, lease_token, ...silent }: SilentColumns): EndedAttempt | undefined {
+  const { silent_number: number, silent_since: since, silent_until: until } = silent;
+  if (number === null || since === null || until === null) return undefined;
+  const failure = new Failure('LEASE_LOST', `The process that did ${kind} fell silent in attempt ${number}.`, {
+    remedy: 'Look in the log of the service and of its host for what ended it, often a lack of memory.',
+  });
+  return {
+    work: kind,
+    claim: Number(lease_token) - 1,
+    number,
+    state: 'failed',
+    startedAt: since.toISOString(),
+    finishedAt: until.toISOString(),
+    failure: failure.toDetail(),
+  };
 }
 
 /** @returns false when the token is stale or the job is no longer running */

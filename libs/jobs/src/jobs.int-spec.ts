@@ -9,5 +9,6 @@ import './dead-letters.suite.js';
 import './worker.suite.js';
 import './lease.suite.js';
 import './steer.suite.js';
+import './renew.suite.js';
 
 afterAll(stopServers);

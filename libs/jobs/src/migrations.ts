@@ -131,5 +131,45 @@ class JobOutages1764000000001 implements MigrationInterface {
   }
 }
 
+class JobAttempts1764000000002 implements MigrationInterface {
+  readonly name = 'JobAttempts1764000000002';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job ADD COLUMN attempt_started_at timestamptz');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job DROP COLUMN attempt_started_at');
+  }
+}
+
+class JobTurns1764000000003 implements MigrationInterface {
+  readonly name = 'JobTurns1764000000003';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job ADD COLUMN turn int NOT NULL DEFAULT 0, DROP CONSTRAINT job_state');
+    await runner.query(
+      `ALTER TABLE job ADD CONSTRAINT job_state
+         CHECK (state IN ('ready', 'running', 'succeeded', 'failed', 'cancelled', 'outdated'))`,
+    );
+    await runner.query('ALTER TABLE run_course ADD COLUMN renewed_from text, ADD COLUMN renewed_turn int');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE run_course DROP COLUMN renewed_from, DROP COLUMN renewed_turn');
+    await runner.query(`DELETE FROM job WHERE state = 'outdated'`);
+    await runner.query('ALTER TABLE job DROP CONSTRAINT job_state, DROP COLUMN turn');
+    await runner.query(
+      `ALTER TABLE job ADD CONSTRAINT job_state
+         CHECK (state IN ('ready', 'running', 'succeeded', 'failed', 'cancelled'))`,
+    );
+  }
+}
+
 /** The migrations of inbox, outbox and job rows; createDataSource puts them before a service's own. */
-export const jobMigrations: readonly MigrationClass[] = [JobTables1764000000000, JobOutages1764000000001];
+export const jobMigrations: readonly MigrationClass[] = [
+  JobTables1764000000000,
+  JobOutages1764000000001,
+  JobAttempts1764000000002,
+  JobTurns1764000000003,
+];

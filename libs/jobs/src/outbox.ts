@@ -7,6 +7,8 @@ export interface OutboxContext {
   readonly runId: string;
   /** Id of the event that led to this one. */
   readonly causationId?: string | undefined;
+  /** The retry that the work belongs to which says it. */
+  readonly turn?: number | undefined;
 }
 
 /** An event that somebody else said. */
@@ -34,7 +36,7 @@ export class Outbox {
     tx: EntityManager,
     definition: Definition,
     data: EventData<Definition>,
-    { runId, causationId }: OutboxContext,
+    { runId, causationId, turn = 0 }: OutboxContext,
   ): Promise<string> {
     const id = newEventId();
     const event = encodeEvent(definition, data, {
@@ -42,6 +44,7 @@ export class Outbox {
       source: this.source,
       runId,
       ...(causationId === undefined ? {} : { causationId }),
+      ...(turn === 0 ? {} : { turn }),
     });
     await tx.query('INSERT INTO outbox (id, subject, headers, payload) VALUES ($1, $2, $3, $4)', [
       id,

@@ -19,8 +19,12 @@ export interface ClaimedJob<Input> {
   readonly maxAttempts: number;
   /** How often an attempt ended because something was away that it needs; such attempts are not counted. */
   readonly outages: number;
+  /** When the attempt began, RFC 3339, by the clock of the database. */
+  readonly startedAt: string;
   /** Fencing token: rises with every claim, so that what an earlier owner left behind can be told apart. */
   readonly token: string;
+  /** The retry of the run that began this work anew, by its turn; 0 the first time through. */
+  readonly turn: number;
   /** Id of the event that led to the job. */
   readonly causationId: string | undefined;
 }

@@ -29,6 +29,8 @@ export interface JobWorkerOptions<Input> {
   readonly onFailed?: (tx: EntityManager, job: ClaimedJob<unknown>, failure: Failure) => Promise<void>;
   /** Runs in the transaction that gives a job back because its run was paused. */
   readonly onPaused?: (tx: EntityManager, job: ClaimedJob<unknown>) => Promise<void>;
+  /** Tells that an attempt begins. */
+  readonly onBegin?: (job: ClaimedJob<unknown>) => void;
   /** Tells that a failed attempt is tried again, and when. */
   readonly onRetry?: (job: ClaimedJob<unknown>, failure: Failure, nextTryAt: Date) => void;
   readonly log?: Log;

@@ -1,7 +1,8 @@
-import { Failure } from '@anneal/contracts';
+import { Failure, StageAttempted, StageFailed, type EndedAttempt, type StageName } from '@anneal/contracts';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
 import { Outbox } from './outbox.js';
+import type { JobKind } from './job-kinds.js';
 import { JobQueue, type NewJob, type RunCourse } from './queue.js';
 import type { Completion, Work } from './work.js';
 import { JobWorker } from './worker.js';
@@ -24,11 +25,16 @@ export function toFailure(error: unknown): Failure {
 
 /** Queue and workers of a test; {@link end} stops them and empties the tables. */
 export class TestJobs {
-  readonly queue = new JobQueue();
+  readonly queue: JobQueue;
   readonly outbox = new Outbox('trainer');
   private readonly workers: JobWorker<TrainInput>[] = [];
 
-  constructor(readonly dataSource: DataSource) {}
+  constructor(
+    readonly dataSource: DataSource,
+    kinds: readonly JobKind[] = [],
+  ) {
+    this.queue = new JobQueue(kinds);
+  }
 
   worker(work: Work<TrainInput>, options: Partial<JobWorkerOptions<TrainInput>> = {}): JobWorker<TrainInput> {
     const worker = new JobWorker<TrainInput>({
@@ -57,8 +63,8 @@ export class TestJobs {
     return this.steer(runId, 'cancelled', 1);
   }
 
-  steer(runId: string, course: RunCourse, turn: number): Promise<boolean> {
-    return this.dataSource.transaction((tx) => this.queue.steer(tx, runId, { course, turn }));
+  steer(runId: string, course: RunCourse, turn: number, from?: StageName): Promise<boolean> {
+    return this.dataSource.transaction((tx) => this.queue.steer(tx, runId, { course, turn, from }));
   }
 
   /** The job of a run as a row. */
@@ -77,11 +83,24 @@ export class TestJobs {
 
   /** What StageFailed events the outbox holds. */
   async failures(): Promise<StageFailure[]> {
-    const rows: unknown = await this.dataSource.query('SELECT payload FROM outbox ORDER BY seq');
+    const rows: unknown = await this.dataSource.query(`SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq`, [
+      StageFailed.subject,
+    ]);
     return z
       .array(z.object({ payload: z.string() }))
       .parse(rows)
       .map(({ payload }) => stageFailure.parse(JSON.parse(payload)));
+  }
+
+  /** What was said of attempts that ended. */
+  async attempts(): Promise<EndedAttempt[]> {
+    const rows: unknown = await this.dataSource.query(`SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq`, [
+      StageAttempted.subject,
+    ]);
+    return z
+      .array(z.object({ payload: z.string() }))
+      .parse(rows)
+      .map(({ payload }) => StageAttempted.data.parse(JSON.parse(payload)).attempt);
   }
 
   /** Tokens under which completions of the tests came true. */

@@ -76,6 +76,8 @@ describe('JobQueue and JobWorker', () => {
       await eventually(async () => expect(await state('run-1')).toBe('succeeded'));
       expect(seen).toHaveBeenCalledWith({
         id: expect.any(String) as string,
+        startedAt: expect.any(String) as string,
+        turn: 0,
         runId: 'run-1',
         kind: 'train',
         input: { n: 7 },
@@ -111,6 +113,48 @@ describe('JobQueue and JobWorker', () => {
       ]);
       expect(await jobs.failures()).toMatchObject([
         { runId: 'run-1', stage: 'trainer', attempts: 3, failure: { code: 'INTERNAL', message: 'try 3' } },
+      ]);
+    });
+
+    it('are told one by one, with the try that follows, and so is the attempt that ends well', async () => {
+      const began: unknown[] = [];
+      let tries = 0;
+      jobs.worker(
+        async (job, context) => {
+          tries += 1;
+          if (tries === 1) throw new Passing('not yet');
+          return effecting()(job, context);
+        },
+        { onBegin: ({ attempt, token }) => began.push([attempt, token]) },
+      );
+      await jobs.add('run-1');
+      await eventually(async () => expect(await jobs.effects()).toHaveLength(1));
+      const [first, second] = await jobs.attempts();
+      expect(first).toMatchObject({
+        ...{ work: 'train', claim: 1, number: 1, state: 'failed' },
+        failure: { code: 'INTERNAL', message: 'not yet' },
+      });
+      expect(second).toMatchObject({ work: 'train', claim: 2, number: 2, state: 'succeeded' });
+      expect(second?.failure).toBeUndefined();
+      const times = [first?.startedAt, first?.finishedAt, first?.nextTryAt, second?.finishedAt];
+      expect(times).toEqual(times.toSorted());
+      expect(began).toEqual([
+        [1, '1'],
+        [2, '2'],
+      ]);
+    });
+
+    it('of a worker that fell silent are told by the one that takes over', async () => {
+      await jobs.add('run-1');
+      await jobs.dataSource.query(
+        `UPDATE job SET state = 'running', attempt = 1, lease_token = 1, attempt_started_at = now() - interval '9 seconds',
+                        lease_until = now() - interval '1 second'`,
+      );
+      jobs.worker(effecting());
+      await eventually(async () => expect(await jobs.effects()).toEqual(['2']));
+      expect(await jobs.attempts()).toMatchObject([
+        { claim: 1, number: 1, state: 'failed', failure: { code: 'LEASE_LOST' } },
+        { claim: 2, number: 2, state: 'succeeded' },
       ]);
     });
 

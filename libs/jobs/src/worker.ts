@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Attempt } from './attempt.js';
 import { Bell } from './bell.js';
-import { schemaOf, urlOf } from './database.js';
+import { sayAttempt } from './attempt-word.js';
+import { schemaOf, transaction, urlOf } from './database.js';
 import { claim, type Claim } from './job-rows.js';
 import { DatabaseListener } from './listener.js';
 import { silentLog, type Log } from './log.js';
@@ -84,7 +85,13 @@ export class JobWorker<Input> {
     const { words } = this;
     try {
       const except = [...this.attempts.keys()];
-      const next = await claim(dataSource, { kind, owner: this.owner, leaseSeconds: this.leaseSeconds, except });
+      const { owner, leaseSeconds, options } = this;
+      const next = await transaction(dataSource, async (tx) => {
+        const found = await claim(tx, { kind, owner, leaseSeconds, except });
+        // Whoever takes over from a worker that fell silent says how its attempt ended: it cannot do so itself.
+        if (found?.silent) await sayAttempt(tx, options, found.job, found.silent);
+        return found;
+      });
       if (next) this.begin(next, claimedAt, words);
       return next !== undefined;
     } catch (error) {

@@ -28,6 +28,7 @@ export interface EnvelopeOptions {
   /** RFC 3339; now when left out. */
   readonly time?: string;
   readonly causationId?: string | undefined;
+  readonly turn?: number | undefined;
 }
 
 /** What decodeEvent needs of a message; a message of JetStream has it all. */
@@ -85,6 +86,7 @@ export function envelopeHeaders(definition: EventDefinition, envelope: EnvelopeO
     time: envelope.time ?? new Date().toISOString(),
     datacontenttype: 'application/json',
     causationid: envelope.causationId,
+    turn: envelope.turn === undefined ? undefined : String(envelope.turn),
   };
   const headers: Record<string, string> = { 'Nats-Msg-Id': encodeHeaderValue(envelope.id) };
   for (const [name, value] of Object.entries(attributes)) {
@@ -135,8 +137,11 @@ export function decodeEvent(message: IncomingMessage, fallbackId: string): Decod
   if (!parts.json) return refuse('its data is not JSON');
   const data = definition.data.safeParse(parts.json.value);
   if (!data.success) return refuse(`its data does not fit ${definition.type}: ${describeIssues(data.error)}`);
-  const { source, time, subject: runId, causationid: causationId } = envelope.data;
-  const event = { id: envelope.data.id, source, type: definition.type, time, runId, causationId, data: data.data };
+  const { source, time, subject: runId, causationid: causationId, turn } = envelope.data;
+  const event = {
+    ...{ id: envelope.data.id, source, type: definition.type, time, runId, causationId, data: data.data },
+    ...(turn === undefined ? {} : { turn }),
+  };
   return { ok: true, definition, event };
 }
 
@@ -151,6 +156,11 @@ const completeEnvelope = z.object({
     .regex(/^application\/([^;]+\+)?json\s*(;.*)?$/i, 'not JSON')
     .optional(),
   causationid: attribute.optional(),
+  turn: z
+    .string()
+    .regex(/^\d{1,9}$/, 'no number of a turn')
+    .transform(Number)
+    .optional(),
 });
 
 interface Parts {

@@ -3,6 +3,7 @@ import {
   JobWorker,
   type ClaimedJob,
   type Completion,
+  type JobKind,
   type MigrationClass,
   type Outbox,
   type WorkContext,
@@ -38,8 +39,7 @@ export interface WorkerHost {
   readonly instanceOf: <Work>(work: Type<Work>) => Work;
 }
 
-export interface WorkerDeclaration {
-  readonly kind: string;
+export interface WorkerDeclaration extends Pick<JobKind, 'kind' | 'follows' | 'forget'> {
   start(host: WorkerHost): { stop(options: { graceMs: number }): Promise<void> };
 }
 
@@ -48,12 +48,18 @@ export function worker<Input>(declared: {
   kind: string;
   input: z.ZodType<Input>;
   work: Type<StageWork<Input>>;
+  /** The stage whose word leads to such a job; the stage's own when another job of it does. */
+  follows: JobKind['follows'];
+  /** Forgets what the job did for a run, when the run is retried from here or from a stage before. */
+  forget?: JobKind['forget'];
   /** How many jobs at once; one unless told otherwise. */
   concurrency?: number;
 }): WorkerDeclaration {
-  const { kind, input, work, concurrency = 1 } = declared;
+  const { kind, input, work, follows, forget, concurrency = 1 } = declared;
   return {
     kind,
+    follows,
+    forget,
     start: ({ instanceOf, ...host }) => {
       const instance = instanceOf(work);
       const running = new JobWorker<Input>({
@@ -64,12 +70,24 @@ export function worker<Input>(declared: {
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
         onPaused: async (tx, job) => instance.paused?.(job, tx),
+        onBegin: (job) => host.progress.publish(beginning(host.stage, job)),
         onRetry: (job, failure, nextTryAt) =>
           host.progress.publish(waitingForRetry(host.stage, job, failure, nextTryAt)),
       });
       running.start();
       return running;
     },
+  };
+}
+
+function beginning(stage: StageName, { runId, kind, token, attempt, startedAt }: ClaimedJob<unknown>): Progress {
+  return {
+    runId,
+    stage,
+    at: new Date().toISOString(),
+    attempt,
+    phase: 'starting',
+    began: { work: kind, claim: Number(token), number: attempt, startedAt },
   };
 }
 

@@ -6,6 +6,7 @@ import {
   RunFailed,
   type EventData,
   type ReceivedEvent,
+  type StageName,
 } from '@anneal/contracts';
 import { Inbox, JobQueue, type RunCourse } from '@anneal/jobs';
 import { OnEvent } from '@anneal/messaging';
@@ -41,13 +42,17 @@ export class RunCourseConsumer {
 
   @OnEvent(RetryRequested)
   async retried(event: ReceivedEvent<EventData<typeof RetryRequested>>): Promise<void> {
-    await this.steer(event, 'going');
+    await this.steer(event, 'going', event.data.from);
   }
 
-  private async steer(event: ReceivedEvent<{ runId: string; turn: number }>, course: RunCourse): Promise<void> {
+  private async steer(
+    event: ReceivedEvent<{ runId: string; turn: number }>,
+    course: RunCourse,
+    from?: StageName,
+  ): Promise<void> {
     const { runId, turn } = event.data;
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.steer(tx, runId, { course, turn });
+      await this.jobs.steer(tx, runId, { course, turn, from });
     });
   }
 }

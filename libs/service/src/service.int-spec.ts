@@ -24,7 +24,7 @@ import {
   type DecodedEvent,
   type NatsConnection,
 } from '@anneal/messaging';
-import { startTestServers, type TestServers } from '@anneal/testing';
+import { secretsIn, startTestServers, type TestServers } from '@anneal/testing';
 import { Controller, Injectable } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -100,7 +100,7 @@ const testService = defineService({
   migrations: [],
   module: () => ({ controllers: [TestConsumer], providers: [TestWork, TestListener] }),
   listeners: { test: TestListener },
-  workers: [worker({ kind: 'test', input: z.object({}), work: TestWork })],
+  workers: [worker({ kind: 'test', input: z.object({}), work: TestWork, follows: 'trainer' })],
 });
 
 const heard: Extract<DecodedEvent, { ok: true }>[] = [];
@@ -135,8 +135,10 @@ afterAll(async () => {
   await servers?.stop();
 });
 
+/** All that the services of these tests have logged. */
+const logged: string[] = [];
 const start = async (more: Record<string, string> = {}): Promise<RunningService> => {
-  const logger = createLogger('merger', process.env.TEST_LOG_LEVEL ?? 'silent');
+  const logger = createLogger('merger', 'debug', { write: (line) => void logged.push(line) });
   return (service = await startService(testService, { ...environment, ...more }, { logger }));
 };
 const get = (path: string): Promise<Response> => fetch(new URL(path, service?.url));
@@ -269,4 +271,15 @@ describe('a service that cannot start', () => {
     const failing = start({ NATS_URL: 'nats://merger:pw@127.0.0.1:9' });
     await expect(failing).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   });
+});
+
+it('has logged no password and no key, whatever went wrong in these tests', () => {
+  const passwordOf = (url = ''): string => decodeURIComponent(new URL(url).password);
+  const secrets = {
+    'password of the database': passwordOf(environment.POSTGRES_URL),
+    'password of the broker': passwordOf(environment.NATS_URL),
+    'key of the store': environment.S3_SECRET_KEY ?? '',
+  };
+  expect(logged.length).toBeGreaterThan(20);
+  expect(logged.filter((line) => secretsIn(line, secrets).length > 0)).toEqual([]);
 });

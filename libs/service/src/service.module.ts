@@ -37,6 +37,8 @@ export class ServiceModule {
     const own = definition.module(foundation.config);
     const { dataSource, connection, outbox, strategy, relay, deadLetters, drain } = foundation;
     const service = definition.name;
+    const { stage, workers = [] } = definition;
+    const kinds = stage ? workers.map(({ kind, follows, forget }) => ({ kind, stage, follows, forget })) : [];
     return {
       module: ServiceModule,
       imports: own.imports ?? [],
@@ -63,7 +65,7 @@ export class ServiceModule {
         { provide: DataSource, useValue: dataSource },
         { provide: Outbox, useValue: outbox },
         { provide: Inbox, useValue: new Inbox(dataSource, definition.name) },
-        { provide: JobQueue, useValue: new JobQueue() },
+        { provide: JobQueue, useValue: new JobQueue(kinds) },
         { provide: ProgressPublisher, useValue: new ProgressPublisher(connection) },
         ...(own.providers ?? []),
       ],

@@ -14,8 +14,12 @@ interface StoreConfig {
  * The object store, ready to be used before the service takes its first event.
  *
  * @param partBytes of a large file that is sent in parts, four of which are in memory at once
+ * @param publicEndpoint by which those know the store who are given links to it
  */
-export function storeProvider(config: StoreConfig, { partBytes }: { partBytes?: number } = {}): Provider {
+export function storeProvider(
+  config: StoreConfig,
+  { partBytes, publicEndpoint }: { partBytes?: number; publicEndpoint?: string | undefined } = {},
+): Provider {
   return {
     provide: ArtifactStore,
     useFactory: async () => {
@@ -25,6 +29,7 @@ export function storeProvider(config: StoreConfig, { partBytes }: { partBytes?: 
         secretKey: config.S3_SECRET_KEY,
         bucket: config.S3_BUCKET,
         region: config.S3_REGION,
+        publicEndpoint,
       };
       const store = connectStore(options, partBytes === undefined ? {} : { partBytes });
       await store.ensureReady();

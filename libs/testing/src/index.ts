@@ -1,3 +1,4 @@
+export { secretsIn } from './secrets.js';
 export { startTestServers, type TestServers } from './servers.js';
 export { sampleEvents, samplePlan, sampleRequest, sampleSpec, specWith } from './run-samples.js';
 export { startHub, type HubOptions, type HubRequest, type SmallHub } from './hub/hub.js';

@@ -71,7 +71,7 @@ function noOpStage(stage: StageName, takes: EventDefinition, says: Says, passesO
     config: z.object(baseConfigShape),
     migrations: [],
     module: () => ({ controllers: [NoOpConsumer, ...others], providers: [NoOpWork] }),
-    workers: [worker({ kind: 'no-op', input, work: NoOpWork, concurrency })],
+    workers: [worker({ kind: 'no-op', input, work: NoOpWork, concurrency, follows: 'gateway' })],
   });
 }
 

@@ -9,6 +9,9 @@ interface CreateOptions extends ClientOptions {
   project?: string;
   scope?: ApiKeyView['scope'];
   expiresInDays?: number;
+  requestsPerSecond?: number;
+  largestBodyBytes?: number;
+  largestFileBytes?: number;
 }
 
 /** Keys of the API: who may come in, for which project, and to do what. */
@@ -21,6 +24,9 @@ export function keysCommand(): Command {
         .option('--project <name>', 'what the key makes and sees belongs to it (default: default)')
         .addOption(new Option('--scope <scope>', 'what it may do (default: submit)').choices(apiKeyScopes))
         .option('--expires-in-days <n>', 'when it ends by itself (default: never)', days)
+        .option('--requests-per-second <n>', 'how many it may make (default: what the gateway has for all)', whole)
+        .option('--largest-body-bytes <n>', 'of a JSON or YAML body, 1024 to 1048576 (default: 1048576)', whole)
+        .option('--largest-file-bytes <n>', 'of an uploaded file (default: what the gateway has for all)', whole)
         .action(async (name: string, options: CreateOptions) => {
           const { data: _data, json, ...wish } = options;
           const made = await (await client(options)).createKey({ name, ...wish });
@@ -70,5 +76,11 @@ function listOf(keys: readonly ApiKeyView[]): string {
 function days(text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError('It must be a number of days above 0.');
+  return value;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number above 0.');
   return value;
 }

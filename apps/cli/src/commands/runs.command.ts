@@ -2,10 +2,11 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
 import { table } from '../terminal/table.js';
+import { compareRunsCommand } from './compare-runs.command.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
 
 export function runsCommand(): Command {
-  return clientCommand('runs', 'list the runs, newest first')
+  return clientCommand('runs', 'list the runs, newest first, or compare two')
     .option('--limit <n>', 'how many at most', positive, 20)
     .action(async (options: ClientOptions & { limit: number }) => {
       const runs = await new GatewayClient(await findGateway(options.data)).list(options.limit);
@@ -20,7 +21,8 @@ export function runsCommand(): Command {
         run.publishedTo ?? '',
       ]);
       console.log(table(['run', 'name', 'state', 'requested (UTC)', 'verdict', 'published as'], rows));
-    });
+    })
+    .addCommand(compareRunsCommand());
 }
 
 function positive(text: string): number {

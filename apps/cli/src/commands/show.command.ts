@@ -2,7 +2,7 @@ import type { RunView } from '@anneal/contracts';
 import type { Command } from 'commander';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
-import { outcomeLines, stageLine } from '../terminal/run-lines.js';
+import { attemptLines, outcomeLines, stageLine } from '../terminal/run-lines.js';
 import { scoreTable } from '../terminal/scores.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
 
@@ -19,7 +19,7 @@ export function showCommand(): Command {
 function describeRun(run: RunView): string[] {
   return [
     `${run.id}  ${run.name}`,
-    ...run.stages.map(stageLine),
+    ...run.stages.flatMap((stage) => [stageLine(stage), ...attemptLines(stage)]),
     ...(run.results ? ['', scoreTable(run.results)] : []),
     ...(run.verdictReason ? ['', run.verdictReason] : []),
     '',

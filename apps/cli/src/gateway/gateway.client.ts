@@ -1,17 +1,26 @@
 import {
   apiError,
   apiKeyView,
+  artifactFiles,
+  artifactLink,
+  artifactList,
   evaluationReport,
   Failure,
   isFinal,
   progress,
+  type retryWish,
+  runComparison,
   runList,
   runView,
   systemView,
   type ApiKeyView,
   type ApiKeyWish,
+  type ArtifactFiles,
+  type ArtifactLink,
+  type ArtifactOfRun,
   type EvaluationReport,
   type Progress,
+  type RunComparison,
   type RunView,
   type SystemView,
 } from '@anneal/contracts';
@@ -46,14 +55,38 @@ export class GatewayClient {
     return oneRun.parse(await response.json()).run;
   }
 
+  /** What its stages have stored so far. */
+  async artifacts(id: string): Promise<ArtifactOfRun[]> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts`);
+    return artifactList.parse(await response.json()).artifacts;
+  }
+
+  async filesOf(id: string, digest: string): Promise<ArtifactFiles['files']> {
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts/${digest}`);
+    return artifactFiles.parse(await response.json()).files;
+  }
+
+  /** A link by which the bytes of a file are fetched without a key, for some minutes. */
+  async linkTo(id: string, digest: string, path: string): Promise<ArtifactLink> {
+    const file = `${digest}/files/${encodeURIComponent(path)}`;
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts/${file}`);
+    return artifactLink.parse(await response.json());
+  }
+
+  async compare(a: string, b: string): Promise<RunComparison> {
+    const response = await this.call(`/api/runs/compare?${new URLSearchParams({ a, b }).toString()}`);
+    return runComparison.parse(await response.json());
+  }
+
   async report(id: string): Promise<EvaluationReport> {
     const response = await this.call(`/api/runs/${encodeURIComponent(id)}/report`);
     return evaluationReport.parse(await response.json());
   }
 
   /** @throws Failure RUN_CONFLICT when the run is in no state for it */
-  async steer(id: string, verb: SteerVerb): Promise<RunView> {
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST' });
+  async steer(id: string, verb: SteerVerb, wish?: z.infer<typeof retryWish>): Promise<RunView> {
+    const body = wish && { body: JSON.stringify(wish), headers: { 'content-type': 'application/json' } };
+    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST', ...body });
     return oneRun.parse(await response.json()).run;
   }
 

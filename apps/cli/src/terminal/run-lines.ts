@@ -57,6 +57,15 @@ function stageText(stage: StageView): string {
   }
 }
 
+/** The attempts of a stage that did not go well, one line each. */
+export function attemptLines({ attempts }: StageView): string[] {
+  return attempts
+    .filter(({ state }) => state === 'failed')
+    .map(({ work, number, failure }) =>
+      paint('dim', `    ${work}, attempt ${number}: ${failure ? `${failure.code}: ${failure.message}` : 'failed'}`),
+    );
+}
+
 /** The last words on a run, for a person. */
 export function outcomeLines(run: RunView): string[] {
   switch (run.state) {

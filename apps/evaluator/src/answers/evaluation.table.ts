@@ -15,6 +15,7 @@ const bothRows = z.array(
     complete: z.boolean(),
     merged: ModelMerged.data.nullable(),
     mergedEvent: z.string().nullable(),
+    turn: z.int(),
   }),
 );
 const settingsRows = z.array(z.object({ base: settings.nullable(), tuned: settings.nullable() }));
@@ -23,6 +24,8 @@ const settingsRows = z.array(z.object({ base: settings.nullable(), tuned: settin
 export interface ReadyToJudge {
   readonly merged: Merged;
   readonly causationId: string | undefined;
+  /** The latest retry that either measurement belongs to. */
+  readonly turn: number;
 }
 
 /** How far the evaluation of each run is. */
@@ -38,27 +41,28 @@ export class EvaluationTable {
    */
   async markMeasured(
     tx: EntityManager,
-    runId: string,
+    { runId, turn }: { runId: string; turn: number },
     subject: Subject,
     how: MeasurementSettings,
     merged: { data: Merged; event: string | undefined } | undefined,
   ): Promise<ReadyToJudge | undefined> {
     const rows = bothRows.parse(
       await tx.query<unknown>(
-        `INSERT INTO evaluation AS known (run_id, ${subject}_done, ${subject}_settings, merged, merged_event)
-         VALUES ($1, true, $2::jsonb, $3::jsonb, $4)
+        `INSERT INTO evaluation AS known (run_id, ${subject}_done, ${subject}_settings, merged, merged_event, turn)
+         VALUES ($1, true, $2::jsonb, $3::jsonb, $4, $5)
          ON CONFLICT (run_id) DO UPDATE SET
            ${subject}_done = true,
            ${subject}_settings = excluded.${subject}_settings,
            merged = coalesce(excluded.merged, known.merged),
-           merged_event = coalesce(excluded.merged_event, known.merged_event)
-         RETURNING base_done AND tuned_done AS complete, merged, merged_event AS "mergedEvent"`,
-        [runId, JSON.stringify(how), merged ? JSON.stringify(merged.data) : null, merged?.event ?? null],
+           merged_event = coalesce(excluded.merged_event, known.merged_event),
+           turn = greatest(excluded.turn, known.turn)
+         RETURNING base_done AND tuned_done AS complete, merged, merged_event AS "mergedEvent", turn`,
+        [runId, JSON.stringify(how), merged ? JSON.stringify(merged.data) : null, merged?.event ?? null, turn],
       ),
     );
     const row = rows[0];
     if (!row?.complete || !row.merged) return undefined;
-    return { merged: row.merged, causationId: row.mergedEvent ?? undefined };
+    return { merged: row.merged, causationId: row.mergedEvent ?? undefined, turn: row.turn };
   }
 
   /** How base and tuned were measured. */

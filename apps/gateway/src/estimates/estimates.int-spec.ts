@@ -30,7 +30,7 @@ let hub: SmallHub;
 let gateway: TestGateway;
 beforeAll(async () => {
   hub = await startHub();
-  gateway = await TestGateway.start({ HF_ENDPOINT: hub.url });
+  gateway = await TestGateway.start({ settings: { HF_ENDPOINT: hub.url } });
 }, 120_000);
 afterAll(async () => {
   await gateway.stop();

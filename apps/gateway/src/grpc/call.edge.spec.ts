@@ -34,7 +34,7 @@ class TestCall extends EventEmitter {
 
 const method = { requestDeserialize: (bytes: Buffer): object => bytes };
 
-function setUp(admit: () => Promise<object> = async () => ({ keyId: 'k', project: 'p', scope: 'submit' })) {
+function setUp(admit: () => Promise<object> = async () => ({ keyId: 'k', project: 'p', scope: 'submit', limits: {} })) {
   return new CallEdge({ admit } as unknown as Admission, createLogger('gateway', 'silent'));
 }
 
@@ -48,7 +48,7 @@ describe('the edge of a call', () => {
       const act = vi.fn(async () => ({}));
       const edge = setUp(async () => {
         give(call);
-        return { keyId: 'k', project: 'p', scope: 'submit' };
+        return { keyId: 'k', project: 'p', scope: 'submit', limits: {} };
       });
       edge.unary(method, 'submit', act)(call.unary, vi.fn());
       await edge.idle();

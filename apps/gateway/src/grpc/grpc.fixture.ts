@@ -11,6 +11,7 @@ import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { service as health } from 'grpc-health-check';
 import type { ListRequest } from './generated/anneal/runs/v1/ListRequest.js';
 import type { ListResponse__Output } from './generated/anneal/runs/v1/ListResponse.js';
+import type { RetryRequest } from './generated/anneal/runs/v1/RetryRequest.js';
 import type { Run__Output } from './generated/anneal/runs/v1/Run.js';
 import type { RunUpdate__Output } from './generated/anneal/runs/v1/RunUpdate.js';
 import type { SubmitRequest } from './generated/anneal/runs/v1/SubmitRequest.js';
@@ -52,6 +53,12 @@ export class TestCaller {
 
   steer(verb: 'Cancel' | 'Pause' | 'Resume' | 'Retry', id: string): Promise<Run__Output> {
     return answer((done) => this.client[verb]({ id }, this.metadata(), this.options(), done));
+  }
+
+  retryFrom(id: string, from: RetryRequest['from']): Promise<Run__Output> {
+    return answer((done) =>
+      this.client.Retry({ id, ...(from === undefined ? {} : { from }) }, this.metadata(), this.options(), done),
+    );
   }
 
   watch(id: string): Watching {

@@ -125,6 +125,11 @@ describe('a run over gRPC', () => {
     expect(stages.find(({ state }) => state === 'STAGE_STATE_FAILED')).toMatchObject({ failure, progress: null });
     expect(await me.steer('Retry', 'steered')).toMatchObject({ state: 'RUN_STATE_RUNNING', failure: null });
     expect(await me.steer('Cancel', 'steered')).toMatchObject({ state: 'RUN_STATE_CANCELLED' });
+    expect(await refusalOf(me.steer('Retry', 'steered'))).toMatchObject({ code: status.FAILED_PRECONDITION });
+    // As a client of a later version would name one.
+    const unknown = me.retryFrom('steered', 99 as unknown as 'STAGE_DATASET');
+    expect(await refusalOf(unknown)).toMatchObject({ code: status.INVALID_ARGUMENT });
+    expect(await me.retryFrom('steered', 'STAGE_DATASET')).toMatchObject({ state: 'RUN_STATE_RUNNING' });
   });
 
   it('is listed page by page, the newest first', async () => {

@@ -1,4 +1,4 @@
-import type { Progress, RetryDetail, StageName } from '@anneal/contracts';
+import { Failure, stageNames, type Progress, type RetryDetail, type StageName } from '@anneal/contracts';
 import type { ComingRetry } from './generated/anneal/runs/v1/ComingRetry.js';
 import type { Progress as ProgressMessage } from './generated/anneal/runs/v1/Progress.js';
 import type { ProgressUnit } from './generated/anneal/runs/v1/ProgressUnit.js';
@@ -19,6 +19,17 @@ const units = {
   items: 'PROGRESS_UNIT_ITEMS',
   bytes: 'PROGRESS_UNIT_BYTES',
 } as const satisfies Record<NonNullable<Progress['unit']>, ProgressUnit>;
+
+/** @throws Failure REQUEST_INVALID for a stage that this version does not know */
+export function stageOf(message: Stage): StageName | undefined {
+  if (message === 'STAGE_UNSPECIFIED') return undefined;
+  const known = stageNames.find((name) => stages[name] === message);
+  if (known) return known;
+  throw new Failure('REQUEST_INVALID', `"from": ${String(message)} is no stage.`, {
+    remedy: `Name one of ${Object.values(stages).join(', ')}.`,
+    field: 'from',
+  });
+}
 
 export function toProgressMessage({ stage, at, unit, startsAt, retry, ...numbers }: Progress): ProgressMessage {
   return {

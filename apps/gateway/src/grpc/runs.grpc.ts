@@ -19,6 +19,7 @@ import type { RunUpdate } from './generated/anneal/runs/v1/RunUpdate.js';
 import type { SubmitRequest__Output } from './generated/anneal/runs/v1/SubmitRequest.js';
 import type { SubmitResponse } from './generated/anneal/runs/v1/SubmitResponse.js';
 import { Runs } from './protocol.js';
+import { stageOf } from './progress.message.js';
 import { toRunMessage, toUpdateMessage } from './run.message.js';
 import { readStruct } from './struct.js';
 
@@ -50,7 +51,9 @@ export class RunsGrpc {
       Resume: edge.unary(Resume, 'submit', async (request, by) =>
         toRunMessage(await requests.resume(idOf(request), by)),
       ),
-      Retry: edge.unary(Retry, 'submit', async (request, by) => toRunMessage(await requests.retry(idOf(request), by))),
+      Retry: edge.unary(Retry, 'submit', async (request, by) =>
+        toRunMessage(await requests.retry(idOf(request), by, stageOf(request.from))),
+      ),
       Watch: edge.stream(Watch, 'read', (request, by, to, signal) => this.watch(idOf(request), by, to, signal)),
     };
   }

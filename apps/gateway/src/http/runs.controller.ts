@@ -1,5 +1,13 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { runListQuery, type EvaluationReport, type RunSpec, type RunView } from '@anneal/contracts';
+import {
+  comparisonQuery,
+  retryWish,
+  runListQuery,
+  type EvaluationReport,
+  type RunComparison,
+  type RunSpec,
+  type RunView,
+} from '@anneal/contracts';
 import { LOGGER, type Logger } from '@anneal/service';
 import {
   Body,
@@ -74,6 +82,12 @@ export class RunsController implements OnModuleDestroy {
     return { runs: runs.map(toRunView) };
   }
 
+  @Get('compare')
+  async compare(@By() { project }: Caller, @Query() query: unknown): Promise<RunComparison> {
+    const { a, b } = readRequest(comparisonQuery, query);
+    return this.queries.compare(project, a, b);
+  }
+
   @Get(':id')
   async find(@By() { project }: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
     return { run: toRunView(await this.queries.find(project, id)) };
@@ -104,8 +118,9 @@ export class RunsController implements OnModuleDestroy {
 
   @Post(':id/retry')
   @HttpCode(HttpStatus.OK)
-  async retry(@By() caller: Caller, @Param('id') id: string): Promise<{ run: RunView }> {
-    return { run: toRunView(await this.requests.retry(id, caller)) };
+  async retry(@By() caller: Caller, @Param('id') id: string, @Body() body: unknown): Promise<{ run: RunView }> {
+    const { from } = readRequest(retryWish, body ?? {});
+    return { run: toRunView(await this.requests.retry(id, caller, from)) };
   }
 
   @Get('watch')

@@ -14,7 +14,7 @@ export class Admission {
   /** @throws Failure UNAUTHORIZED, RATE_LIMITED or FORBIDDEN */
   async admit(authorization: string | undefined, wanted: Scope): Promise<Caller> {
     const caller = await this.keys.identify(authorization);
-    this.limit.take(caller.keyId);
+    this.limit.take(caller.keyId, caller.limits.requestsPerSecond);
     requireScope(caller, wanted);
     return caller;
   }

@@ -2,8 +2,8 @@ import { apiKeyScopes } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
-import { absent, instant } from '../database/columns.js';
-import type { Scope } from './caller.js';
+import { absent, bigint, instant } from '../database/columns.js';
+import type { KeyLimits, Scope } from './caller.js';
 
 const apiKeyRow = z.object({
   id: z.string(),
@@ -15,6 +15,9 @@ const apiKeyRow = z.object({
   expires_at: absent(instant),
   revoked_at: absent(instant),
   last_used_at: absent(instant),
+  requests_per_second: absent(z.int()),
+  largest_body_bytes: absent(z.int()),
+  largest_file_bytes: absent(bigint),
 });
 export type ApiKeyRow = z.infer<typeof apiKeyRow>;
 
@@ -25,6 +28,7 @@ export interface NewApiKeyRow {
   readonly scope: Scope;
   readonly secretDigest: string;
   readonly expiresAt: string | undefined;
+  readonly limits: KeyLimits;
 }
 
 /** The table `api_key`. */
@@ -32,11 +36,14 @@ export interface NewApiKeyRow {
 export class ApiKeyTable {
   constructor(private readonly dataSource: DataSource) {}
 
-  async insert({ id, name, project, scope, secretDigest, expiresAt }: NewApiKeyRow): Promise<ApiKeyRow> {
+  async insert({ id, name, project, scope, secretDigest, expiresAt, limits }: NewApiKeyRow): Promise<ApiKeyRow> {
+    const { requestsPerSecond, largestBodyBytes, largestFileBytes } = limits;
+    const ofLimits = [requestsPerSecond ?? null, largestBodyBytes ?? null, largestFileBytes ?? null];
     const [row] = await this.read(
-      `INSERT INTO api_key (id, name, project, scope, secret_digest, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6) RETURNING *`,
-      [id, name, project, scope, secretDigest, expiresAt ?? null],
+      `INSERT INTO api_key (id, name, project, scope, secret_digest, expires_at, requests_per_second,
+                            largest_body_bytes, largest_file_bytes)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING *`,
+      [id, name, project, scope, secretDigest, expiresAt ?? null, ...ofLimits],
     );
     if (!row) throw new Error('the key was not written');
     return row;
@@ -70,4 +77,13 @@ export class ApiKeyTable {
   private async read(sql: string, values: unknown[]): Promise<ApiKeyRow[]> {
     return z.array(apiKeyRow).parse(await this.dataSource.query<unknown>(sql, values));
   }
+}
+
+export function limitsOf(row: ApiKeyRow): KeyLimits {
+  const { requests_per_second: perSecond, largest_body_bytes: body, largest_file_bytes: file } = row;
+  return {
+    ...(perSecond === undefined ? {} : { requestsPerSecond: perSecond }),
+    ...(body === undefined ? {} : { largestBodyBytes: body }),
+    ...(file === undefined ? {} : { largestFileBytes: file }),
+  };
 }

@@ -3,7 +3,7 @@ import { Failure, type ApiKeyWish } from '@anneal/contracts';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { GatewayConfig } from '../gateway.config.js';
-import { ApiKeyTable, type ApiKeyRow } from './api-key.table.js';
+import { ApiKeyTable, limitsOf, type ApiKeyRow } from './api-key.table.js';
 import { digestOfSecret, newApiKey, readApiKey, writeApiKey } from './api-key.text.js';
 import { defaultProject, type Caller } from './caller.js';
 
@@ -25,7 +25,9 @@ export class ApiKeys {
   async identify(authorization: string | undefined): Promise<Caller> {
     const given = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
     if (given === undefined) throw refused('The request has no API key.');
-    if (sameText(given, this.config.API_KEY)) return { keyId: 'first', project: defaultProject, scope: 'admin' };
+    if (sameText(given, this.config.API_KEY)) {
+      return { keyId: 'first', project: defaultProject, scope: 'admin', limits: {} };
+    }
     const key = readApiKey(given);
     const row = key && (await this.find(key.id));
     if (!key || !row || !sameText(digestOfSecret(key.secret), row.secret_digest)) {
@@ -35,16 +37,22 @@ export class ApiKeys {
     if (row.expires_at !== undefined && Date.parse(row.expires_at) <= Date.now()) {
       throw refused('The API key has expired.');
     }
-    return { keyId: row.id, project: row.project, scope: row.scope };
+    return { keyId: row.id, project: row.project, scope: row.scope, limits: limitsOf(row) };
   }
 
   /** @returns the key's row, and its text, which is never to be had again */
-  async create({ name, project, scope, expiresInDays }: ApiKeyWish): Promise<{ row: ApiKeyRow; text: string }> {
+  async create({
+    name,
+    project,
+    scope,
+    expiresInDays,
+    ...limits
+  }: ApiKeyWish): Promise<{ row: ApiKeyRow; text: string }> {
     const key = newApiKey();
     const expiresAt =
       expiresInDays === undefined ? undefined : new Date(Date.now() + expiresInDays * 86_400_000).toISOString();
     const secretDigest = digestOfSecret(key.secret);
-    const row = await this.table.insert({ id: key.id, name, project, scope, secretDigest, expiresAt });
+    const row = await this.table.insert({ id: key.id, name, project, scope, secretDigest, expiresAt, limits });
     return { row, text: writeApiKey(key) };
   }
 

@@ -1,8 +1,11 @@
-import { apiKeyScopes, Failure } from '@anneal/contracts';
+import { apiKeyScopes, Failure, type ApiKeyView } from '@anneal/contracts';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 
 /** What a key may do; each includes those before it. */
 export type Scope = (typeof apiKeyScopes)[number];
+
+/** Where a key is held to other limits than the configuration's. */
+export type KeyLimits = Pick<ApiKeyView, 'requestsPerSecond' | 'largestBodyBytes' | 'largestFileBytes'>;
 
 /** Who makes a request: the key's id, its project, and what it may do. */
 export interface Caller {
@@ -10,6 +13,7 @@ export interface Caller {
   /** Everything that the caller makes belongs to it, and nothing else is visible. */
   readonly project: string;
   readonly scope: Scope;
+  readonly limits: KeyLimits;
 }
 
 /** Everything that comes in without a key of its own, such as requests at the broker, belongs here. */

@@ -1,7 +1,7 @@
 import { apiKeyWish, type ApiKeyView } from '@anneal/contracts';
 import { Body, Controller, Delete, Get, Param, Post } from '@nestjs/common';
 import { readRequest } from '../http/read-request.js';
-import type { ApiKeyRow } from './api-key.table.js';
+import { limitsOf, type ApiKeyRow } from './api-key.table.js';
 import { ApiKeys } from './api-keys.js';
 import { By, requireScope, type Caller } from './caller.js';
 
@@ -41,5 +41,6 @@ function toView(row: ApiKeyRow): ApiKeyView {
     ...(expires_at === undefined ? {} : { expiresAt: expires_at }),
     ...(revoked_at === undefined ? {} : { revokedAt: revoked_at }),
     ...(last_used_at === undefined ? {} : { lastUsedAt: last_used_at }),
+    ...limitsOf(row),
   };
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sampleRequest } from '@anneal/testing';
 import { TestGateway, until } from '../gateway.fixture.js';
 import { declaredRoutes, type DeclaredRoute } from '../http/declared-routes.fixture.js';
+import { ArtifactsController } from '../http/artifacts.controller.js';
 import { RunsController } from '../http/runs.controller.js';
 import { openaiControllers } from '../openai/openai.surface.js';
 import { KeysController } from './keys.controller.js';
@@ -67,7 +68,7 @@ function call(method: string, path: string, key: string, body?: object): Promise
 
 /** Every route below /api and /v1 that needs a key. */
 function routes(): DeclaredRoute[] {
-  return declaredRoutes([RunsController, KeysController, ...openaiControllers]);
+  return declaredRoutes([RunsController, ArtifactsController, KeysController, ...openaiControllers]);
 }
 
 /** The path with an id of the owner's in it; nothing when it has no place for one. */
@@ -119,6 +120,18 @@ describe('every route', () => {
     }
   });
 
+  it('compares no run of another project, and tells of none of its artifacts', async () => {
+    const paths = [
+      'compare?a=of-the-owner&b=of-the-owner',
+      ...['', '/x', '/x/files/y'].map((at) => `${made.run}/artifacts${at}`),
+    ];
+    for (const path of paths) {
+      const answer = await call('GET', `/api/runs/${path}`, stranger);
+      expect(await answer.json(), path).toMatchObject({ error: { code: 'RUN_NOT_FOUND' } });
+    }
+    expect((await call('GET', `/api/runs/${paths[0]}`, owner)).status).toBe(200);
+  });
+
   it('lists nothing of another project', async () => {
     for (const path of ['/api/runs', '/v1/files', '/v1/fine_tuning/jobs', '/v1/webhook_endpoints']) {
       const [mine, theirs] = await Promise.all([call('GET', path, owner), call('GET', path, stranger)]);
@@ -164,6 +177,30 @@ describe('a key', () => {
     const list = await (await gateway.call('/api/keys')).text();
     expect(list).toContain(key.id);
     expect(list).not.toContain(text.split('_').at(-1));
+  });
+
+  it('may have limits of its own: requests in a second, bytes of a body and of a file', async () => {
+    const { text, key } = await create({ name: 'small', largestBodyBytes: 2000, largestFileBytes: 100 });
+    expect(key).toMatchObject({ largestBodyBytes: 2000, largestFileBytes: 100 });
+    const large = { ...sampleRequest, id: 'large', name: 'x'.repeat(3000) };
+    expect((await call('POST', '/api/runs/validate', text, large)).status).toBe(413);
+    expect((await call('POST', '/api/runs/validate', owner, large)).status).toBe(400);
+    const chunked = await gateway.call('/api/runs/validate', {
+      ...{ method: 'POST', key: text, duplex: 'half' },
+      headers: { 'content-type': 'application/json' },
+      body: new Blob([JSON.stringify(large)]).stream(),
+    });
+    expect(chunked.status).toBe(413);
+    expect((await call('POST', '/api/runs/validate', text, sampleRequest)).status).toBe(200);
+    const form = new FormData();
+    form.set('purpose', 'fine-tune');
+    form.set('file', new Blob([rows]), 'rows.jsonl');
+    expect((await gateway.call('/v1/files', { method: 'POST', body: form, key: text })).status).toBe(413);
+    const upload = { bytes: 101, filename: 'a', mime_type: 'a', purpose: 'fine-tune' };
+    expect((await call('POST', '/v1/uploads', text, upload)).status).toBe(413);
+    const slow = (await create({ name: 'slow', requestsPerSecond: 1 })).text;
+    const answers = await Promise.all([1, 2, 3].map(() => call('GET', '/api/runs', slow)));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 429, 429]);
   });
 
   it('of a kind that nobody knows is refused by name', async () => {

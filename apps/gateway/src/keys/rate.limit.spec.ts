@@ -19,6 +19,12 @@ describe('a rate limit', () => {
     expect(() => limit.take('another')).not.toThrow();
   });
 
+  it('may be a key’s own', () => {
+    const limit = new RateLimit(0, () => 0);
+    limit.take('key', 1);
+    expect(() => limit.take('key', 1)).toThrow('more than 1 requests');
+  });
+
   it('of 0 is none', () => {
     const limit = new RateLimit(0);
     for (let n = 0; n < 1000; n += 1) limit.take('key');

@@ -10,15 +10,18 @@ export class RateLimit {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** @throws Failure RATE_LIMITED */
-  take(keyId: string): void {
-    if (this.perSecond === 0) return;
+  /**
+   * @param perSecond where the key has a limit of its own
+   * @throws Failure RATE_LIMITED
+   */
+  take(keyId: string, perSecond = this.perSecond): void {
+    if (perSecond === 0) return;
     const at = this.now();
-    const bucket = this.buckets.get(keyId) ?? { tokens: this.perSecond, at };
-    const tokens = Math.min(this.perSecond, bucket.tokens + ((at - bucket.at) / 1000) * this.perSecond);
+    const bucket = this.buckets.get(keyId) ?? { tokens: perSecond, at };
+    const tokens = Math.min(perSecond, bucket.tokens + ((at - bucket.at) / 1000) * perSecond);
     if (tokens < 1) {
       this.buckets.set(keyId, { tokens, at });
-      throw new Failure('RATE_LIMITED', `The API key made more than ${this.perSecond} requests in a second.`, {
+      throw new Failure('RATE_LIMITED', `The API key made more than ${perSecond} requests in a second.`, {
         remedy: 'Wait a second and try again.',
       });
     }

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { EvaluationCompleted, ModelPublished, TrainingCompleted, TrainingStarted } from '@anneal/contracts';
+import { sampleEvents } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { largestFileBytes, TestGateway, until } from '../gateway.fixture.js';
 
@@ -224,10 +226,56 @@ describe('a job', () => {
     [{ hyperparameters: { n_epochs: -1 } }, 400, 'hyperparameters.n_epochs'],
     [{ anneal: { training: { lora: { rank: 0 } } } }, 400, 'anneal.training.lora.rank'],
     [{ metadata: { text: 'x'.repeat(513) } }, 400, 'metadata.text'],
+    [{ integrations: [{ type: 'wandb', wandb: { project: 'mine' } }] }, 400, 'integrations'],
+    [{ seed: -1 }, 400, 'seed'],
   ])('with %j is refused by name', async (change, status, param) => {
     const { id: training_file } = await uploaded(rows(10));
     const answer = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file, ...change });
     expect(await errorOf(answer, status)).toMatchObject({ param });
+  });
+
+  it('cannot have numbers that are none', async () => {
+    for (const number of ['NaN', 'Infinity', '-Infinity', '1e999']) {
+      const body = `{"model":"tiny","training_file":"x","hyperparameters":{"learning_rate_multiplier":${number}}}`;
+      await errorOf(await gateway.post('/v1/fine_tuning/jobs', body), 400);
+      const yaml = `model: {base: "file:/m"}\ndataset: {source: "file:/d"}\ntraining: {method: lora, epochs: ${number === 'NaN' ? '.nan' : '.inf'}}`;
+      const answer = await gateway.post('/api/runs/validate', yaml, 'application/yaml');
+      expect(await answer.json()).toMatchObject({ error: { code: 'SPEC_INVALID', field: 'training.epochs' } });
+    }
+  });
+
+  it('cannot have a file that was deleted, or one that is still being checked', async () => {
+    const { id } = await uploaded(rows(10));
+    await gateway.call(`/v1/files/${id}`, { method: 'DELETE' });
+    const gone = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file: id });
+    expect(await errorOf(gone, 400)).toMatchObject({ param: 'training_file' });
+    const large = (await (await upload(rows(20_000))).json()) as FileView;
+    const early = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file: large.id });
+    await gateway.call(`/v1/files/${large.id}`, { method: 'DELETE' });
+    expect(await errorOf(early, 400)).toMatchObject({
+      param: 'training_file',
+      message: expect.stringContaining('is still being checked') as string,
+    });
+  });
+
+  it('tells the batch that the trainer settled, and the tokens that were trained', async () => {
+    const { id: training_file } = await uploaded(rows(100));
+    const made = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file });
+    const { id } = (await made.json()) as { id: string };
+    const job = async (): Promise<Record<string, unknown>> =>
+      (await (await gateway.call(`/v1/fine_tuning/jobs/${id}`)).json()) as Record<string, unknown>;
+    const { started, trained, evaluated, published } = sampleEvents(id);
+    const plan = { ...started.plan, microBatch: 4, gradientAccumulation: 2, processes: 2, effectiveBatch: 16 };
+    expect(await job()).toMatchObject({ hyperparameters: { batch_size: 2 }, trained_tokens: null });
+    await gateway.say(TrainingStarted, { ...started, plan });
+    await gateway.runWhen(id, (run) => run.plan !== undefined);
+    const hyperparameters = { batch_size: 16 };
+    expect(await job()).toMatchObject({ hyperparameters, method: { supervised: { hyperparameters } } });
+    await gateway.say(TrainingCompleted, { ...trained, training: { ...trained.training, plan, tokens: 12_345 } });
+    await gateway.say(EvaluationCompleted, evaluated);
+    await gateway.say(ModelPublished, published);
+    await until('the end of the job', async () => (await job())['status'] === 'succeeded');
+    expect(await job()).toMatchObject({ trained_tokens: 12_345, hyperparameters });
   });
 
   it('is started once, however often it is asked for with one key', async () => {

@@ -1,11 +1,13 @@
-import type { Progress, StageName } from '@anneal/contracts';
+import type { EndedAttempt, Progress, StageName } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
 import { samplePlan as plan, sampleEvents, sampleSpec } from '@anneal/testing';
 import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
 import {
+  attempted,
   cancelled,
   datasetPrepared,
   described,
+  isOutdated,
   evaluationCompleted,
   modelMerged,
   modelPublished,
@@ -14,6 +16,7 @@ import {
   progressed,
   resumed,
   retried,
+  retriedFrom,
   stageFailed,
   trainingCompleted,
   trainingPaused,
@@ -36,13 +39,13 @@ const progress = (second: number, done = 1): Progress => ({
 
 describe('a run that ends well', () => {
   it('passes its stages one by one and is closed by the published model', () => {
-    let run = datasetPrepared(opened, at(1)).run;
+    let run = datasetPrepared(opened, at(1), events.prepared.dataset).run;
     expect(states(run)).toBe('succeeded waiting waiting waiting waiting');
     run = trainingStarted(run, at(2), events.started).run;
     expect(run.plan).toEqual(plan);
     expect(stage(run, 'trainer')).toMatchObject({ state: 'running', startedAt: at(2) });
     run = trainingCompleted(run, at(3), events.trained.training).run;
-    run = modelMerged(run, at(4)).run;
+    run = modelMerged(run, at(4), events.merged.merge).run;
     run = evaluationCompleted(run, at(5), events.evaluated.evaluation).run;
     expect(run).toMatchObject({ state: 'running', verdict: 'improved', verdictReason: 'It got better.' });
     const step = modelPublished(run, at(6), events.published);
@@ -67,7 +70,11 @@ describe('a run that ends well', () => {
 });
 
 describe('a run that fails', () => {
-  const { run: failed, closing } = stageFailed(datasetPrepared(opened, at(1)).run, at(2), events.failed);
+  const { run: failed, closing } = stageFailed(
+    datasetPrepared(opened, at(1), events.prepared.dataset).run,
+    at(2),
+    events.failed,
+  );
 
   it('shows the failure of the stage and stops the stages that had not ended', () => {
     expect(closing).toEqual({ word: 'failed', stage: 'trainer', failure: events.failed.failure });
@@ -79,11 +86,11 @@ describe('a run that fails', () => {
   it('keeps its first final word whatever comes later', () => {
     expect(stageFailed(failed, at(3), events.failed)).toEqual({ run: failed });
     for (const step of [
-      datasetPrepared(failed, at(3)),
+      datasetPrepared(failed, at(3), events.prepared.dataset),
       trainingStarted(failed, at(3), events.started),
       trainingPaused(failed),
       trainingCompleted(failed, at(3), events.trained.training),
-      modelMerged(failed, at(3)),
+      modelMerged(failed, at(3), events.merged.merge),
       evaluationCompleted(failed, at(3), events.evaluated.evaluation),
       modelWithheld(failed, at(3), events.withheld),
       progressed(failed, progress(4)),
@@ -99,7 +106,8 @@ describe('a run that was cancelled too late', () => {
   it('shows the model that was out already, and stays cancelled', () => {
     const { run: gone } = cancelled(opened, at(1), 'api');
     const { run, closing } = modelPublished(gone, at(2), events.published);
-    expect(run).toEqual({ ...gone, publishedTo: events.published.to });
+    expect(run).toMatchObject({ state: 'cancelled', finishedAt: gone.finishedAt, publishedTo: events.published.to });
+    expect(states(run)).toBe(states(gone));
     expect(closing).toBeUndefined();
   });
 });
@@ -108,7 +116,7 @@ describe('a run that waits', () => {
   it('still takes what its stages say, and can end', () => {
     const waiting = paused(opened);
     expect(waiting).toMatchObject({ state: 'paused', turn: 1 });
-    expect(stage(datasetPrepared(waiting, at(1)).run, 'dataset')?.state).toBe('succeeded');
+    expect(stage(datasetPrepared(waiting, at(1), events.prepared.dataset).run, 'dataset')?.state).toBe('succeeded');
     expect(cancelled(waiting, at(1), 'api').run).toMatchObject({ state: 'cancelled', turn: 2 });
     expect(modelPublished(waiting, at(1), events.published).run.state).toBe('succeeded');
     expect(resumed(waiting)).toMatchObject({ state: 'running', turn: 2 });
@@ -117,13 +125,51 @@ describe('a run that waits', () => {
 
 describe('a run that is retried', () => {
   it('keeps the stages that ended well and begins the others anew', () => {
-    const { run: failed } = stageFailed(datasetPrepared(opened, at(1)).run, at(2), events.failed);
+    const { run: failed } = stageFailed(
+      datasetPrepared(opened, at(1), events.prepared.dataset).run,
+      at(2),
+      events.failed,
+    );
     const again = retried(failed);
     expect(again).toMatchObject({ state: 'running', turn: failed.turn + 1 });
     expect(again).not.toHaveProperty('failure');
     expect(again).not.toHaveProperty('finishedAt');
     expect(states(again)).toBe('succeeded waiting waiting waiting waiting');
     expect(stageFailed(again, at(3), events.failed).run).toMatchObject({ state: 'failed', turn: again.turn + 1 });
+  });
+});
+
+describe('a run that is retried from a stage', () => {
+  const trained = trainingCompleted(
+    datasetPrepared(opened, at(1), events.prepared.dataset).run,
+    at(2),
+    events.trained.training,
+  ).run;
+  const evaluated = evaluationCompleted(
+    modelMerged(trained, at(3), events.merged.merge).run,
+    at(4),
+    events.evaluated.evaluation,
+  ).run;
+  const { run: withheld } = modelWithheld(evaluated, at(5), events.withheld);
+  const again = retriedFrom(withheld, 'merger');
+
+  it('begins that stage and those after it anew, and forgets what they found out', () => {
+    expect(states(again)).toBe('succeeded succeeded waiting waiting waiting');
+    expect(again).toMatchObject({ state: 'running', turn: withheld.turn + 1, training: { steps: 10 } });
+    for (const fact of ['finishedAt', 'merge', 'results', 'verdict', 'verdictReason', 'report', 'withheldBy']) {
+      expect(again, fact).not.toHaveProperty(fact);
+    }
+    expect(again.stages.map(({ artifacts }) => artifacts.length)).toEqual([1, 2, 0, 0, 0]);
+  });
+
+  it('tells what those stages said before from what they say now', () => {
+    expect(isOutdated(again, 'trainer')).toBe(false);
+    expect([isOutdated(again, 'merger'), isOutdated(again, 'publisher', again.turn)]).toEqual([true, false]);
+    const later = retriedFrom({ ...again, state: 'failed' }, 'publisher');
+    expect([isOutdated(later, 'merger', again.turn), isOutdated(later, 'publisher', again.turn)]).toEqual([
+      false,
+      true,
+    ]);
   });
 });
 
@@ -175,9 +221,60 @@ describe('progress', () => {
   });
 });
 
+describe('the tree of a run', () => {
+  const tried = (claim: number, change: Partial<EndedAttempt> = {}): EndedAttempt => ({
+    ...{ work: 'train', claim, number: claim, state: 'failed' as const },
+    startedAt: at(claim * 10),
+    finishedAt: at(claim * 10 + 5),
+    ...change,
+  });
+  const end = (run: RunRecord, attempt: EndedAttempt): RunRecord => attempted(run, { stage: 'trainer', attempt }).run;
+  const begin = (run: RunRecord, claim: number): RunRecord => {
+    const began = { work: 'train', claim, number: claim, startedAt: at(claim * 10) };
+    return progressed(run, { ...progress(claim * 10), began }).run;
+  };
+  const told = (run: RunRecord): string[] =>
+    (stage(run, 'trainer')?.attempts ?? []).map(({ number, state }) => `${number} ${state}`);
+
+  it('has every attempt, the running one among them, in whatever order the words arrive', () => {
+    expect(told(begin(end(begin(opened, 1), tried(1)), 2))).toEqual(['1 failed', '2 running']);
+    expect(told(begin(end(begin(opened, 2), tried(1)), 1))).toEqual(['1 failed', '2 running']);
+    const done = end(end(begin(opened, 2), tried(2, { state: 'succeeded' })), tried(1));
+    expect(told(done)).toEqual(['1 failed', '2 succeeded']);
+    expect(stage(done, 'trainer')?.startedAt).toBe(at(10));
+    expect(end(done, tried(1))).toBe(done);
+  });
+
+  it('has one attempt for those that ended because something was away', () => {
+    const failure = { code: 'STORE_UNAVAILABLE', message: 'Away.', remedy: 'Wait.', retryable: true } as const;
+    const away = end(end(opened, tried(1, { failure })), tried(2, { number: 1, failure }));
+    expect(told(away)).toEqual(['1 failed']);
+    expect(told(end(away, tried(3, { number: 1, state: 'succeeded' })))).toEqual(['1 succeeded']);
+  });
+
+  it('stops what runs when the run ends, and takes what is told of an attempt later', () => {
+    const { run } = cancelled(begin(opened, 1), at(12), 'api');
+    expect(stage(run, 'trainer')?.attempts).toMatchObject([{ state: 'cancelled', finishedAt: at(12) }]);
+    expect(told(end(run, tried(1, { state: 'succeeded' })))).toEqual(['1 succeeded']);
+  });
+
+  it('keeps the attempts of before a retry', () => {
+    const failed = stageFailed(end(begin(opened, 1), tried(1)), at(16), events.failed).run;
+    expect(told(end(retried(failed), tried(2, { number: 1 })))).toEqual(['1 failed', '1 failed']);
+  });
+
+  it('has what each stage stored, the newest of each kind', () => {
+    const started = trainingStarted(opened, at(1), events.started).run;
+    const run = trainingCompleted(started, at(2), events.trained.training).run;
+    expect(stage(run, 'trainer')?.artifacts.map(({ kind }) => kind)).toEqual(['plan', 'adapter']);
+    expect(run.training).toMatchObject({ loss: { first: 2, last: 1 }, steps: 10 });
+    expect(run.training).not.toHaveProperty('artifact');
+  });
+});
+
 describe('a cancelled run', () => {
   it('says so once and stops what had not ended', () => {
-    const { run, closing } = cancelled(datasetPrepared(opened, at(1)).run, at(2), 'api');
+    const { run, closing } = cancelled(datasetPrepared(opened, at(1), events.prepared.dataset).run, at(2), 'api');
     expect(closing).toEqual({ word: 'cancelled', by: 'api' });
     expect(run).toMatchObject({ state: 'cancelled', finishedAt: at(2) });
     expect(states(run)).toBe('succeeded cancelled cancelled cancelled cancelled');

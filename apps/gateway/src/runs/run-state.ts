@@ -1,16 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   isFinal,
+  stageNames,
   type AcceptedRunSpec,
+  type ArtifactRef,
+  type EndedAttempt,
   type EvaluatedModel,
   type FailureDetail,
+  type MergedModel,
+  type PreparedDataset,
   type Progress,
   type StageName,
   type StageView,
+  type TrainedModel,
   type TrainingPlan,
   type Verdict,
 } from '@anneal/contracts';
 import type { RunRecord } from './run.record.js';
+import { withBegun, withEnded, withoutRunning } from './stage.attempts.js';
 
 /** What the gateway says when a run ends. */
 export type ClosingWord =
@@ -30,40 +37,62 @@ export function described(run: RunRecord, spec: AcceptedRunSpec): RunRecord {
   return { ...run, spec, name: spec.name };
 }
 
-export function datasetPrepared(run: RunRecord, at: string): Step {
-  return { run: finishStage(run, 'dataset', at) };
-}
-
-export function trainingStarted(run: RunRecord, at: string, { plan }: { plan: TrainingPlan }): Step {
-  if (!learns(run) || run.plan !== undefined) return { run: startStage(run, 'trainer', at) };
-  return { run: { ...startStage(run, 'trainer', at), plan } };
-}
-
-export function trainingPaused(run: RunRecord): Step {
-  return { run: changeStage(run, 'trainer', (stage) => ({ ...stage, state: 'waiting' })) };
-}
-
-export function trainingCompleted(run: RunRecord, at: string, { plan }: { plan: TrainingPlan }): Step {
+export function datasetPrepared(run: RunRecord, at: string, { artifact, ...dataset }: PreparedDataset): Step {
   if (!learns(run)) return { run };
-  return { run: { ...finishStage(run, 'trainer', at), plan } };
+  return { run: { ...withArtifacts(finishStage(run, 'dataset', at), 'dataset', [artifact]), dataset } };
 }
 
-export function modelMerged(run: RunRecord, at: string): Step {
-  return { run: finishStage(run, 'merger', at) };
+export function trainingStarted(
+  run: RunRecord,
+  at: string,
+  { plan, planArtifact }: { plan: TrainingPlan; planArtifact: ArtifactRef },
+): Step {
+  const started = startStage(run, 'trainer', at);
+  if (!learns(run) || run.plan !== undefined) return { run: started };
+  return { run: { ...withArtifacts(started, 'trainer', [planArtifact]), plan } };
+}
+
+export function trainingPaused(run: RunRecord, { checkpoint }: { checkpoint?: ArtifactRef | undefined } = {}): Step {
+  const waiting = changeStage(run, 'trainer', (stage) => ({ ...stage, state: 'waiting' }));
+  return {
+    run: checkpoint === undefined || isFinal(run.state) ? waiting : withArtifacts(waiting, 'trainer', [checkpoint]),
+  };
+}
+
+export function trainingCompleted(
+  run: RunRecord,
+  at: string,
+  { artifact, plan, planArtifact, ...training }: TrainedModel,
+): Step {
+  if (!learns(run)) return { run };
+  return {
+    run: { ...withArtifacts(finishStage(run, 'trainer', at), 'trainer', [planArtifact, artifact]), plan, training },
+  };
+}
+
+export function modelMerged(run: RunRecord, at: string, { artifact, ...merge }: MergedModel): Step {
+  if (!learns(run)) return { run };
+  return { run: { ...withArtifacts(finishStage(run, 'merger', at), 'merger', [artifact]), merge } };
 }
 
 export function evaluationCompleted(run: RunRecord, at: string, evaluation: EvaluatedModel): Step {
   if (!learns(run)) return { run };
   const { results, verdict, reason, report } = evaluation;
-  return { run: { ...finishStage(run, 'evaluator', at), results, verdict, verdictReason: reason, report } };
+  const finished = withArtifacts(finishStage(run, 'evaluator', at), 'evaluator', [report]);
+  return { run: { ...finished, results, verdict, verdictReason: reason, report } };
 }
 
-export function modelPublished(run: RunRecord, at: string, { to, verdict }: { to: string; verdict: Verdict }): Step {
+export function modelPublished(
+  run: RunRecord,
+  at: string,
+  { to, verdict, artifact }: { to: string; verdict: Verdict; artifact: ArtifactRef },
+): Step {
+  const published = withArtifacts(run, 'publisher', [artifact]);
   // The model was out before the word that the run is over reached the publisher; whoever looks has to know.
-  if (run.state === 'cancelled' || run.state === 'failed') return { run: { ...run, publishedTo: to } };
+  if (run.state === 'cancelled' || run.state === 'failed') return { run: { ...published, publishedTo: to } };
   if (isFinal(run.state)) return { run };
   return {
-    run: { ...succeeded(run, at), verdict, publishedTo: to },
+    run: { ...succeeded(published, at), verdict, publishedTo: to },
     closing: { word: 'succeeded', verdict, publishedTo: to },
   };
 }
@@ -94,6 +123,17 @@ export function cancelled(run: RunRecord, at: string, by: string): Step {
   };
 }
 
+/** An attempt of a stage's work ended: told of also when the run is over by then. */
+export function attempted(run: RunRecord, { stage, attempt }: { stage: StageName; attempt: EndedAttempt }): Step {
+  if (run.stages.some((known) => known.attempts.some((other) => isDeepStrictEqual(other, attempt)))) return { run };
+  const took = changeStageAnyway(run, stage, (before) => ({
+    ...before,
+    attempts: withEnded(before.attempts, attempt),
+    startedAt: earlier(before.startedAt, attempt.startedAt),
+  }));
+  return { run: took };
+}
+
 export function paused(run: RunRecord): RunRecord {
   return { ...run, state: 'paused', turn: run.turn + 1 };
 }
@@ -102,20 +142,63 @@ export function resumed(run: RunRecord): RunRecord {
   return { ...run, state: 'running', turn: run.turn + 1 };
 }
 
-/** The stages that ended well keep their results; the others begin anew. */
-export function retried({ finishedAt: _end, failure: _failure, ...run }: RunRecord): RunRecord {
-  const stages = run.stages.map((stage): StageView =>
-    stage.state === 'succeeded' ? stage : { stage: stage.stage, state: 'waiting' },
-  );
-  return { ...run, stages, state: 'running', turn: run.turn + 1 };
+/** The stages that ended well keep their results; the others begin anew, with what they have done so far. */
+export function retried(run: RunRecord): RunRecord {
+  const stages = run.stages.map((stage) => (stage.state === 'succeeded' ? stage : waiting(stage)));
+  return { ...without(run, ['finishedAt', 'failure']), stages, state: 'running', turn: run.turn + 1 };
 }
 
-/** The first word of a stage marks it running; older words than the last one, and words after the end, count for nothing. */
-export function progressed(run: RunRecord, progress: Progress): Step {
+/** This stage and those after it begin anew, whatever came of them. */
+export function retriedFrom(run: RunRecord, from: StageName): RunRecord {
+  const turn = run.turn + 1;
+  const again = stageNames.slice(stageNames.indexOf(from));
+  const stages = run.stages.map((stage) =>
+    again.includes(stage.stage) ? { ...waiting(stage), artifacts: [] } : stage,
+  );
+  const renewed = { ...run.renewed, ...Object.fromEntries(again.map((stage) => [stage, turn])) };
+  const facts = again.flatMap((stage) => factsOf[stage]);
+  return { ...without(run, ['finishedAt', 'failure', ...facts]), stages, renewed, state: 'running', turn };
+}
+
+/** What a run knows from each of its stages. */
+const factsOf: Record<StageName, readonly (keyof RunRecord)[]> = {
+  dataset: ['dataset'],
+  trainer: ['plan', 'training'],
+  merger: ['merge'],
+  evaluator: ['results', 'verdict', 'verdictReason', 'report'],
+  publisher: ['withheldBy'],
+};
+
+function waiting({ stage, attempts, artifacts }: StageView): StageView {
+  return { stage, state: 'waiting', attempts, artifacts };
+}
+
+function without(run: RunRecord, fields: readonly (keyof RunRecord)[]): RunRecord {
+  const gone = new Set<string>(fields);
+  // Only fields that a run need not have are taken away.
+  return Object.fromEntries(Object.entries(run).filter(([field]) => !gone.has(field))) as unknown as RunRecord;
+}
+
+/** Whether a stage said this before it was begun anew. */
+export function isOutdated(run: RunRecord, stage: StageName, turn = 0): boolean {
+  return turn < (run.renewed[stage] ?? 0);
+}
+
+/**
+ * The first word of a stage marks it running; older words than the last one, and words after the end, count for nothing,
+ * except that an older one may tell of an attempt.
+ */
+export function progressed(run: RunRecord, { began, ...progress }: Progress): Step {
   const stage = run.stages.find(({ stage: name }) => name === progress.stage);
-  if (stage?.progress !== undefined && !isNews(progress, stage.progress)) return { run };
+  const isNew = stage?.progress === undefined || isNews(progress, stage.progress);
+  if (!isNew && began === undefined) return { run };
+  const started = startStage(run, progress.stage, progress.at);
   return {
-    run: changeStage(startStage(run, progress.stage, progress.at), progress.stage, (s) => ({ ...s, progress })),
+    run: changeStage(started, progress.stage, (before) => {
+      const attempts = began === undefined ? before.attempts : withBegun(before.attempts, began);
+      if (!isNew && attempts === before.attempts) return before;
+      return { ...before, attempts, progress: isNew ? progress : before.progress };
+    }),
   };
 }
 
@@ -145,8 +228,27 @@ function succeeded(run: RunRecord, at: string): RunRecord {
 }
 
 function endStages(run: RunRecord, state: 'succeeded' | 'cancelled', at: string): RunRecord {
-  const stages = run.stages.map((stage) => (stageEnded(stage) ? stage : { ...stage, state, finishedAt: at }));
+  const stages = run.stages.map((stage) =>
+    stageEnded(stage) ? stage : { ...stage, state, finishedAt: at, attempts: withoutRunning(stage.attempts, at) },
+  );
   return { ...run, stages };
+}
+
+/** Keeps the newest artifact of each kind. */
+function withArtifacts(run: RunRecord, name: StageName, artifacts: readonly ArtifactRef[]): RunRecord {
+  return changeStageAnyway(run, name, (stage) => ({
+    ...stage,
+    artifacts: [...stage.artifacts.filter(({ kind }) => !artifacts.some((other) => other.kind === kind)), ...artifacts],
+  }));
+}
+
+/** Facts about a stage hold whether or not it, or its run, goes on. */
+function changeStageAnyway(run: RunRecord, name: StageName, change: (stage: StageView) => StageView): RunRecord {
+  return { ...run, stages: run.stages.map((stage) => (stage.stage === name ? change(stage) : stage)) };
+}
+
+function earlier(known: string | undefined, at: string): string {
+  return known !== undefined && Date.parse(known) <= Date.parse(at) ? known : at;
 }
 
 /** Changes one stage of a run that still goes on, unless that stage has ended. */

@@ -6,6 +6,7 @@ import {
   type Progress,
   type ReceivedEvent,
   type SpecProblem,
+  type StageName,
 } from '@anneal/contracts';
 import { Inbox, Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
@@ -14,7 +15,7 @@ import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
 import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
 import { RunTable } from './run.table.js';
-import { described, progressed, type Step } from './run-state.js';
+import { described, isOutdated, progressed, type Step } from './run-state.js';
 
 /** A longer list helps nobody, and an event has to stay small. */
 const longestList = 50;
@@ -61,7 +62,16 @@ export class RunLedger {
     this.feed.changed(runId);
   }
 
-  /** Writes the newest progress of a stage; only a stage that begins to run changes the version. */
+  /** What a stage says of a run, unless it was begun anew since. */
+  async takeWord(
+    stage: StageName,
+    event: ReceivedEvent<{ runId: string; spec?: AcceptedRunSpec }>,
+    step: (run: RunRecord, at: string) => Step,
+  ): Promise<void> {
+    await this.takeStep(event, (run, at) => (isOutdated(run, stage, event.turn) ? { run } : step(run, at)));
+  }
+
+  /** Writes the newest progress of a stage; only a stage or an attempt that begins changes the version. */
   async takeProgress(progress: Progress): Promise<void> {
     const changed = await this.dataSource.transaction(async (tx) => {
       const before = await this.table.lock(tx, progress.runId);
@@ -69,7 +79,9 @@ export class RunLedger {
       const { run } = progressed(before, progress);
       const stage = run.stages.find((entry) => !before.stages.includes(entry));
       if (!stage) return false;
-      const begins = before.stages.some((entry) => entry.stage === stage.stage && entry.state !== stage.state);
+      const begins =
+        progress.began !== undefined ||
+        before.stages.some((entry) => entry.stage === stage.stage && entry.state !== stage.state);
       await (begins ? this.table.save(tx, before, run) : this.table.saveStages(tx, run.id, [stage]));
       return begins;
     });

@@ -4,6 +4,7 @@ import {
   type ArtifactRef,
   type RunView,
   type SpecProblem,
+  type StageName,
   type StageView,
 } from '@anneal/contracts';
 import { defaultProject } from '../keys/caller.js';
@@ -18,6 +19,8 @@ export interface RunRecord extends Omit<RunView, 'spec'> {
   readonly change: number;
   /** Rises with every word on the run's course; the word carries it, so that stages can tell an older one. */
   readonly turn: number;
+  /** For stages that were begun anew, the turn of that retry: what they said before it is no news any more. */
+  readonly renewed: Readonly<Partial<Record<StageName, number>>>;
   /** Absent for a rejected run, and as long as only an event without RunSpec has told of the run. */
   readonly spec?: AcceptedRunSpec | undefined;
   readonly report?: ArtifactRef | undefined;
@@ -30,7 +33,7 @@ export function openedRun(spec: AcceptedRunSpec, at: string, project = defaultPr
 
 /** A run of which nothing is known but its id: events of different services may arrive in any order. */
 export function unknownRun(id: string, at: string): RunRecord {
-  const stages = stageNames.map((stage): StageView => ({ stage, state: 'waiting' }));
+  const stages = stageNames.map((stage): StageView => ({ stage, state: 'waiting', attempts: [], artifacts: [] }));
   return {
     id,
     project: defaultProject,
@@ -39,6 +42,7 @@ export function unknownRun(id: string, at: string): RunRecord {
     version: 1,
     change: 0,
     turn: 0,
+    renewed: {},
     createdAt: at,
     stages,
   };

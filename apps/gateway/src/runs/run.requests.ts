@@ -8,10 +8,12 @@ import {
   PauseRequested,
   ResumeRequested,
   RetryRequested,
+  stageNames,
   TrainRequested,
   type AcceptedRunSpec,
   type RunSpec,
   type RunState,
+  type StageName,
 } from '@anneal/contracts';
 import { Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
@@ -21,7 +23,7 @@ import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
 import { openedRun, type RunRecord } from './run.record.js';
 import { toJson } from './run.row.js';
-import { cancelled, paused, resumed, retried } from './run-state.js';
+import { cancelled, paused, resumed, retried, retriedFrom } from './run-state.js';
 import { runNotFound, RunTable } from './run.table.js';
 
 /** What callers of the API want to happen. Each wish is one transaction: the row, and the event that tells the others. */
@@ -100,15 +102,17 @@ export class RunRequests {
   }
 
   /**
-   * Lets a failed run go on from its last good stage.
+   * Lets a failed run go on from its last good stage; or a run that is over and published nothing, from a stage that is
+   * named, which works again, as do those after it.
    *
-   * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run has not failed
+   * @throws Failure RUN_NOT_FOUND, or RUN_CONFLICT when the run is in no state for it
    */
-  async retry(id: string, by: Caller): Promise<RunRecord> {
+  async retry(id: string, by: Caller, from?: StageName): Promise<RunRecord> {
     return this.change(id, by, 'retried', async (tx, before) => {
-      if (before.state !== 'failed') return undefined;
-      const run = retried(before);
-      await this.outbox.add(tx, RetryRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
+      if (!mayBeRetried(before, from)) return undefined;
+      const run = from === undefined ? retried(before) : retriedFrom(before, from);
+      const word = { runId: id, by: by.keyId, turn: run.turn, ...(from === undefined ? {} : { from }) };
+      await this.outbox.add(tx, RetryRequested, word, { runId: id });
       return run;
     });
   }
@@ -131,6 +135,33 @@ export class RunRequests {
     this.feed.changed(id);
     return changed;
   }
+}
+
+/** @throws Failure RUN_CONFLICT for what no state of the run tells */
+function mayBeRetried({ id, state, stages, publishedTo }: RunRecord, from: StageName | undefined): boolean {
+  if (from === undefined && isFinal(state) && state !== 'failed' && state !== 'rejected') {
+    throw new Failure('RUN_CONFLICT', `The run "${id}" is ${state}: no stage of it failed.`, {
+      remedy: 'Name the stage that is to work again, as from, unless the model was published.',
+      field: 'from',
+    });
+  }
+  if (from === undefined) return state === 'failed';
+  if (!isFinal(state) || state === 'rejected') return false;
+  if (publishedTo !== undefined) {
+    throw new Failure('RUN_CONFLICT', `The run "${id}" has published its model as ${publishedTo} and is done.`, {
+      remedy: 'Start a new run: what is published under this one stays what it is.',
+    });
+  }
+  const before = stages.slice(0, stageNames.indexOf(from)).find((stage) => stage.state !== 'succeeded');
+  if (!before) return true;
+  throw new Failure(
+    'RUN_CONFLICT',
+    `The stage ${before.stage} has not done its work, so ${from} has nothing to go on from.`,
+    {
+      remedy: `Retry from ${before.stage} or from a stage before it.`,
+      field: 'from',
+    },
+  );
 }
 
 function cannotBe(done: string, id: string, state: RunState): Failure {

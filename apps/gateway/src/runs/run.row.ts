@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { absent, bigint, instant } from '../database/columns.js';
 import type { RunRecord } from './run.record.js';
 
-const { plan, results, verdict, problems, failure } = runView.shape;
+const { dataset, plan, training, merge, results, verdict, problems, failure } = runView.shape;
 
 export const runRow = z.object({
   id: z.string(),
@@ -22,10 +22,14 @@ export const runRow = z.object({
   version: z.int(),
   change: bigint,
   turn: z.int(),
+  renewed: z.partialRecord(stageView.shape.stage, z.int()),
   created_at: instant,
   finished_at: absent(instant),
   spec: absent(carriedRunSpec),
+  dataset: absent(dataset.unwrap()),
   plan: absent(plan.unwrap()),
+  training: absent(training.unwrap()),
+  merge: absent(merge.unwrap()),
   results: absent(results.unwrap()),
   verdict: absent(verdict.unwrap()),
   verdict_reason: absent(z.string()),
@@ -45,6 +49,8 @@ export const stageRow = z.object({
   finished_at: absent(instant),
   progress: absent(stageView.shape.progress.unwrap()),
   failure: absent(stageView.shape.failure.unwrap()),
+  attempts: stageView.shape.attempts,
+  artifacts: stageView.shape.artifacts,
 });
 export type StageRow = z.infer<typeof stageRow>;
 
@@ -54,10 +60,14 @@ export const runColumns = [
   'name',
   'state',
   'turn',
+  'renewed',
   'created_at',
   'finished_at',
   'spec',
+  'dataset',
   'plan',
+  'training',
+  'merge',
   'results',
   'verdict',
   'verdict_reason',
@@ -74,10 +84,14 @@ export function runValues(run: RunRecord): unknown[] {
     run.name,
     run.state,
     run.turn,
+    toJson(run.renewed),
     run.createdAt,
     run.finishedAt ?? null,
     toJson(run.spec),
+    toJson(run.dataset),
     toJson(run.plan),
+    toJson(run.training),
+    toJson(run.merge),
     toJson(run.results),
     run.verdict ?? null,
     run.verdictReason ?? null,
@@ -90,8 +104,8 @@ export function runValues(run: RunRecord): unknown[] {
 }
 
 /** A stage as a row of the table `stage`. */
-export function stageColumns({ stage, state, startedAt, finishedAt, progress, failure }: StageView): object {
-  return { stage, state, started_at: startedAt, finished_at: finishedAt, progress, failure };
+export function stageColumns({ startedAt, finishedAt, ...same }: StageView): object {
+  return { ...same, started_at: startedAt, finished_at: finishedAt };
 }
 
 export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
@@ -103,10 +117,14 @@ export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
     version: row.version,
     change: row.change,
     turn: row.turn,
+    renewed: row.renewed,
     createdAt: row.created_at,
     finishedAt: row.finished_at,
     stages: stages.toSorted((a, b) => placeOf(a.stage) - placeOf(b.stage)).map(toStage),
+    dataset: row.dataset,
     plan: row.plan,
+    training: row.training,
+    merge: row.merge,
     results: row.results,
     verdict: row.verdict,
     verdictReason: row.verdict_reason,
@@ -119,8 +137,8 @@ export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
   });
 }
 
-function toStage({ stage, state, started_at, finished_at, progress, failure }: StageRow): StageView {
-  return present<StageView>({ stage, state, startedAt: started_at, finishedAt: finished_at, progress, failure });
+function toStage({ run_id: _run, started_at, finished_at, ...same }: StageRow): StageView {
+  return present<StageView>({ ...same, startedAt: started_at, finishedAt: finished_at });
 }
 
 function placeOf(stage: StageName): number {

@@ -74,14 +74,15 @@ export class RunTable {
   /** Writes stages and leaves the version: for progress, which is told on its own. */
   async saveStages(tx: EntityManager, runId: string, stages: readonly StageView[]): Promise<void> {
     await tx.query(
-      `INSERT INTO stage (run_id, stage, state, started_at, finished_at, progress, failure)
-       SELECT $1, stage, state, started_at, finished_at, progress, failure
+      `INSERT INTO stage (run_id, stage, state, started_at, finished_at, progress, failure, attempts, artifacts)
+       SELECT $1, stage, state, started_at, finished_at, progress, failure, attempts, artifacts
          FROM jsonb_to_recordset($2::jsonb)
               AS new (stage text, state text, started_at timestamptz, finished_at timestamptz, progress jsonb,
-                      failure jsonb)
+                      failure jsonb, attempts jsonb, artifacts jsonb)
        ON CONFLICT (run_id, stage) DO UPDATE
-         SET (state, started_at, finished_at, progress, failure)
-           = (EXCLUDED.state, EXCLUDED.started_at, EXCLUDED.finished_at, EXCLUDED.progress, EXCLUDED.failure)`,
+         SET (state, started_at, finished_at, progress, failure, attempts, artifacts)
+           = (EXCLUDED.state, EXCLUDED.started_at, EXCLUDED.finished_at, EXCLUDED.progress, EXCLUDED.failure,
+              EXCLUDED.attempts, EXCLUDED.artifacts)`,
       [runId, JSON.stringify(stages.map(stageColumns))],
     );
   }

@@ -11,7 +11,18 @@ const events = sampleEvents('r1');
 
 /** A row as the database would give it back. */
 function rowOf(run: Parameters<typeof runValues>[0]): unknown {
-  const json = new Set(['spec', 'plan', 'results', 'report', 'problems', 'failure']);
+  const json = new Set([
+    'spec',
+    'renewed',
+    'dataset',
+    'plan',
+    'training',
+    'merge',
+    'results',
+    'report',
+    'problems',
+    'failure',
+  ]);
   const values = runValues(run);
   const entries = runColumns.map((column, index) => {
     const value = values[index];

@@ -6,6 +6,7 @@ export function toRunView({
   version: _version,
   change: _change,
   turn: _turn,
+  renewed: _renewed,
   report: _report,
   project: _project,
   ...view

@@ -24,7 +24,9 @@ export class ProgressFollower implements OnApplicationBootstrap, BeforeApplicati
   async onApplicationBootstrap(): Promise<void> {
     this.follower = await followProgress(this.connection, {}, (progress) => {
       this.feed.progress(progress);
-      this.rows.put(`${progress.runId}/${progress.stage}`, progress);
+      // The first word of an attempt says what none after it says again.
+      const key = progress.began ? `/${progress.began.work}/${progress.began.claim}` : '';
+      this.rows.put(`${progress.runId}/${progress.stage}${key}`, progress);
     });
   }
 

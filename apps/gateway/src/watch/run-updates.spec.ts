@@ -9,7 +9,7 @@ import { runUpdates, type Following } from './run-updates.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 const opened = openedRun(sampleSpec('r1'), at);
-const prepared: RunRecord = { ...datasetPrepared(opened, at).run, version: 2 };
+const prepared: RunRecord = { ...datasetPrepared(opened, at, sampleEvents('r1').prepared.dataset).run, version: 2 };
 const failed: RunRecord = { ...stageFailed(prepared, at, sampleEvents('r1').failed).run, version: 3 };
 const progress = (done: number, stage: StageName = 'trainer'): Progress => ({
   ...{ runId: 'r1', stage, at, attempt: 1, phase: 'training', done },

@@ -12,7 +12,7 @@ import type { Telling } from './tell.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 const opened = openedRun(sampleSpec('r1'), at);
-const prepared: RunRecord = { ...datasetPrepared(opened, at).run, version: 2 };
+const prepared: RunRecord = { ...datasetPrepared(opened, at, sampleEvents('r1').prepared.dataset).run, version: 2 };
 const failed: RunRecord = { ...stageFailed(prepared, at, sampleEvents('r1').failed).run, version: 3 };
 const progress = (done: number): Progress => ({
   runId: 'r1',

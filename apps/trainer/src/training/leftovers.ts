@@ -1,4 +1,4 @@
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptProcess } from '@anneal/compute';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
@@ -65,6 +65,17 @@ export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
     const mayBeRetried = job.state === 'failed' || job.course === 'failed';
     if (mayBeRetried && (await isYoung(folder.path))) return;
     await rm(folder.path, { recursive: true, force: true });
+  }
+
+  /** Removes what the training before a retry left, its process first, so that nothing of it is taken for the new one's. */
+  async clearOlder(folder: RunFolder, turn: number): Promise<void> {
+    const found = Number(await readFile(folder.turn, 'utf8').catch(() => '0'));
+    if (found === turn) return;
+    const process = await adoptProcess(folder.process);
+    if (process && !('ended' in process)) await process.kill(killGraceMs);
+    await rm(folder.path, { recursive: true, force: true });
+    await mkdir(folder.path, { recursive: true });
+    await writeFile(folder.turn, String(turn));
   }
 
   /** A training that was left running when its service stopped, and whose run was paused since. */

@@ -27,6 +27,10 @@ export class RunFolder {
   get process(): string {
     return join(this.path, 'process');
   }
+  /** Which retry of the run the files belong to. */
+  get turn(): string {
+    return join(this.path, 'turn');
+  }
   /** Home of the Hugging Face libraries, so that nothing of the host's own changes the training. */
   get home(): string {
     return join(this.path, 'home');

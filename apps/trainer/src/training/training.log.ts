@@ -18,6 +18,8 @@ export class TrainingLog {
   tokensPerSecond: number | undefined;
   /** Processes that train together. */
   worldSize: number | undefined;
+  /** Learned so far, over all starts: a checkpoint carries the count on. */
+  tokens: number | undefined;
   versions: Record<string, string> = {};
   /** The most that a training held of its GPU. */
   peakBytes: number | undefined;
@@ -107,6 +109,7 @@ export class TrainingLog {
     this.tokensPerSecond = event.tokensPerSecondPerGpu;
     const held = event.memoryReservedGib ?? event.memoryAllocatedGib;
     if (held !== undefined && held > 0) this.peakBytes = Math.max(this.peakBytes ?? 0, held * 1024 ** 3);
+    this.tokens = event.trainableTokens ?? this.tokens;
     if (event.loss === undefined || !Number.isFinite(event.loss)) return;
     this.firstLoss ??= event.loss;
     this.lastLoss = event.loss;

@@ -11,7 +11,7 @@ import { toOpenaiFile } from './file.row.js';
 import { FileTable } from './file.table.js';
 import { Files } from './files.js';
 import { readForm, type MultipartRequest } from './multipart.form.js';
-import { receive } from './received.file.js';
+import { largestFileOf, receive } from './received.file.js';
 
 interface Request extends MultipartRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -34,8 +34,8 @@ export class FilesController {
   @Post()
   @HttpCode(HttpStatus.OK)
   async create(@By() caller: Caller, @Req() request: Request): Promise<OpenaiFile> {
-    const { WORK_DIR, LARGEST_FILE_BYTES } = this.config;
-    const form = await readForm(request, 'file', (file) => receive(file, WORK_DIR, LARGEST_FILE_BYTES));
+    const most = largestFileOf(caller, this.config);
+    const form = await readForm(request, 'file', (file) => receive(file, this.config.WORK_DIR, most));
     try {
       const read = readRequest(fileFields, form.fields);
       const wish = {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '@anneal/contracts';
+import type { Caller } from '../../keys/caller.js';
 
 /** Bytes that a caller sent, on this machine's disk until they are in the store. */
 export interface ReceivedFile {
@@ -45,9 +46,14 @@ export async function receive(source: Readable, workDir: string, mostBytes: numb
   return { path, bytes, sha256: hash.digest('hex'), remove };
 }
 
+/** How large a file of this caller may be. */
+export function largestFileOf({ limits }: Caller, { LARGEST_FILE_BYTES }: { LARGEST_FILE_BYTES: number }): number {
+  return Math.min(limits.largestFileBytes ?? LARGEST_FILE_BYTES, LARGEST_FILE_BYTES);
+}
+
 export function tooLarge(mostBytes: number): Failure {
   return new Failure('REQUEST_TOO_LARGE', `The file is larger than ${mostBytes} bytes.`, {
-    remedy: 'Send less data; the operator sets the limit with LARGEST_FILE_BYTES.',
+    remedy: 'Send less data; the limit is the one of the API key, or LARGEST_FILE_BYTES of the gateway.',
     field: 'file',
   });
 }

@@ -70,6 +70,11 @@ export class JobEventTable {
     );
   }
 
+  /** The steps of a training that is done anew would stand in the way of the new ones. */
+  async forgetSteps(tx: EntityManager, jobId: string): Promise<void> {
+    await tx.query('DELETE FROM fine_tuning_event WHERE job_id = $1 AND step IS NOT NULL', [jobId]);
+  }
+
   /** Newest first. @returns one more than the limit if there are more */
   async list(jobId: string, { limit, after }: PageQuery): Promise<JobEventRow[]> {
     const last = after === undefined ? undefined : await this.place(jobId, after);

@@ -1,6 +1,7 @@
 import type { Progress } from '@anneal/contracts';
 import { LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { RunRecord } from '../../runs/run.record.js';
 import { RunTable } from '../../runs/run.table.js';
 import { RunFeed } from '../../watch/run.feed.js';
 import { JobEventTable, type StepMetrics } from './job.event.table.js';
@@ -24,6 +25,7 @@ export class JobEvents implements OnModuleInit, BeforeApplicationShutdown {
 
   onModuleInit(): void {
     this.runs.onChange(async (tx, before, run) => {
+      if (isTrainedAnew(before, run)) await this.table.forgetSteps(tx, run.id);
       for (const event of storyOf(before, run)) await this.table.tell(tx, run.id, event);
     });
     const progress = ({ runId: jobId, stage, done, total, loss, learningRate, unit }: Progress): void => {
@@ -55,4 +57,8 @@ export class JobEvents implements OnModuleInit, BeforeApplicationShutdown {
       this.logger.warn({ err: error, steps: steps.length }, 'steps of trainings could not be written');
     }
   }
+}
+
+function isTrainedAnew(before: RunRecord, run: RunRecord): boolean {
+  return before.renewed.trainer !== run.renewed.trainer;
 }

@@ -47,6 +47,8 @@ export class JobResults implements OnModuleInit, OnApplicationBootstrap, BeforeA
   onModuleInit(): void {
     this.runs.onChange(async (tx, before, run) => {
       if (run.state === before.state) return;
+      // A job that is retried ends a second time, with other metrics.
+      if (before.state === 'succeeded') await this.jobs.forgetResult(tx, run.id);
       if (run.state === 'succeeded') this.later(lastWordsMs);
       if (run.state === 'failed' || run.state === 'cancelled') await this.webhooks.tell(tx, run.id, run.state);
     });

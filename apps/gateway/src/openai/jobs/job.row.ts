@@ -23,6 +23,7 @@ export const jobRow = z.object({
   withheld_by: absent(z.string()),
   verdict_reason: absent(z.string()),
   plan: absent(trainingPlan),
+  trained_tokens: absent(bigint),
   stages: z.array(z.object({ stage: stageView.shape.stage, state: stageView.shape.state, progress: z.unknown() })),
 });
 export type JobRow = z.infer<typeof jobRow>;

@@ -18,6 +18,7 @@ export interface NewJob {
 
 const withRun = `
   SELECT job.*, run.state, run.finished_at, run.failure, run.published_to, run.withheld_by, run.verdict_reason, run.plan,
+         (run.training ->> 'tokens')::int8 AS trained_tokens,
          (SELECT coalesce(jsonb_agg(jsonb_build_object('stage', stage, 'state', state, 'progress', progress)), '[]')
             FROM stage WHERE run_id = job.id) AS stages
     FROM fine_tuning_job job JOIN run ON run.id = job.id`;
@@ -100,6 +101,10 @@ export class JobTable {
       [id, file],
     );
     return Array.isArray(written) && written.length > 0;
+  }
+
+  async forgetResult(tx: EntityManager, id: string): Promise<void> {
+    await tx.query('UPDATE fine_tuning_job SET result_file = NULL WHERE id = $1', [id]);
   }
 
   private async read(clause: string, values: unknown[]): Promise<JobRow[]> {

@@ -5,7 +5,10 @@ import type { JobRow } from './job.row.js';
 
 export function toOpenaiJob(job: JobRow): OpenaiJob {
   const status = statusOf(job);
-  const { hyperparameters } = job;
+  const { n_epochs, learning_rate_multiplier } = job.hyperparameters;
+  // What was asked for, until the trainer has settled what the devices at hand can do.
+  const batch_size = job.plan?.effectiveBatch ?? job.hyperparameters.batch_size;
+  const hyperparameters = { n_epochs, batch_size, learning_rate_multiplier };
   return {
     id: job.id,
     object: 'fine_tuning.job',
@@ -19,7 +22,7 @@ export function toOpenaiJob(job: JobRow): OpenaiJob {
     training_file: job.training_file,
     validation_file: job.validation_file ?? null,
     result_files: job.result_file === undefined ? [] : [job.result_file],
-    trained_tokens: null,
+    trained_tokens: isOver(status) ? (job.trained_tokens ?? null) : null,
     seed: job.seed,
     error: status === 'failed' ? errorOf(job) : null,
     hyperparameters,

@@ -4,7 +4,7 @@ import { Body, Controller, HttpCode, HttpStatus, Inject, Param, Post, Req } from
 import type { GatewayConfig } from '../../gateway.config.js';
 import { By, type Caller } from '../../keys/caller.js';
 import { readForm, type MultipartRequest } from '../files/multipart.form.js';
-import { receive, tooLarge } from '../files/received.file.js';
+import { largestFileOf, receive, tooLarge } from '../files/received.file.js';
 import { readRequest } from '../../http/read-request.js';
 import { repetitionOf } from '../request.memory.js';
 import { Uploads } from './uploads.js';
@@ -28,7 +28,7 @@ export class UploadsController {
   @HttpCode(HttpStatus.OK)
   async create(@By() caller: Caller, @Body() body: unknown, @Req() request: Request): Promise<OpenaiUpload> {
     const { filename, mime_type: mimeType, bytes } = readRequest(uploadCreation, body);
-    const most = this.config.LARGEST_FILE_BYTES;
+    const most = largestFileOf(caller, this.config);
     if (bytes > most) throw tooLarge(most);
     return this.uploads.create(caller, { filename, mimeType, bytes }, repetitionOf(request.headers));
   }
