@@ -391,6 +391,9 @@ describe('a training that cannot fit', () => {
   };
 
   it('is refused before it starts, with what to do, unless it is forced', async () => {
+    // The service before has a disk without room.
+    await trainer.stopService();
+    await trainer.startService();
     const giveBack = trainer.resizeModel(huge);
     try {
       await trainer.prepare('cannot-fit');
