@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serviceNames, type RunView, type ServiceName } from '@anneal/contracts';
 import { connectStore } from '@anneal/artifacts';
@@ -10,6 +10,8 @@ import { startTestServers, type TestServers } from '@anneal/testing';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readExposition, readMetricTable } from './exposition.js';
+import { findPrometheus, observability, Prometheus } from './prometheus.fixture.js';
 import { ServiceProcess } from './service-process.js';
 
 const example = join(import.meta.dirname, '..', '..', 'examples', 'home-control');
@@ -19,12 +21,24 @@ let nats: NatsConnection;
 let model: string;
 let enginePython: string;
 let logFile: string;
+let prometheus: Prometheus | undefined;
 const services = new Map<ServiceName, ServiceProcess>();
+const installed = await findPrometheus();
+if ('missing' in installed) console.log(`What Prometheus sees is not tested: ${installed.missing}`);
 
 async function start(name: ServiceName): Promise<void> {
   services.set(
     name,
-    await ServiceProcess.start(name, { ...test.environment(name), ENGINE_PYTHON: enginePython }, logFile),
+    await ServiceProcess.start(
+      name,
+      {
+        ...test.environment(name),
+        ENGINE_PYTHON: enginePython,
+        // One that comes back is where it was, as Prometheus expects of it.
+        HTTP_PORT: new URL(services.get(name)?.url ?? 'http://127.0.0.1:0').port,
+      },
+      logFile,
+    ),
   );
 }
 
@@ -38,9 +52,13 @@ beforeAll(async () => {
   const { host, username: user, password: pass } = new URL(test.servers.nats.url);
   nats = await connect({ servers: host, user, pass });
   await Promise.all(serviceNames.map(start));
+  if ('missing' in installed) return;
+  const addresses = new Map([...services].map(([name, { url }]) => [name, new URL(url).host]));
+  prometheus = await Prometheus.start(installed, join(test.folder, 'prometheus'), addresses);
 }, 300_000);
 
 afterAll(async () => {
+  await prometheus?.stop();
   const codes = await Promise.all([...services.values()].map((service) => service.end('SIGTERM')));
   await nats?.close();
   await test?.stop();
@@ -240,6 +258,48 @@ describe('a run', () => {
     await expectPublishedIsEvaluated(id);
   });
 });
+
+describe('what operators see', () => {
+  it('is told as docs/metrics.md has it: no name, type or label more or less', async () => {
+    const table = readMetricTable(await readFile(join(observability, '..', '..', 'docs', 'metrics.md'), 'utf8'));
+    const seen = new Map<string, Set<string>>();
+    for (const [name, { url }] of services) {
+      const exposed = readExposition(await (await fetch(`${url}/metrics`)).text());
+      const expected = table.filter(({ of }) => of === 'all' || of === name || (of === 'stages' && name !== 'gateway'));
+      expect(typesOf(exposed.values()), name).toEqual(typesOf(expected));
+      for (const { name: metric, labels } of exposed.values()) {
+        seen.set(metric, new Set([...(seen.get(metric) ?? []), ...labels]));
+      }
+    }
+    const sorted = (labels: Iterable<string> = []): string[] => [...labels].toSorted();
+    for (const { name, labels } of table) expect([name, sorted(seen.get(name))]).toEqual([name, sorted(labels)]);
+  });
+
+  it.skipIf('missing' in installed)('answers each query of each dashboard with series', async () => {
+    const folder = join(observability, 'grafana', 'dashboards');
+    const empty: string[] = [];
+    for (const file of await readdir(folder)) {
+      const { panels } = JSON.parse(await readFile(join(folder, file), 'utf8')) as {
+        panels: { title: string; targets: { expr: string }[] }[];
+      };
+      for (const { title, targets } of panels)
+        for (const { expr } of targets)
+          if ((await prometheus?.seriesOf(expr))?.length === 0) empty.push(`${file}, ${title}: ${expr}`);
+    }
+    expect(empty).toEqual([]);
+  });
+
+  it.skipIf('missing' in installed)('evaluates each alert, and told of the trainer that was killed', async () => {
+    const alerts = (await prometheus?.alerts()) ?? [];
+    expect(alerts.length).toBeGreaterThan(15);
+    expect(alerts.filter(({ health }) => health !== 'ok')).toEqual([]);
+    expect(await prometheus?.seriesOf('up{service="trainer"} == 0')).toHaveLength(1);
+    expect(await prometheus?.seriesOf('anneal_ready == 1')).toHaveLength(serviceNames.length);
+  });
+});
+
+const typesOf = (metrics: Iterable<{ name: string; type: string }>): Record<string, string> =>
+  Object.fromEntries([...metrics].map(({ name, type }) => [name, type] as const).toSorted());
 
 /** Resolves when the training has made its first step. */
 async function trainedStep(runId: string): Promise<void> {

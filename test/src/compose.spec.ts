@@ -28,6 +28,7 @@ const compose = z
         read_only: z.boolean().default(false),
         cap_drop: z.array(z.string()).default([]),
         volumes: z.array(z.string()).default([]),
+        profiles: z.array(z.string()).default([]),
       }),
     ),
   })
@@ -56,10 +57,11 @@ const fromImage = {
 };
 
 describe('docker-compose.yml', () => {
+  const withProfile = (profile?: string): string[] =>
+    Object.keys(compose.services).filter((name) => compose.services[name]?.profiles[0] === profile);
+
   it('has the three servers, the migration step and the six services', () => {
-    expect(Object.keys(compose.services).toSorted()).toEqual(
-      ['migrate', 'minio', 'nats', 'postgres', ...serviceNames].toSorted(),
-    );
+    expect(withProfile().toSorted()).toEqual(['migrate', 'minio', 'nats', 'postgres', ...serviceNames].toSorted());
   });
 
   it.each([gatewayService, datasetService, trainerService, mergerService, evaluatorService, publisherService])(
@@ -76,6 +78,23 @@ describe('docker-compose.yml', () => {
 
   it('gives the migration step what it needs', () => {
     expect(() => parseConfig(migrateConfig, environmentOf('migrate'))).not.toThrow();
+  });
+
+  it('has Prometheus and Grafana when they are asked for, with files that are there and no known password', () => {
+    expect(withProfile('observability')).toEqual(['prometheus', 'grafana']);
+    for (const name of ['prometheus', 'grafana']) {
+      const { volumes, cap_drop: dropped } = compose.services[name] ?? { volumes: [], cap_drop: [] };
+      expect(dropped).toEqual(['ALL']);
+      const given = volumes.filter((volume) => volume.startsWith('./'));
+      expect(given).toHaveLength(2);
+      for (const volume of given) {
+        expect(volume).toMatch(/:ro$/);
+        expect(existsSync(join(root, volume.split(':')[0] ?? ''))).toBe(true);
+      }
+    }
+    expect(compose.services['grafana']?.environment).toMatchObject({
+      GF_SECURITY_ADMIN_PASSWORD: '${GRAFANA_PASSWORD:?}',
+    });
   });
 
   it('publishes nothing beyond this machine', () => {

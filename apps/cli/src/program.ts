@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
 import { compareCommand } from './commands/compare.command.js';
+import { dataCommands } from './commands/data.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
 import { demoCommand } from './commands/demo.command.js';
 import { doctorCommand } from './commands/doctor.command.js';
@@ -15,6 +16,7 @@ import { rescoreCommand } from './commands/rescore.command.js';
 import { runsCommand } from './commands/runs.command.js';
 import { showCommand } from './commands/show.command.js';
 import { steerCommands } from './commands/steer.commands.js';
+import { supportBundleCommand } from './commands/support-bundle.command.js';
 import { trainCommand } from './commands/train.command.js';
 import { upCommand } from './commands/up.command.js';
 
@@ -35,9 +37,11 @@ export function buildProgram(): Command {
     showCommand(),
     artifactsCommand(),
     ...steerCommands(),
+    dataCommands(),
     deadLettersCommand(),
     keysCommand(),
     doctorCommand(),
+    supportBundleCommand(),
     askCommand(),
     evaluateCommand(),
     rescoreCommand(),
@@ -46,7 +50,14 @@ export function buildProgram(): Command {
     demoCommand(),
     migrateCommand(),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program));
+    program.addCommand(inheriting(program, command));
   }
   return program;
+}
+
+/** Also the commands of a command: a wrong call ends with 2 wherever it is wrong. */
+function inheriting(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const child of command.commands) inheriting(command, child);
+  return command;
 }

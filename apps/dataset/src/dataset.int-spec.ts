@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { ArtifactCache, connectStore } from '@anneal/artifacts';
-import { DatasetPrepared, RunCancelled, StageFailed, type RunSpecInput } from '@anneal/contracts';
+import {
+  DatasetPrepared,
+  dataReport,
+  progress,
+  progressSubject,
+  RunCancelled,
+  StageFailed,
+  type RunSpecInput,
+} from '@anneal/contracts';
 import {
   connectNats,
   encodeEvent,
@@ -114,7 +122,7 @@ describe('a request', () => {
 
     const cache = new ArtifactCache(connectStore(servers.servers.s3), join(servers.folder, 'cache'));
     const folder = await cache.materialise(dataset.artifact);
-    expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'train.jsonl']);
+    expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.jsonl']);
     const train = (await readFile(join(folder, 'train.jsonl'), 'utf8')).trim().split('\n');
     expect(train).toHaveLength(dataset.rows.train);
     expect(JSON.parse(train[0] ?? '')).toEqual({
@@ -136,6 +144,38 @@ describe('a request', () => {
     const [one, two] = [request(await file('same.jsonl', rows(50))), request(await file('copy.jsonl', rows(50)))];
     await Promise.all([publishTrainRequest(nats, one), publishTrainRequest(nats, two)]);
     expect((await prepared(one.id)).artifact).toEqual((await prepared(two.id)).artifact);
+  });
+
+  it('is answered at once when the same set was made before', async () => {
+    const lines = rows(60);
+    const [one, two] = [request(await file('first.jsonl', lines)), request(await file('second.jsonl', lines))];
+    await publishTrainRequest(nats, one);
+    const made = await prepared(one.id);
+    const phases: string[] = [];
+    nats.subscribe(progressSubject(two.id, 'dataset'), {
+      callback: (_error, message) => void phases.push(progress.parse(message.json()).phase),
+    });
+    await nats.flush();
+    await publishTrainRequest(nats, two);
+    expect(await prepared(two.id)).toEqual({ ...made, source: two.dataset.source });
+    expect(phases).toEqual(['fetching']);
+  });
+
+  it('tells what is worth knowing about the rows, in the event and in a report', async () => {
+    const lines = [...rows(150), JSON.stringify({ problem: 'Who?', answer: '' }), JSON.stringify({ problem: 3 })];
+    const spec = request(await file('told.jsonl', lines), { mostBadRows: 2 });
+    await publishTrainRequest(nats, spec);
+    const dataset = await prepared(spec.id);
+    expect(dataset.rows).toMatchObject({ read: 152, dropped: 2 });
+    expect(dataset.report).toMatchObject({ format: 'question-answer', dropped: 2 });
+    expect(dataset.report?.warnings).toEqual(expect.arrayContaining(['no-tokenizer', 'rows-dropped', 'short-answers']));
+    const store = connectStore(servers.servers.s3);
+    const report = dataReport.parse(JSON.parse((await store.getFile(dataset.artifact, 'report.json')).toString()));
+    expect(report.problems.map(({ code, rows: count }) => [code, count])).toEqual([
+      ['answer-missing', 1],
+      ['wrong-type', 1],
+    ]);
+    expect(JSON.stringify(report)).not.toContain('told.jsonl');
   });
 
   it('that comes often is done once', async () => {

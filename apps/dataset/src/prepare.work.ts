@@ -4,8 +4,25 @@ import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArtifactStore } from '@anneal/artifacts';
-import { DatasetPrepared, Failure, type AcceptedRunSpec, type PreparedDataset } from '@anneal/contracts';
-import { PreparedFiles, readRows, stageSource, type SourceField, type StagedSource } from '@anneal/datasets';
+import {
+  DatasetPrepared,
+  Failure,
+  type AcceptedRunSpec,
+  type DataReport,
+  type PreparedDataset,
+} from '@anneal/contracts';
+import {
+  findTokenizer,
+  prepareSetInThread,
+  setKey,
+  stageSource,
+  summaryOf,
+  type Reach,
+  type SetInput,
+  type SourceField,
+  type StagedSource,
+} from '@anneal/datasets';
+import { benchmarkTexts } from '@anneal/evaluation';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -13,7 +30,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { DatasetConfig } from './dataset.config.js';
 import { toDatasetFailure } from './dataset.failure.js';
 import type { PrepareInput } from './prepare.input.js';
+import { PreparedSetTable } from './prepared-set.table.js';
 import { reachOf } from './reach.js';
+
+/** How the work tells how far it is. */
+type Tell = (phase: string, done?: number) => void;
+
+interface Made {
+  readonly key: string;
+  readonly dataset: PreparedDataset;
+}
 
 /** Brings the source here, checks and splits its rows, and stores the set that the trainer uses as it is. */
 @Injectable()
@@ -21,13 +47,14 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
   constructor(
     @Inject(CONFIG) private readonly config: DatasetConfig,
     private readonly store: ArtifactStore,
+    private readonly sets: PreparedSetTable,
     private readonly outbox: Outbox,
     private readonly progress: ProgressPublisher,
   ) {}
 
   async run(job: ClaimedJob<PrepareInput>, context: WorkContext): Promise<Completion> {
     const { spec } = job.input;
-    const tell = (phase: string, done?: number): void =>
+    const tell: Tell = (phase, done) =>
       this.progress.publish({
         runId: job.runId,
         stage: 'dataset',
@@ -43,8 +70,9 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     await rm(ofRun, { recursive: true, force: true });
     await mkdir(directory, { recursive: true });
     try {
-      const dataset = await this.prepare(spec, directory, context.signal, tell);
+      const { key, dataset } = await this.prepare(spec, directory, context.signal, tell);
       return async (tx) => {
+        await this.sets.insert(tx, key, dataset);
         await this.outbox.add(tx, DatasetPrepared, { runId: job.runId, spec, dataset }, job);
       };
     } finally {
@@ -59,57 +87,68 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     return toDatasetFailure(error);
   }
 
-  private async prepare(
-    spec: AcceptedRunSpec,
-    directory: string,
-    signal: AbortSignal,
-    tell: (phase: string, done?: number) => void,
-  ): Promise<PreparedDataset> {
-    const { dataset } = spec;
-    const reach = reachOf(this.config, this.store);
+  private async prepare(spec: AcceptedRunSpec, directory: string, signal: AbortSignal, tell: Tell): Promise<Made> {
+    const input = await this.gather(spec, directory, signal);
+    const { source, heldOutFrom } = input;
+    const sourceDigest = await digestOf(source);
+    const key = setKey(input, { source: sourceDigest, heldOutFrom: heldOutFrom && (await digestOf(heldOutFrom)) });
+    const before = await this.madeBefore(key);
+    if (before) return { key, dataset: { ...before, source: spec.dataset.source } };
+    const set = join(directory, 'prepared');
+    const onRows = (rows: number): void => tell('checking', rows);
+    const report = await prepareSetInThread(input, { directory: set, signal, onRows });
+    if (report.refusal) throw Failure.fromDetail(report.refusal);
+    if (holdsOut(spec) && report.heldOut === 0) throw nothingHeldOut(source.name, report.train);
+    tell('storing', report.rows);
+    const artifact = await this.store.putDirectory('dataset', set, { signal });
+    return { key, dataset: { artifact, source: spec.dataset.source, sourceDigest, ...countsOf(report) } };
+  }
+
+  /** Brings everything here that decides what the set is. */
+  private async gather(spec: AcceptedRunSpec, directory: string, signal: AbortSignal): Promise<SetInput> {
+    const { dataset, training, evaluation, model } = spec;
+    const reach: Reach = reachOf(this.config, this.store);
     const stage = (source: string, field: SourceField): Promise<StagedSource> =>
       stageSource({ ...dataset, source }, { field, directory: join(directory, field), signal, reach });
     const source = await stage(dataset.source, 'dataset.source');
-    const holdsOut = spec.evaluation.benchmarks.some(({ name }) => name === 'held-out');
-    const heldOutFrom = holdsOut ? dataset.heldOutFrom : undefined;
-    const share = holdsOut && heldOutFrom === undefined ? dataset.heldOut : 0;
-    const files = await PreparedFiles.create(join(directory, 'prepared'), share);
+    const elsewhere = holdsOut(spec) ? dataset.heldOutFrom : undefined;
+    const { texts, unchecked } = await benchmarkTexts(evaluation, { fileRoots: reach.fileRoots, signal });
+    return {
+      source,
+      dataset,
+      training,
+      heldOut: holdsOut(spec) && elsewhere === undefined ? dataset.heldOut : 0,
+      heldOutFrom: elsewhere === undefined ? undefined : await stage(elsewhere, 'dataset.heldOutFrom'),
+      tokenizer: await findTokenizer(model, reach, signal),
+      benchmarks: texts,
+      uncheckedBenchmarks: unchecked,
+    };
+  }
+
+  /** A set that was made of the same input, as long as the store still has it. */
+  private async madeBefore(key: string): Promise<PreparedDataset | undefined> {
+    const dataset = await this.sets.find(key);
+    if (!dataset) return undefined;
     try {
-      if (heldOutFrom !== undefined)
-        await holdOut(files, await stage(heldOutFrom, 'dataset.heldOutFrom'), dataset, signal);
-      for await (const conversation of readRows(source, dataset)) {
-        signal.throwIfAborted();
-        await files.add(conversation);
-        if (files.read % 1000 === 0) tell('checking', files.read);
-      }
-      const { rows, characters } = await files.finish(source.name);
-      if (holdsOut && rows.heldOut === 0) throw nothingHeldOut(source.name, rows.train);
-      tell('storing', rows.read);
-      const artifact = await this.store.putDirectory('dataset', files.directory, { signal });
-      return { artifact, source: dataset.source, sourceDigest: await digestOf(source), rows, characters };
-    } finally {
-      await files.close();
+      await this.store.readManifest(dataset.artifact);
+      return dataset;
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'ARTIFACT_MISSING') return undefined;
+      throw error;
     }
   }
 }
 
-/** Holds out the rows of a source of their own; how many rows are trained on is no limit for them. */
-async function holdOut(
-  files: PreparedFiles,
-  source: StagedSource,
-  dataset: AcceptedRunSpec['dataset'],
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const conversation of readRows(source, { ...dataset, limit: undefined })) {
-    signal.throwIfAborted();
-    files.holdOut(conversation);
-  }
-  if (files.heldOut > 0) return;
-  throw new Failure('DATASET_EMPTY', `${source.name} has no row to hold out.`, {
-    remedy: 'Give a source with at least one row, or leave out dataset.heldOutFrom.',
-    field: 'dataset.heldOutFrom',
-    file: source.name,
-  });
+function holdsOut({ evaluation }: AcceptedRunSpec): boolean {
+  return evaluation.benchmarks.some(({ name }) => name === 'held-out');
+}
+
+function countsOf(report: DataReport): Pick<PreparedDataset, 'rows' | 'characters' | 'report'> {
+  const { rows: read, train, heldOut, fromElsewhere, characters } = report;
+  const duplicates = report.duplicates.exact + report.duplicates.near;
+  // Rows that are held out from another source are not among those that were read.
+  const dropped = read - train - (heldOut - fromElsewhere) - duplicates;
+  return { rows: { read, train, heldOut, duplicates, dropped }, characters, report: summaryOf(report) };
 }
 
 function nothingHeldOut(file: string, rows: number): Failure {

@@ -18,6 +18,7 @@ import { TrainerConsumer } from './trainer.consumer.js';
 import { CheckpointTable } from './training/checkpoint.table.js';
 import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
+import { SlotMetrics } from './training/slot.metrics.js';
 import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { TrainingProgress } from './training/training.progress.js';
@@ -47,6 +48,7 @@ export const trainerService = defineService({
       Leftovers,
       StoreResult,
       TrainingProgress,
+      SlotMetrics,
       HostDevices,
       DeviceTable,
       TrainingQueue,

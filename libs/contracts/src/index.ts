@@ -56,6 +56,16 @@ export {
   type ServiceName,
   type StageName,
 } from './event.js';
+export {
+  dataReport,
+  type ContaminationMatch,
+  type DataReport,
+  type DataReportSummary,
+  type DataWarning,
+  type PreviewRow,
+  type RowProblemCode,
+  type TokenReport,
+} from './data-report.js';
 export { eventByType, eventList, events, type EventName } from './catalog.js';
 export {
   CancelRequested,
@@ -85,6 +95,7 @@ export {
   type EvaluatedModel,
   type EvaluationAlarm,
   type MergedModel,
+  preparedDataset,
   type PreparedDataset,
   type TrainedModel,
   type TrainingPlan,

@@ -68,9 +68,9 @@ const datasetShape = {
     .optional()
     .describe('Where the dataset service finds the token for a gated or private Hub dataset; never the token.'),
   columns: z
-    .partialRecord(z.enum(['messages', 'question', 'answer', 'system']), text(200))
+    .partialRecord(z.enum(['messages', 'question', 'input', 'answer', 'system']), text(200))
     .optional()
-    .describe('Which column of the source holds what: messages, or question and answer.'),
+    .describe('Which column of the source holds what: messages, or question (with an input) and answer.'),
   system: z.string().min(1).max(20_000).optional().describe('System prompt put before every row that has none.'),
   heldOut: z
     .number()
@@ -84,6 +84,31 @@ const datasetShape = {
       'Source whose rows are held out instead of a share of the other one: at most 200 of them, those with the smallest digests. Rows to train on that occur anywhere in it are dropped. Used, in place of heldOut, when a benchmark is "held-out"; config, split, revision, columns and system say the same about it as about source.',
     ),
   limit: z.int().min(1).optional().describe('Take only the first rows of source.'),
+  mostBadRows: z
+    .number()
+    .min(0)
+    .default(0.01)
+    .describe('Rows that may be unusable, and are dropped: below 1 a share of all rows, else a number of them.'),
+  nearDuplicates: z
+    .number()
+    .min(0.5)
+    .max(1)
+    .default(0.75)
+    .describe(
+      'Similarity from which a row is a near duplicate of an earlier one and is dropped; 1 drops exact ones only.',
+    ),
+  decontamination: z
+    .enum(['remove', 'flag', 'off'])
+    .default('remove')
+    .describe('What happens to rows that hold a question of a benchmark of this run.'),
+  decontaminationWords: z
+    .int()
+    .min(5)
+    .max(50)
+    .default(13)
+    .describe(
+      'Words running that a row and a question share when the row counts as contaminated; at most ten in a text of up to forty words.',
+    ),
 };
 
 const loraShape = {
@@ -111,7 +136,7 @@ const trainingShape = {
   warmupSteps: z.int().min(0).optional(),
   microBatch: z.int().min(1).max(1024).optional().describe('Rows a process takes at once.'),
   gradientAccumulation: z.int().min(1).max(1024).optional(),
-  sequenceLength: z.int().min(16).max(1_048_576).optional().describe('Tokens; longer rows are refused.'),
+  sequenceLength: z.int().min(16).max(1_048_576).optional().describe('Tokens; longer rows are dropped and counted.'),
   checkpointEvery: z.int().min(1).optional().describe('Optimizer steps between two checkpoints.'),
   prompt: z
     .enum(['chat', 'load-qa'])

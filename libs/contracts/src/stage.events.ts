@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { artifactRef, sha256 } from './artifact.js';
+import { dataReportSummary } from './data-report.js';
 import { defineEvent, stageName } from './event.js';
 import { endedAttempt } from './attempt.js';
 import { failureDetail } from './failure.js';
@@ -14,17 +15,20 @@ const run = { runId, spec: carriedRunSpec };
 
 export const preparedDataset = z
   .object({
-    artifact: artifactRef.describe('train.jsonl, and held-out.jsonl when rows are held out.'),
+    artifact: artifactRef.describe('train.jsonl, report.json, and held-out.jsonl when rows are held out.'),
     source: z.string(),
     sourceDigest: sha256.describe('Of the source file as it was read.'),
     rows: z.object({
       read: z.int(),
       train: z.int().min(1),
       heldOut: z.int(),
-      duplicates: z.int(),
-      dropped: z.int().describe('Not trained because dataset.heldOutFrom has them, too.'),
+      duplicates: z.int().describe('Exact and near ones.'),
+      dropped: z
+        .int()
+        .describe('Not trained for another reason: unusable, contaminated, or held out by dataset.heldOutFrom.'),
     }),
     characters: z.object({ total: z.int(), longest: z.int() }).describe('Of the training rows.'),
+    report: dataReportSummary.optional(),
   })
   .meta({ id: 'PreparedDataset' });
 export type PreparedDataset = z.infer<typeof preparedDataset>;

@@ -1,8 +1,13 @@
-export { PreparedFiles } from './prepared.files.js';
+export type { BenchmarkText } from './contamination/benchmark.index.js';
+export { prepareSet } from './preparation/prepare.set.js';
+export { prepareSetInThread } from './preparation/prepare.set.in-thread.js';
+export type { SetInput } from './preparation/set.input.js';
+export { setKey } from './preparation/set.key.js';
+export { summaryOf } from './preparation/set.report.js';
 export { readSourceBatches, type FileBatch } from './readers/read.file.js';
-export { readRows } from './rows/read.rows.js';
 export { fetchHubDataset, type HubDataset, type HubDatasetOptions } from './sources/hub.dataset.js';
 export type { Reach } from './sources/reach.js';
 export type { SourceField, SourceFile, StagedSource } from './sources/source.js';
 export { SourceCache } from './sources/source.cache.js';
 export { stageSource } from './sources/stage.source.js';
+export { findTokenizer } from './tokens/base.tokenizer.js';

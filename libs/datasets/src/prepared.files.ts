@@ -1,34 +1,50 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Failure, type PreparedDataset } from '@anneal/contracts';
-import { conversationDigest, type Conversation } from '@anneal/rows';
+import { readTextLines, tooLong, type Message } from '@anneal/rows';
 import { HeldOutSplit } from './rows/held-out.split.js';
 import { LineFile } from './rows/line.file.js';
 
-/** Writes `train.jsonl` and `held-out.jsonl`, leaves out what was there before, and counts. */
-export class PreparedFiles {
-  read = 0;
-  private duplicates = 0;
-  private dropped = 0;
+/** A row that goes into the set. */
+export interface PreparedRow {
+  /** Place in the source, counted from 1. */
+  readonly number: number;
+  readonly digest: string;
+  /** The conversation as JSON, on one line. */
+  readonly line: string;
+  /** Whether some of its answers are kept but not learnt. */
+  readonly untrainedTurns: boolean;
+}
+
+/** Writes `train.jsonl` and `held-out.jsonl`, and keeps the rows of the one out of the other. */
+export class PreparedFiles<Row extends PreparedRow> {
   private train = 0;
-  private total = 0;
-  private longest = 0;
-  private readonly seen = new Set<string>();
-  private readonly fromElsewhere = new Set<string>();
-  private readonly split: HeldOutSplit<Conversation>;
+  private untrainedTurns = false;
+  private readonly split: HeldOutSplit<Row>;
+  private readonly trainPath: string;
 
   private constructor(
     readonly directory: string,
     private readonly trainFile: LineFile,
     heldOutShare: number,
+    private readonly onTrained: (row: Row) => void,
   ) {
     this.split = new HeldOutSplit(heldOutShare);
+    this.trainPath = join(directory, 'train.jsonl');
   }
 
-  /** Starts in a folder that does not hold such files yet. */
-  static async create(directory: string, heldOutShare: number): Promise<PreparedFiles> {
+  /**
+   * Starts in a folder that does not hold such files yet.
+   *
+   * @param onTrained told of every row of train.jsonl, in its order
+   */
+  static async create<Row extends PreparedRow>(
+    directory: string,
+    heldOutShare: number,
+    onTrained: (row: Row) => void,
+  ): Promise<PreparedFiles<Row>> {
     await mkdir(directory, { recursive: true });
-    return new PreparedFiles(directory, await LineFile.create(join(directory, 'train.jsonl')), heldOutShare);
+    const file = await LineFile.create(join(directory, 'train.jsonl'));
+    return new PreparedFiles(directory, file, heldOutShare, onTrained);
   }
 
   /** How many rows are held out so far. */
@@ -36,68 +52,71 @@ export class PreparedFiles {
     return this.split.heldOut.length;
   }
 
-  /** Holds out a row of another source. Those go before all others, so that none of them is trained on. */
-  holdOut(conversation: Conversation): void {
-    const digest = conversationDigest(conversation);
-    if (this.fromElsewhere.has(digest)) return;
-    this.fromElsewhere.add(digest);
-    this.split.holdOut(digest, conversation);
+  get trained(): number {
+    return this.train;
   }
 
-  async add(conversation: Conversation): Promise<void> {
-    this.read += 1;
-    const digest = conversationDigest(conversation);
-    // Also the rows that were too many to be asked: whoever names a source to be held out has all of it in mind.
-    if (this.fromElsewhere.has(digest)) {
-      this.dropped += 1;
-      return;
-    }
-    if (this.seen.has(digest)) {
-      this.duplicates += 1;
-      return;
-    }
-    this.seen.add(digest);
-    const forTraining = this.split.take(digest, conversation);
-    if (forTraining) await this.addTrain(forTraining);
+  /** Holds out a row of another source. */
+  holdOut(row: Row): void {
+    this.split.holdOut(row.digest, row);
+  }
+
+  /** Takes a row that is no duplicate, for one side or the other. */
+  async add(row: Row): Promise<void> {
+    const forTraining = this.split.take(row.digest, row);
+    if (!forTraining) return;
+    this.train += 1;
+    this.untrainedTurns ||= forTraining.untrainedTurns;
+    this.onTrained(forTraining);
+    await this.trainFile.addLine(forTraining.line);
   }
 
   /** Completes both files. */
-  async finish(name: string): Promise<Pick<PreparedDataset, 'rows' | 'characters'>> {
-    if (this.train === 0) {
-      const why = this.dropped > 0 ? ': dataset.heldOutFrom has all of them, too' : '';
-      throw new Failure('DATASET_EMPTY', `${name} has no row to train on${why}.`, {
-        remedy: 'Give a source with at least one row that is not held out.',
-        field: 'dataset.source',
-        file: name,
-      });
-    }
+  async finish(): Promise<void> {
     await this.trainFile.flush();
-    const { read, train, heldOut, duplicates, dropped } = this;
-    if (heldOut > 0) await this.writeHeldOut();
-    return {
-      rows: { read, train, heldOut, duplicates, dropped },
-      characters: { total: this.total, longest: this.longest },
-    };
+    if (this.untrainedTurns) await this.writeWhatIsTrained();
+    if (this.heldOut > 0) await this.writeHeldOut();
   }
 
   async close(): Promise<void> {
     await this.trainFile.close();
   }
 
-  private async addTrain({ messages }: Conversation): Promise<void> {
-    const length = messages.reduce((sum, { content }) => sum + content.length, 0);
-    this.total += length;
-    this.longest = Math.max(this.longest, length);
-    this.train += 1;
-    await this.trainFile.add({ messages });
+  /**
+   * Says of every message whether it is trained, as soon as one says it. The reader of the trainer decides about the
+   * columns from the first block of a file, and breaks at one that comes later.
+   */
+  private async writeWhatIsTrained(): Promise<void> {
+    const path = `${this.trainPath}.part`;
+    const file = await LineFile.create(path);
+    try {
+      for await (const { text } of readTextLines(this.trainPath, (row) => tooLong(row, 'train.jsonl'))) {
+        const { messages } = JSON.parse(text) as { messages: Message[] };
+        const told = messages.map(({ role, content, train }) => ({
+          role,
+          content,
+          train: role === 'assistant' && train !== false,
+        }));
+        await file.addLine(JSON.stringify({ messages: told }));
+      }
+      await file.flush();
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+    await rename(path, this.trainPath);
   }
 
   private async writeHeldOut(): Promise<void> {
     const file = await LineFile.create(join(this.directory, 'held-out.jsonl'));
     try {
       for (const { digest, row } of this.split.heldOut) {
-        const expected = row.messages.at(-1)?.content ?? '';
-        await file.add({ id: digest.slice(0, 16), messages: row.messages.slice(0, -1), expected });
+        const { messages } = JSON.parse(row.line) as { messages: Message[] };
+        const asked = messages.slice(0, -1).map(({ role, content }) => ({ role, content }));
+        const item = { id: digest.slice(0, 16), messages: asked, expected: messages.at(-1)?.content ?? '' };
+        await file.addLine(JSON.stringify(item));
       }
       await file.flush();
     } finally {

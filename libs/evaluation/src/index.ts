@@ -8,6 +8,7 @@ export {
   type AnsweredQuestion,
   type Question,
 } from './asking/question.js';
+export { benchmarkTexts } from './benchmarks/benchmark.texts.js';
 export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
 export { withFittingShots } from './benchmarks/shots.js';

@@ -7,7 +7,7 @@ import { fail, giveBack, retryLater, succeed, waitForEnd, type Claim } from './j
 import { Lease } from './lease.js';
 import { silentLog } from './log.js';
 import { retryDelayMs } from './retry-delay.js';
-import type { ClaimedJob, StopReason } from './work.js';
+import type { AttemptOutcome, ClaimedJob, StopReason } from './work.js';
 import type { JobWorkerOptions } from './worker-options.js';
 
 /** With the longest pause between two of them, this is more than a night and a day. */
@@ -30,6 +30,8 @@ export class Attempt<Input> {
   private readonly job: ClaimedJob<unknown>;
   private readonly lease: Lease;
   private readonly log;
+  /** What was written down of its end. */
+  private written: AttemptOutcome | undefined;
 
   constructor(private readonly options: AttemptOptions<Input>) {
     const { worker, claim, leaseSeconds, claimedAt } = options;
@@ -46,6 +48,9 @@ export class Attempt<Input> {
       this.log.error({ err: error, ...this.fields() }, 'the end of an attempt could not be written down');
     } finally {
       this.lease.end();
+      const { worker, claimedAt } = this.options;
+      const otherwise = this.lease.signal.reason === 'cancelled' ? 'cancelled' : 'lease_lost';
+      worker.onEnded?.(this.job, this.written ?? otherwise, (performance.now() - claimedAt) / 1000);
     }
   }
 
@@ -98,13 +103,14 @@ export class Attempt<Input> {
     if (!waits && (!failure.retryable || this.job.attempt >= this.job.maxAttempts)) return this.failForGood(failure);
     const pauseMs = retryDelayMs(waits ? this.job.outages + 1 : this.job.attempt, this.options.worker.backoff);
     const putOff = waits ? waitForEnd : retryLater;
+    const outcome = waits ? 'outage' : 'retried';
     this.log.warn(
       { err: failure, code: failure.code, pauseMs, ...this.fields() },
       'an attempt failed; it is tried again',
     );
     const nextTryAt = new Date(Date.now() + pauseMs);
     const detail = failure.toDetail();
-    const held = await this.settle('put off', async (tx) => {
+    const held = await this.settle(outcome, async (tx) => {
       if (!(await putOff(tx, this.job, detail, pauseMs))) return false;
       await this.say(tx, { state: 'failed', failure: detail, nextTryAt: nextTryAt.toISOString() });
       return true;
@@ -120,7 +126,7 @@ export class Attempt<Input> {
   /** The attempt does not count. */
   private async returnJob(): Promise<void> {
     const { onPaused } = this.options.worker;
-    await this.settle('given back', async (tx) => {
+    await this.settle('given_back', async (tx) => {
       if (!(await giveBack(tx, this.job))) return false;
       if (this.lease.signal.reason === 'paused') await onPaused?.(tx, this.job);
       return true;
@@ -150,10 +156,11 @@ export class Attempt<Input> {
    *
    * @returns whether it did
    */
-  private async settle(outcome: string, change: (tx: EntityManager) => Promise<boolean>): Promise<boolean> {
+  private async settle(outcome: AttemptOutcome, change: (tx: EntityManager) => Promise<boolean>): Promise<boolean> {
     for (let tries = 1; ; tries += 1) {
       try {
         const held = await transaction(this.options.worker.dataSource, change);
+        if (held) this.written = outcome;
         if (held) this.log.info({ outcome, ...this.fields() }, 'an attempt ended');
         else this.log.warn({ outcome, ...this.fields() }, 'an attempt ended, but the job was no longer its own');
         return held;

@@ -20,6 +20,15 @@ export type { JobKind } from './job-kinds.js';
 export { JobQueue, type NewJob, type RunCourse } from './queue.js';
 export { JobWorker } from './worker.js';
 export type { JobWorkerOptions } from './worker-options.js';
-export type { ClaimedJob, Completion, StopReason, StopSignal, Work, WorkContext } from './work.js';
+export {
+  attemptOutcomes,
+  type AttemptOutcome,
+  type ClaimedJob,
+  type Completion,
+  type StopReason,
+  type StopSignal,
+  type Work,
+  type WorkContext,
+} from './work.js';
 export { retryDelayMs, type Backoff } from './retry-delay.js';
 export type { Log } from './log.js';

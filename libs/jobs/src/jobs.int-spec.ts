@@ -7,6 +7,7 @@ import './outbox.suite.js';
 import './lost-stream.suite.js';
 import './dead-letters.suite.js';
 import './worker.suite.js';
+import './outcomes.suite.js';
 import './lease.suite.js';
 import './steer.suite.js';
 import './renew.suite.js';

@@ -17,6 +17,7 @@ const slowestRetryMs = 5_000;
 const lastRoundMs = 5_000;
 
 const counted = z.tuple([z.object({ count: z.coerce.number() })]);
+const aged = z.array(z.object({ seconds: z.number() }));
 
 /**
  * Publishes what the outbox holds, in the order in which it was written.
@@ -88,6 +89,15 @@ export class OutboxRelay {
   async pending(): Promise<number> {
     const rows = await this.options.dataSource.query<unknown>('SELECT count(*) FROM outbox WHERE published_at IS NULL');
     return counted.parse(rows)[0].count;
+  }
+
+  /** How long the next event to publish has been waiting, in seconds; 0 when none is. */
+  async lagSeconds(): Promise<number> {
+    const rows = await this.options.dataSource.query<unknown>(
+      `SELECT greatest(extract(epoch FROM now() - created_at), 0)::float8 AS seconds
+         FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1`,
+    );
+    return aged.parse(rows)[0]?.seconds ?? 0;
   }
 
   private async run(): Promise<void> {

@@ -85,7 +85,9 @@ describe('Outbox and OutboxRelay', () => {
       return broker.publish(event);
     });
     const said = await dataSource.transaction(async (tx) => [await say(tx, 1), await say(tx, 2), await say(tx, 3)]);
+    expect(await relay.lagSeconds()).toBeGreaterThan(0);
     await eventually(async () => expect(await relay.pending()).toBe(0));
+    expect(await relay.lagSeconds()).toBe(0);
     expect(broker.ids).toEqual(said);
     const rows = await dataSource.query<unknown>('SELECT attempts, last_error FROM outbox ORDER BY seq');
     expect(rows).toEqual([1, 4, 1].map((attempts) => ({ attempts, last_error: null })));

@@ -3,6 +3,21 @@ import type { EntityManager } from 'typeorm';
 /** Why work has to stop: its run is over or waits, another worker may own the job, or the service is going down. */
 export type StopReason = 'cancelled' | 'paused' | 'lease-lost' | 'stopping';
 
+/**
+ * How an attempt ended: the job is done; it failed for good; it is tried again after a failure, or after something that
+ * was away is back; it was given back uncounted; its run is over; another worker has the job, or nobody knows.
+ */
+export const attemptOutcomes = [
+  'succeeded',
+  'failed',
+  'retried',
+  'outage',
+  'given_back',
+  'cancelled',
+  'lease_lost',
+] as const;
+export type AttemptOutcome = (typeof attemptOutcomes)[number];
+
 /** An AbortSignal that says why; `reason` is undefined until it is aborted. */
 export interface StopSignal extends AbortSignal {
   readonly reason: StopReason | undefined;

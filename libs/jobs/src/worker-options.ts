@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import type { Log } from './log.js';
 import type { Outbox } from './outbox.js';
 import type { Backoff } from './retry-delay.js';
-import type { ClaimedJob, Work } from './work.js';
+import type { AttemptOutcome, ClaimedJob, Work } from './work.js';
 
 export interface JobWorkerOptions<Input> {
   readonly dataSource: DataSource;
@@ -33,5 +33,7 @@ export interface JobWorkerOptions<Input> {
   readonly onBegin?: (job: ClaimedJob<unknown>) => void;
   /** Tells that a failed attempt is tried again, and when. */
   readonly onRetry?: (job: ClaimedJob<unknown>, failure: Failure, nextTryAt: Date) => void;
+  /** Tells how an attempt ended and how long it took in this process; called once for each, and may not throw. */
+  readonly onEnded?: (job: ClaimedJob<unknown>, outcome: AttemptOutcome, seconds: number) => void;
   readonly log?: Log;
 }

@@ -10,15 +10,20 @@ import { progressStream } from './topology.js';
 export class ProgressPublisher {
   private readonly watch: ConnectionWatch;
 
-  constructor(private readonly nc: NatsConnection) {
+  /** @param heard is told of all that is said, also while the broker is away */
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly heard: (progress: Progress) => void = () => undefined,
+  ) {
     this.watch = new ConnectionWatch(nc);
   }
 
   publish(progress: Progress): void {
-    // While disconnected the client would keep every publish in memory until the broker is back.
-    if (!this.watch.up) return;
     const read = progressSchema.safeParse(progress);
     if (!read.success) return;
+    this.heard(read.data);
+    // While disconnected the client would keep every publish in memory until the broker is back.
+    if (!this.watch.up) return;
     try {
       this.nc.publish(progressSubject(read.data.runId, read.data.stage), JSON.stringify(read.data));
     } catch {

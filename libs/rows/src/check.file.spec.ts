@@ -39,14 +39,14 @@ describe('a training file', () => {
       '[1]\n',
       good(),
       '{"messages":"text"}\n',
-      '{"messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a","weight":0}]}\n',
+      '{"messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a","weight":0.5}]}\n',
       '{"prompt":"p"}\n',
       good(),
     );
     expect(rows).toBe(3);
     expect(problems.map(({ row }) => row)).toEqual([2, 4, 6, 7, 8]);
     for (const { row, message } of problems) expect(message).toMatch(new RegExp(`[Ll]ine ${row} of d\\.jsonl`));
-    expect(problems[3]?.message).toContain('another weight than 1');
+    expect(problems[3]?.message).toContain('another weight than 0 or 1');
   });
 
   it('names the columns of each line until one has some that are known', async () => {

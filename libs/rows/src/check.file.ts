@@ -1,5 +1,6 @@
 import { Failure } from '@anneal/contracts';
-import { findColumns, toConversation } from './conversation.js';
+import { toConversation } from './conversation.js';
+import { findFormat, type DataFormat } from './format.js';
 import { jsonlRow, tooLong } from './jsonl.rows.js';
 import { readTextLines } from './text-lines.js';
 
@@ -30,15 +31,15 @@ export interface CheckedFile {
  */
 export async function checkTrainingFile(path: string, name: string): Promise<CheckedFile> {
   const problems: RowProblem[] = [];
-  let columns: ReturnType<typeof findColumns> | undefined;
+  let format: DataFormat | undefined;
   let rows = 0;
   let characters = 0;
   try {
     for await (const line of readTextLines(path, (number) => tooLong(number, name))) {
       try {
         const row = jsonlRow(line, name);
-        columns ??= findColumns(row, undefined, name);
-        const { messages } = toConversation(row, columns, undefined, name);
+        format ??= findFormat([row], undefined, name);
+        const { messages } = toConversation(row, format, undefined, name);
         rows += 1;
         characters += messages.reduce((sum, { content }) => sum + content.length, 0);
       } catch (error) {

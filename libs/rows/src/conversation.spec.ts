@@ -1,6 +1,8 @@
 import { Failure } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import { conversationDigest, findColumns, toConversation } from './conversation.js';
+import { conversationDigest, readConversation, toConversation } from './conversation.js';
+import { findFormat } from './format.js';
+import type { DataFormat } from './format.js';
 
 const row = (columns: Record<string, unknown>, number = 1) => ({ number, unit: 'line' as const, columns });
 const failureOf = (act: () => unknown): Failure => {
@@ -12,22 +14,33 @@ const failureOf = (act: () => unknown): Failure => {
   throw new Error('nothing failed');
 };
 
-describe('the columns of a source', () => {
-  it('are found by their usual names', () => {
-    expect(findColumns(row({ messages: [] }), undefined, 'f')).toEqual({ messages: 'messages' });
-    expect(findColumns(row({ problem: '', answer: '' }), undefined, 'f')).toEqual({
-      question: 'problem',
-      answer: 'answer',
-    });
+describe('the format of a source', () => {
+  const columnsOf = (columns: Record<string, unknown>, wanted?: Record<string, string>) =>
+    findFormat([row(columns)], wanted, 'f');
+
+  it.each([
+    [{ messages: [{ role: 'user', content: 'q' }] }, 'chat', { messages: 'messages' }],
+    [{ conversations: [{ from: 'human', value: 'q' }] }, 'sharegpt', { messages: 'conversations' }],
+    [{ conversations: [{ role: 'user', content: 'q' }] }, 'chat', { messages: 'conversations' }],
+    [{ problem: '', answer: '' }, 'question-answer', { question: 'problem', answer: 'answer' }],
+    [{ prompt: '', completion: '' }, 'question-answer', { question: 'prompt', answer: 'completion' }],
+    [{ question: '', answer: '', input: '' }, 'question-answer', { question: 'question', answer: 'answer' }],
+    [
+      { instruction: '', input: '', output: '' },
+      'alpaca',
+      { question: 'instruction', input: 'input', answer: 'output' },
+    ],
+  ])('is found by looking at %j', (columns, name, found) => {
+    expect(columnsOf(columns)).toEqual({ name, columns: found });
   });
 
-  it('are what the RunSpec says, when it says so', () => {
+  it('is what the RunSpec says, when it says so', () => {
     const wanted = { question: 'problem', answer: 'solution' };
-    expect(findColumns(row({ messages: [], problem: '', solution: '' }), wanted, 'f')).toEqual(wanted);
+    expect(columnsOf({ messages: [], problem: '', solution: '' }, wanted).columns).toEqual(wanted);
   });
 
-  it('are named when one that is wanted is missing', () => {
-    const failure = failureOf(() => findColumns(row({ a: 1, b: 2 }), { question: 'problem' }, 'data.jsonl'));
+  it('is asked for when a column that is wanted is missing', () => {
+    const failure = failureOf(() => findFormat([row({ a: 1, b: 2 })], { question: 'problem' }, 'data.jsonl'));
     expect(failure).toMatchObject({
       code: 'DATASET_COLUMN_MISSING',
       field: 'dataset.columns.question',
@@ -36,13 +49,24 @@ describe('the columns of a source', () => {
     expect(failure.message).toContain('line 1 of data.jsonl has the columns "a", "b"');
   });
 
-  it('are named when none fits', () => {
-    expect(failureOf(() => findColumns(row({ x: 1 }), undefined, 'f')).message).toContain('"x"');
+  it.each([
+    [{ x: 1 }, 'as messages, or as question and answer'],
+    [{ problem: 'p', solution: 's' }, 'dataset.columns.answer beside "problem"'],
+    [{ text: 't' }, 'plain text'],
+  ])('that fits nothing shows columns, rows and what comes nearest: %j', (columns, nearest) => {
+    const rows = [1, 2, 3, 4].map((number) => row({ ...columns, long: 'x'.repeat(500) }, number));
+    const failure = failureOf(() => findFormat(rows, undefined, 'f'));
+    expect(failure.message).toContain(`"${Object.keys(columns)[0]}"`);
+    expect(failure.message).toContain('line 3: {');
+    expect(failure.message).not.toContain('line 4');
+    expect(failure.message.length).toBeLessThan(700);
+    expect(failure.remedy).toContain(nearest);
   });
 });
 
 describe('a row', () => {
-  const qa = { question: 'q', answer: 'a' };
+  const qa: DataFormat = { name: 'question-answer', columns: { question: 'q', answer: 'a' } };
+  const chat: DataFormat = { name: 'chat', columns: { messages: 'messages' } };
 
   it('of question and answer becomes a conversation, with the system prompt of the RunSpec', () => {
     expect(toConversation(row({ q: 'Why?', a: 'So.' }), qa, 'Be brief.', 'f').messages).toEqual([
@@ -58,13 +82,16 @@ describe('a row', () => {
       { role: 'user', content: 'u' },
       { role: 'assistant', content: 'a' },
     ];
-    expect(toConversation(row({ messages }), { messages: 'messages' }, 'theirs', 'f').messages).toEqual(messages);
+    expect(toConversation(row({ messages }), chat, 'theirs', 'f').messages).toEqual(messages);
   });
 
   it.each([
     [{ q: 'Why?' }, qa, 'column "a" holds no text'],
     [{ q: ' ', a: 'So.' }, qa, 'column "q" is empty'],
-    [{ messages: 'text' }, { messages: 'messages' }, 'is no conversation'],
+    [{ messages: 'text' }, chat, 'is no conversation'],
+    [{ messages: '[{"role":"user"}]' }, chat, 'written as text'],
+    [{ q: 'Why?', a: 4 }, qa, 'column "a" holds no text, but a number'],
+    [{ q: ['Why?'], a: 'So.' }, qa, 'column "q" holds no text, but a list'],
     [
       {
         messages: [
@@ -72,7 +99,7 @@ describe('a row', () => {
           { role: 'user', content: '' },
         ],
       },
-      { messages: 'messages' },
+      chat,
       'messages.0.role',
     ],
     [
@@ -82,7 +109,7 @@ describe('a row', () => {
           { role: 'user', content: 'u' },
         ],
       },
-      { messages: 'messages' },
+      chat,
       'does not end with an assistant',
     ],
     [
@@ -92,7 +119,7 @@ describe('a row', () => {
           { role: 'assistant', content: 'a' },
         ],
       },
-      { messages: 'messages' },
+      chat,
       'no user message',
     ],
     [
@@ -102,7 +129,7 @@ describe('a row', () => {
           { role: 'assistant', content: '' },
         ],
       },
-      { messages: 'messages' },
+      chat,
       'message 2',
     ],
   ])('%j is refused by its number', (columns, mapping, problem) => {
@@ -137,7 +164,8 @@ describe("a row of OpenAI's chat form", () => {
   const user = { role: 'user', content: 'u' };
   const answer = { role: 'assistant', content: 'a' };
   const read = (...messages: unknown[]) =>
-    toConversation(row({ messages }, 7), { messages: 'messages' }, undefined, 'data.jsonl').messages;
+    toConversation(row({ messages }, 7), { name: 'chat', columns: { messages: 'messages' } }, undefined, 'data.jsonl')
+      .messages;
 
   it.each([
     [{ weight: 1 }],
@@ -151,9 +179,7 @@ describe("a row of OpenAI's chat form", () => {
   });
 
   it.each([
-    [{ ...answer, weight: 0 }, 'messages.1.weight: messages of another weight than 1 are not trained yet'],
-    [{ ...answer, weight: '0' }, 'messages.1.weight: messages of another weight than 1 are not trained yet'],
-    [{ ...answer, weight: 0.5 }, 'messages.1.weight: messages of another weight than 1 are not trained yet'],
+    [{ ...answer, weight: 0.5 }, 'messages.1.weight: messages of another weight than 0 or 1 are not trained yet'],
     [
       { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function' }] },
       'messages.1.tool_calls: tool calls are not trained yet',
@@ -171,5 +197,68 @@ describe("a row of OpenAI's chat form", () => {
     expect(failure.message).toBe(
       `In line 7 of data.jsonl, column "messages" is no conversation to train on (${problem}).`,
     );
+  });
+
+  it.each([0, '0'])('keeps an answer of the weight %j without learning it', (weight) => {
+    expect(read(user, { ...answer, weight }, { ...user, weight }, answer)).toEqual([
+      user,
+      { ...answer, train: false },
+      user,
+      answer,
+    ]);
+    expect(failureOf(() => read(user, { ...answer, weight })).message).toContain('no message of weight 1');
+  });
+});
+
+describe("a row of ShareGPT's form", () => {
+  const format: DataFormat = { name: 'sharegpt', columns: { messages: 'conversations' } };
+
+  it('has the same messages under other names', () => {
+    const conversations = [
+      { from: 'system', value: 's' },
+      { from: 'human', value: 'u' },
+      { from: 'gpt', value: 'a' },
+    ];
+    expect(toConversation(row({ conversations }), format, undefined, 'f').messages).toEqual([
+      { role: 'system', content: 's' },
+      { role: 'user', content: 'u' },
+      { role: 'assistant', content: 'a' },
+    ]);
+  });
+});
+
+describe("a row of alpaca's form", () => {
+  const format: DataFormat = {
+    name: 'alpaca',
+    columns: { question: 'instruction', input: 'input', answer: 'output' },
+  };
+  const asked = (input: unknown): string | undefined =>
+    toConversation(row({ instruction: 'Add.', input, output: '3' }), format, undefined, 'f').messages[0]?.content;
+
+  it('asks the instruction and its input', () => {
+    expect(asked('1 and 2')).toBe('Add.\n\n1 and 2');
+    expect([asked(''), asked(null)]).toEqual(['Add.', 'Add.']);
+  });
+});
+
+describe('what is wrong with a row', () => {
+  const qa: DataFormat = { name: 'question-answer', columns: { question: 'q', answer: 'a' } };
+  const chat: DataFormat = { name: 'chat', columns: { messages: 'm' } };
+  const turn = (role: string, content: unknown = role) => ({ role, content });
+
+  it.each([
+    ['empty', { q: ' ', a: 'a' }, qa],
+    ['answer-missing', { q: 'q', a: '' }, qa],
+    ['answer-missing', { q: 'q', a: null }, qa],
+    ['wrong-type', { q: 'q', a: 3 }, qa],
+    ['wrong-type', { m: 3 }, chat],
+    ['empty', { m: [] }, chat],
+    ['wrong-role', { m: [turn('robot'), turn('assistant')] }, chat],
+    ['unsupported', { m: [turn('tool'), turn('assistant')] }, chat],
+    ['answer-missing', { m: [turn('user'), turn('assistant', ' ')] }, chat],
+    ['answer-missing', { m: [turn('assistant'), turn('user')] }, chat],
+    ['duplicate-turn', { m: [turn('user'), turn('user'), turn('assistant')] }, chat],
+  ])('has the code %s in %j', (code, columns, format) => {
+    expect(readConversation(columns, format, undefined)).toMatchObject({ ok: false, refusal: { code } });
   });
 });

@@ -15,6 +15,7 @@ import type { z } from 'zod';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { BaseConfig } from './config.js';
 import type { Logger } from './logging.js';
+import type { Metrics } from './metrics.js';
 
 /** The work of a stage: an injectable that does one kind of job. */
 export interface StageWork<Input> {
@@ -36,6 +37,7 @@ export interface WorkerHost {
   readonly progress: ProgressPublisher;
   readonly leaseSeconds: number;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly instanceOf: <Work>(work: Type<Work>) => Work;
 }
 
@@ -73,6 +75,10 @@ export function worker<Input>(declared: {
         onBegin: (job) => host.progress.publish(beginning(host.stage, job)),
         onRetry: (job, failure, nextTryAt) =>
           host.progress.publish(waitingForRetry(host.stage, job, failure, nextTryAt)),
+        onEnded: (job, outcome, seconds) => {
+          host.metrics.jobs.ended(kind, outcome, seconds);
+          host.metrics.stage?.ended(job.runId);
+        },
       });
       running.start();
       return running;

@@ -171,6 +171,14 @@ describe('a service', () => {
       const text = await (await get('/metrics')).text();
       expect(text).toContain('anneal_jobs{kind="test",state="succeeded",service="merger"} 1');
       expect(text).toContain('anneal_outbox_pending{service="merger"} 0');
+      expect(text).toContain('anneal_outbox_lag_seconds{service="merger"} 0');
+      expect(text).toContain('anneal_jobs{kind="test",state="failed",service="merger"} 0');
+      expect(text).toContain('anneal_leases_held{kind="test",service="merger"} 0');
+      expect(text).toMatch(/anneal_job_seconds\{kind="test",state="succeeded",service="merger"\} 0\.\d/);
+      expect(text).toMatch(/anneal_job_attempt_duration_seconds_count\{.*outcome="succeeded".*\} 1/);
+      expect(text).toContain('anneal_ready{service="merger"} 1');
+      expect(text).toContain('anneal_part_up{part="database",service="merger"} 1');
+      expect(text).toMatch(/anneal_http_requests_total\{.*route="\/health\/live",status="2xx".*\} 1/);
       expect(text).toMatch(/process_cpu_seconds_total\{service="merger"\} [\d.]+/);
     });
   });
@@ -186,7 +194,10 @@ describe('a service', () => {
     });
     expect((await get('/health/live')).status).toBe(200);
     const metrics = await get('/metrics');
-    expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining('process_cpu')]);
+    const text = await metrics.text();
+    expect([metrics.status, text]).toEqual([200, expect.stringContaining('process_cpu')]);
+    expect(text).toContain('anneal_part_up{part="database",service="merger"} 0');
+    expect(text).not.toMatch(/^anneal_(jobs|leases_held|outbox_pending)\{/m);
     database.mend();
     await soon(async () => expect(await ready()).toMatchObject({ status: 200 }));
     await complete('after-the-cut');

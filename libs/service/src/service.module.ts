@@ -35,7 +35,7 @@ export class ServiceModule {
     foundation: Foundation<Config>,
   ): DynamicModule {
     const own = definition.module(foundation.config);
-    const { dataSource, connection, outbox, strategy, relay, deadLetters, drain } = foundation;
+    const { dataSource, connection, outbox, strategy, relay, deadLetters, drain, metrics } = foundation;
     const service = definition.name;
     const { stage, workers = [] } = definition;
     const kinds = stage ? workers.map(({ kind, follows, forget }) => ({ kind, stage, follows, forget })) : [];
@@ -47,12 +47,15 @@ export class ServiceModule {
         { provide: CONFIG, useValue: foundation.config },
         { provide: LOGGER, useValue: foundation.logger },
         { provide: NATS, useValue: connection },
-        { provide: METRICS, useValue: foundation.metrics },
+        { provide: METRICS, useValue: metrics },
         {
           provide: READINESS,
           inject: [{ token: ArtifactStore, optional: true }],
-          useFactory: (store: ArtifactStore | undefined) =>
-            readinessOf({ dataSource, connection, strategy, store, drain }),
+          useFactory: (store: ArtifactStore | undefined) => {
+            const readiness = readinessOf({ dataSource, connection, strategy, store, drain });
+            metrics.ofReadiness(readiness);
+            return readiness;
+          },
         },
         {
           provide: Pulse,
@@ -66,7 +69,10 @@ export class ServiceModule {
         { provide: Outbox, useValue: outbox },
         { provide: Inbox, useValue: new Inbox(dataSource, definition.name) },
         { provide: JobQueue, useValue: new JobQueue(kinds) },
-        { provide: ProgressPublisher, useValue: new ProgressPublisher(connection) },
+        {
+          provide: ProgressPublisher,
+          useValue: new ProgressPublisher(connection, (word) => metrics.stage?.heard(word)),
+        },
         ...(own.providers ?? []),
       ],
     };

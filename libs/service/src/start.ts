@@ -19,6 +19,7 @@ import { parseConfig, type BaseConfig, type Environment } from './config.js';
 import type { ServiceDefinition, WorkerDeclaration, WorkerHost } from './definition.js';
 import { createLogger, NestLogger, type Logger } from './logging.js';
 import { Metrics } from './metrics.js';
+import type { HttpServer } from './metrics/request.metrics.js';
 import { ServiceModule, type Foundation } from './service.module.js';
 
 export interface RunningService {
@@ -108,7 +109,8 @@ async function lay<Config extends BaseConfig>(
   });
   onConnectionChange(connection, () => relay.brokerChanged());
   const deadLetters = new DeadLetterTable(dataSource);
-  const metrics = new Metrics(definition.name, { dataSource, relay, deadLetters });
+  const kinds = definition.stage ? (definition.workers ?? []).map(({ kind }) => kind) : [];
+  const metrics = new Metrics(definition.name, { dataSource, relay, deadLetters, kinds, workDir: workDirOf(config) });
   const strategy = new JetStreamStrategy({
     connection,
     service: definition.name,
@@ -118,6 +120,10 @@ async function lay<Config extends BaseConfig>(
   const outbox = new Outbox(definition.name);
   const drain = { begun: false };
   return { config, logger, connection, dataSource, outbox, relay, strategy, metrics, deadLetters, drain };
+}
+
+function workDirOf(config: BaseConfig & { WORK_DIR?: unknown }): string | undefined {
+  return typeof config.WORK_DIR === 'string' ? config.WORK_DIR : undefined;
 }
 
 /** Dead letters are counted and logged besides. */
@@ -147,12 +153,13 @@ async function openApp<Config extends BaseConfig>(
   foundation: Foundation<Config>,
   opened: Opened[],
 ): Promise<NestFastifyApplication> {
-  const { config, logger, strategy } = foundation;
-  const app = await NestFactory.create<NestFastifyApplication>(
-    ServiceModule.of(definition, foundation),
-    new FastifyAdapter(definition.http),
-    { logger: new NestLogger(logger), abortOnError: false },
-  );
+  const { config, logger, strategy, metrics } = foundation;
+  const adapter = new FastifyAdapter(definition.http);
+  metrics.ofRequests(adapter.getInstance<HttpServer>());
+  const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.of(definition, foundation), adapter, {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
   opened.push({ close: () => app.close(), withinMs: closeMs });
   app.connectMicroservice({ strategy });
   await app.startAllMicroservices();
@@ -187,7 +194,7 @@ async function openListeners<Config extends BaseConfig>(
 
 function startWorkers<Config extends BaseConfig>(
   { stage, workers = [] }: ServiceDefinition<Config>,
-  { dataSource, outbox, config, logger }: Foundation<Config>,
+  { dataSource, outbox, config, logger, metrics }: Foundation<Config>,
   app: NestFastifyApplication,
 ): ReturnType<WorkerDeclaration['start']>[] {
   if (!stage) return [];
@@ -198,6 +205,7 @@ function startWorkers<Config extends BaseConfig>(
     progress: app.get(ProgressPublisher),
     leaseSeconds: config.LEASE_SECONDS,
     log: logger,
+    metrics,
     instanceOf: (work) => app.get(work),
   };
   return workers.map((declared) => declared.start(host));

@@ -4,6 +4,7 @@ import { cpus, homedir, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { chain } from './chain.js';
+import { data } from './data.js';
 import { evaluation } from './evaluation.js';
 import { gateway } from './gateway.js';
 import { memory } from './memory.js';
@@ -11,7 +12,15 @@ import { outboxLag } from './outbox-lag.js';
 import { recovery } from './recovery.js';
 import { table, type Bench, type Result } from './result.js';
 
-const benches = { outbox: outboxLag, chain, recovery, gateway, memory, evaluation } satisfies Record<string, Bench>;
+const benches = {
+  outbox: outboxLag,
+  chain,
+  recovery,
+  gateway,
+  memory,
+  data,
+  evaluation,
+} satisfies Record<string, Bench>;
 const names = Object.keys(benches) as (keyof typeof benches)[];
 
 interface Options {

@@ -12,8 +12,9 @@ export class LineFile {
     return new LineFile(await open(path, 'wx'));
   }
 
-  async add(value: unknown): Promise<void> {
-    this.waiting += `${JSON.stringify(value)}\n`;
+  /** @param line without its line end */
+  async addLine(line: string): Promise<void> {
+    this.waiting += `${line}\n`;
     if (this.waiting.length >= flushAt) await this.flush();
   }
 

@@ -1,5 +1,5 @@
 import type { AcceptedRunSpec } from '@anneal/contracts';
-import { findColumns, toConversation, type Conversation } from '@anneal/rows';
+import { findFormat, toConversation, type Conversation, type DataFormat } from '@anneal/rows';
 import { readFileRows } from '../readers/read.file.js';
 import type { StagedSource } from '../sources/source.js';
 
@@ -8,12 +8,12 @@ export async function* readRows(
   { files }: StagedSource,
   dataset: AcceptedRunSpec['dataset'],
 ): AsyncIterable<Conversation> {
-  let columns: ReturnType<typeof findColumns> | undefined;
+  let format: DataFormat | undefined;
   let taken = 0;
   for (const file of files) {
     for await (const row of readFileRows(file)) {
-      columns ??= findColumns(row, dataset.columns, file.name);
-      yield toConversation(row, columns, dataset.system, file.name);
+      format ??= findFormat([row], dataset.columns, file.name);
+      yield toConversation(row, format, dataset.system, file.name);
       taken += 1;
       if (dataset.limit !== undefined && taken >= dataset.limit) return;
     }

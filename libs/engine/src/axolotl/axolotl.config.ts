@@ -89,6 +89,8 @@ function dataKeys({ prompt, paths, endOfTurn, template }: AxolotlInput) {
         type: 'chat_template',
         field_messages: 'messages',
         roles_to_train: ['assistant'],
+        // Rows that keep an answer without learning it say so of each message.
+        message_field_training: 'train',
         train_on_eos: 'turn',
       },
     ],

@@ -1,0 +1,98 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dataReport, failureDetail } from '@anneal/contracts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { dataCommands } from './data.command.js';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-data-spec-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: unknown;
+  readonly stdout: string;
+}
+
+async function anneal(...args: string[]): Promise<Ended> {
+  let stdout = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((piece) => {
+    stdout += String(piece);
+    return true;
+  });
+  const log = vi.spyOn(console, 'log').mockImplementation((line: string) => void (stdout += `${line}\n`));
+  const complain = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    await dataCommands().parseAsync(args, { from: 'user' });
+    return { code: process.exitCode ?? 0, stdout };
+  } finally {
+    process.exitCode = undefined;
+    for (const spy of [write, log, complain]) spy.mockRestore();
+  }
+}
+
+async function file(name: string, rows: readonly object[]): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  return path;
+}
+
+const rows = Array.from({ length: 30 }, (_, index) => ({
+  issue: `Which number comes after ${index} when we count?`,
+  fix: `After it comes ${index + 1}.`,
+}));
+
+describe('anneal data', () => {
+  it('checks a file without a server, and says by its status whether it can be used', async () => {
+    const path = await file('usable.jsonl', rows);
+    const columns = ['--columns', 'question=issue,answer=fix'];
+    const { code, stdout } = await anneal('check', path, ...columns, '--strict', '--json');
+    const report = dataReport.parse(JSON.parse(stdout));
+    expect(report).toMatchObject({
+      rows: 30,
+      dropped: 0,
+      duplicates: { exact: 0, near: 0 },
+      decontamination: { flagged: 0, removed: 0, matches: [] },
+      tokens: null,
+      warnings: [],
+    });
+    expect(code).toBe(0);
+  });
+
+  it('ends with 1 for warnings when it is strict, and with 0 when it is not', async () => {
+    const path = await file('short.jsonl', [
+      { question: 'What is one and one?', answer: '2' },
+      { question: 'Who?', answer: 'Me' },
+    ]);
+    const asked = await file('asked.jsonl', [{ prompt: 'Who is it that knocks at my door?', expected: 'me' }]);
+    const strict = await anneal('check', path, '--strict', '--benchmarks', `own-set:${asked}`);
+    const not = await anneal('check', path);
+    expect([strict.code, not.code]).toEqual([1, 0]);
+    expect(strict.stdout).toContain('warning (short-answers)');
+    expect(strict.stdout).toContain('Checked against 1 questions of own-set');
+  });
+
+  it('ends with 2 for what a run would refuse, with the report when there is one', async () => {
+    const taught = 'Who is it that knocks at my door so late in the night?';
+    const asked = await file('asked-too.jsonl', [{ prompt: taught, expected: 'me' }]);
+    const path = await file('taught.jsonl', [{ question: taught, answer: 'It is me.' }]);
+    const contaminated = await anneal('check', path, '--benchmarks', `own-set:${asked}`, '--json');
+    const unfit = await anneal('check', await file('unfit.jsonl', [{ title: 't' }]), '--json');
+    const nowhere = await anneal('check', join(folder, 'nowhere.jsonl'));
+    expect([contaminated.code, unfit.code, nowhere.code]).toEqual([2, 2, 2]);
+    const report = dataReport.parse(JSON.parse(contaminated.stdout));
+    expect(report).toMatchObject({ decontamination: { flagged: 1, removed: 1 }, refusal: { code: 'DATASET_EMPTY' } });
+    const { error } = z.object({ error: failureDetail }).parse(JSON.parse(unfit.stdout));
+    expect(error).toMatchObject({ code: 'DATASET_COLUMN_MISSING', file: 'unfit.jsonl' });
+  });
+
+  it('shows the first rows and marks what is learnt', async () => {
+    const path = await file('shown.jsonl', [{ question: 'How are you today?', answer: 'Very well.' }]);
+    expect((await anneal('preview', path)).stdout).toContain('user: How are you today?\nassistant: «Very well.»');
+  });
+});

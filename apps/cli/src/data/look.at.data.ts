@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { acceptRunSpec, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
+import { findTokenizer, prepareSet, SourceCache, stageSource, type Reach } from '@anneal/datasets';
+import { benchmarkTexts } from '@anneal/evaluation';
+import { defaultCache } from '@anneal/setup';
+import { requestOf, type DataOptions } from './data.options.js';
+
+const cacheBytes = 20 * 1024 ** 3;
+
+/**
+ * The report on the set that a run would train on. The set itself is made in a folder that is removed afterwards.
+ *
+ * @throws Failure when a run would fail
+ */
+export async function lookAtData(source: string, options: DataOptions): Promise<DataReport> {
+  const folder = await mkdtemp(join(tmpdir(), 'anneal-data-'));
+  const stop = new AbortController();
+  const interrupt = (): void => stop.abort();
+  process.once('SIGINT', interrupt);
+  try {
+    const spec = acceptRunSpec(await requestOf(source, options), 'data');
+    return await prepare(spec, { folder, signal: stop.signal, isBaseGiven: options.base !== undefined });
+  } finally {
+    process.off('SIGINT', interrupt);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Where {
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  readonly isBaseGiven: boolean;
+}
+
+async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport> {
+  const { folder, signal, isBaseGiven } = where;
+  const { dataset, training, evaluation, model } = spec;
+  const reach = reachOf();
+  const progress = progressLine();
+  progress.say('fetching');
+  const staged = await stageSource(dataset, {
+    field: 'dataset.source',
+    directory: join(folder, 'source'),
+    signal,
+    reach,
+  });
+  const { texts, unchecked } = await benchmarkTexts(evaluation, { fileRoots: reach.fileRoots, signal });
+  const tokenizer = isBaseGiven ? await findTokenizer(model, reach, signal) : undefined;
+  const input = { source: staged, dataset, training, heldOut: 0, tokenizer, benchmarks: texts };
+  try {
+    const report = await prepareSet(
+      { ...input, uncheckedBenchmarks: unchecked },
+      { directory: join(folder, 'set'), signal, onRows: (rows) => progress.say(`${rows} rows`) },
+    );
+    if (isBaseGiven) return report;
+    // Nobody asked for tokens.
+    return { ...report, warnings: report.warnings.filter(({ code }) => code !== 'no-tokenizer') };
+  } finally {
+    progress.clear();
+  }
+}
+
+/** The user's own machine: every file, the Hub, and public addresses. */
+function reachOf(): Reach {
+  const { HF_ENDPOINT: endpoint = 'https://huggingface.co', HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
+  return {
+    fileRoots: ['/'],
+    hub: { endpoint, token },
+    cache: new SourceCache(join(defaultCache(), 'sources'), cacheBytes),
+    offline: ['1', 'true', 'yes', 'on'].includes(offline?.toLowerCase() ?? ''),
+  };
+}
+
+function progressLine(): { say: (text: string) => void; clear: () => void } {
+  const { stderr } = process;
+  const write = (text: string): void => {
+    if (stderr.isTTY) stderr.write(`\r\u001b[K${text}`);
+  };
+  return { say: (text) => write(`${text} ...`), clear: () => write('') };
+}

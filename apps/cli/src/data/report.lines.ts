@@ -1,0 +1,80 @@
+import type { DataReport } from '@anneal/contracts';
+import { paint } from '../terminal/colours.js';
+import { clip, table } from '../terminal/table.js';
+
+const width = 100;
+const mostShown = 5;
+
+/** A report for a reader at a terminal. */
+export function reportLines(report: DataReport): string[] {
+  return [
+    ...head(report),
+    ...problems(report),
+    ...duplicates(report),
+    ...contamination(report),
+    ...tokens(report),
+    ...warnings(report),
+    ...refusal(report),
+  ];
+}
+
+function head({ format, rows, train, dropped, duplicates: { exact, near }, decontamination }: DataReport): string[] {
+  const columns = Object.entries(format.columns).map(([what, column]) => `${what} in "${column}"`);
+  return [
+    `Format: ${format.name}, ${columns.join(', ')}.`,
+    `${rows} rows: ${train} to train on, ${dropped} unusable, ${exact} exact and ${near} near duplicates, ${decontamination.removed} contaminated and removed.`,
+  ];
+}
+
+function problems({ problems: found }: DataReport): string[] {
+  return found.flatMap(({ code, rows, first }) => [
+    '',
+    `${code}: ${rows} rows`,
+    ...first.map(({ message }) => `  ${clip(message, width)}`),
+  ]);
+}
+
+function duplicates({ duplicates: { examples } }: DataReport): string[] {
+  if (examples.length === 0) return [];
+  const lines = examples.slice(0, mostShown).map(({ row, of, similarity, text }) => {
+    return `  row ${row} is ${similarity === 1 ? 'the same as' : `like (${similarity})`} row ${of}: ${clip(text, 60)}`;
+  });
+  return ['', 'Duplicates, for example', ...lines];
+}
+
+function contamination({ decontamination: { benchmarks, flagged, matches, words } }: DataReport): string[] {
+  if (benchmarks.length === 0) return [];
+  const against = benchmarks.map(({ name, items }) => `${items} questions of ${name}`).join(', ');
+  const lines = matches
+    .slice(0, mostShown)
+    .flatMap(({ row, benchmark, item, by, text, question }) => [
+      `  row ${row} and ${benchmark} ${item} (${by === 'same-text' ? 'same text' : 'shared words'})`,
+      `    row:       ${clip(text, width - 15)}`,
+      `    benchmark: ${clip(question, width - 15)}`,
+    ]);
+  return ['', `Checked against ${against}, by ${words} words running: ${flagged} rows hold one.`, ...lines];
+}
+
+function tokens({ tokens: counted }: DataReport): string[] {
+  if (!counted) return [];
+  const { total, trained, mean, percentiles, histogram, sequenceLength, over, batch, steps } = counted;
+  const { p50, p90, p95, p99, max } = percentiles;
+  return [
+    '',
+    `${total} tokens, ${trained} of them trained; ${mean} a row (median ${p50}, 90% ${p90}, 95% ${p95}, 99% ${p99}, longest ${max}).`,
+    `${over} rows above ${sequenceLength} tokens${over > 0 ? ', dropped' : ''}; ${steps} steps of ${batch} rows.`,
+    table(
+      ['tokens', 'rows'],
+      histogram.map(({ upTo, rows }) => [`up to ${upTo}`, String(rows)]),
+    ),
+  ];
+}
+
+function warnings({ warnings: found }: DataReport): string[] {
+  if (found.length === 0) return ['', paint('green', 'Nothing to warn of.')];
+  return ['', ...found.map(({ code, message }) => `${paint('yellow', `warning (${code}):`)} ${message}`)];
+}
+
+function refusal({ refusal: why }: DataReport): string[] {
+  return why ? ['', `${paint('red', 'Refused:')} ${why.message} ${why.remedy}`] : [];
+}

@@ -1,0 +1,31 @@
+import { isSlotTaken, slotFile } from '@anneal/compute';
+import { CONFIG, METRICS, type Metrics } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { HostDevices } from '../queue/host.devices.js';
+import type { TrainerConfig } from '../trainer.config.js';
+
+const form = {
+  name: 'anneal_device_slots',
+  help: 'Devices of this host by whether their lock is held.',
+  labelNames: ['device', 'state'],
+};
+
+/** Tells how many devices of this host are in use, by whatever service of it. */
+@Injectable()
+export class SlotMetrics {
+  constructor(
+    @Inject(CONFIG) private readonly config: TrainerConfig,
+    @Inject(METRICS) metrics: Metrics,
+    devices: HostDevices,
+  ) {
+    metrics.ofOwn(form, async () => [...this.count('cpu', ['cpu']), ...this.count('gpu', devices.pool('gpu').indices)]);
+  }
+
+  private count(device: string, names: readonly ('cpu' | number)[]) {
+    const held = names.filter((name) => isSlotTaken(slotFile(this.config.WORK_DIR, name))).length;
+    return [
+      { labels: { device, state: 'held' }, value: held },
+      { labels: { device, state: 'free' }, value: names.length - held },
+    ];
+  }
+}

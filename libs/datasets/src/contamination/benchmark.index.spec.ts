@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { BenchmarkIndex, type BenchmarkText } from './benchmark.index.js';
+
+const words = (from: number, count: number): string =>
+  Array.from({ length: count }, (_, index) => `word${from + index}`).join(' ');
+const question = (item: string, text: string): BenchmarkText => ({ benchmark: 'b', item, text });
+const found = (questions: BenchmarkText[], text: string, run = 13) => BenchmarkIndex.of(questions, run).find(text);
+
+describe('a question of a benchmark', () => {
+  const asked = [question('1', words(0, 30)), question('2', 'How many legs has a dog?')];
+
+  it('is found in a long text by thirteen words running, whatever is between and around them', () => {
+    const around = words(1000, 40);
+    expect(found(asked, `${around}. ${words(5, 13).replaceAll(' ', ',  ')}! ${around}`)).toEqual({
+      item: 0,
+      by: 'shared-words',
+    });
+    expect(found(asked, `${around}. ${words(5, 12)}! ${around}`)).toBeUndefined();
+  });
+
+  it('is found in a short text by ten', () => {
+    expect(found(asked, `${words(1000, 10)} ${words(5, 10)}`)).toEqual({ item: 0, by: 'shared-words' });
+    expect(found(asked, `${words(1000, 10)} ${words(5, 9)}`)).toBeUndefined();
+  });
+
+  it('is found as a whole however short it is, and in capitals', () => {
+    expect(found(asked, 'how many LEGS has a dog')).toEqual({ item: 1, by: 'same-text' });
+    expect(found(asked, 'How many legs has a cat?')).toBeUndefined();
+  });
+
+  it('of few words is nobody’s own', () => {
+    expect(found([question('1', 'Yes or no?')], 'Yes or no?')).toBeUndefined();
+  });
+
+  it('says nothing by a phrase that many questions share', () => {
+    const stock = words(0, 20);
+    const many = Array.from({ length: 6 }, (_, index) =>
+      question(String(index), `${stock} ${words(100 * index + 100, 5)}`),
+    );
+    expect(found(many, stock)).toBeUndefined();
+    expect(found(many.slice(0, 5), stock)).toEqual({ item: 0, by: 'shared-words' });
+  });
+
+  it('is found by every worker in the same memory', () => {
+    const shared = BenchmarkIndex.of(asked, 13).shared;
+    expect(BenchmarkIndex.over(structuredClone(shared)).find(words(0, 30))).toEqual({ item: 0, by: 'same-text' });
+  });
+});

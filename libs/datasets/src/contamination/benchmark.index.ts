@@ -1,0 +1,103 @@
+import { eachGram } from '../words/gram.hashes.js';
+import { WordHasher, type WordHashes } from '../words/word.hashes.js';
+import { GramTable } from './gram.table.js';
+
+/** A question of a benchmark that will judge the run. */
+export interface BenchmarkText {
+  readonly benchmark: string;
+  readonly item: string;
+  readonly text: string;
+}
+
+/** In a text of up to so many words, ten running say as much as thirteen do in a long one. */
+const shortText = 40;
+const wordsOfShortText = 10;
+/** A run of words that more questions than this share is a stock phrase. */
+const mostQuestions = 5;
+/** Questions of fewer words are told by their runs of no length, and too many texts are equal to them by chance. */
+const leastWords = 4;
+
+/** The index as it is handed to a worker. */
+export interface SharedBenchmarkIndex {
+  readonly words: number;
+  readonly long: SharedArrayBuffer;
+  readonly short: SharedArrayBuffer;
+  readonly whole: SharedArrayBuffer;
+}
+
+export interface ContaminatedText {
+  /** Place of the question in the list that the index was made of. */
+  readonly item: number;
+  readonly by: 'same-text' | 'shared-words';
+}
+
+/**
+ * Finds benchmark questions in texts: by running words in lower case, of which the question and the text have to share
+ * `words`, and by equality of all words.
+ */
+export class BenchmarkIndex {
+  private readonly hasher = new WordHasher(false);
+
+  private constructor(
+    private readonly words: number,
+    private readonly long: GramTable,
+    private readonly short: GramTable,
+    private readonly whole: GramTable,
+  ) {}
+
+  static of(texts: readonly BenchmarkText[], words: number): BenchmarkIndex {
+    const hasher = new WordHasher(false);
+    const runs = texts.reduce((sum, { text }) => sum + hasher.hash(text).length, 0);
+    const index = new BenchmarkIndex(
+      words,
+      GramTable.forEntries(runs),
+      GramTable.forEntries(runs),
+      GramTable.forEntries(texts.length),
+    );
+    texts.forEach(({ text }, item) => {
+      const hashes = hasher.hash(text);
+      const add = (to: GramTable) => (first: number, second: number) => to.add(first, second, item, mostQuestions);
+      eachGram(hashes, words, add(index.long));
+      eachGram(hashes, index.wordsOfShort, add(index.short));
+      if (hashes.length >= leastWords) index.whole.add(...wholeOf(hashes), item, mostQuestions);
+    });
+    return index;
+  }
+
+  static over({ words, long, short, whole }: SharedBenchmarkIndex): BenchmarkIndex {
+    return new BenchmarkIndex(words, GramTable.over(long), GramTable.over(short), GramTable.over(whole));
+  }
+
+  get shared(): SharedBenchmarkIndex {
+    const { words, long, short, whole } = this;
+    return { words, long: long.memory, short: short.memory, whole: whole.memory };
+  }
+
+  /** The first question that a text holds. */
+  find(text: string): ContaminatedText | undefined {
+    const hashes = this.hasher.hash(text);
+    if (hashes.length >= leastWords) {
+      const item = this.whole.find(...wholeOf(hashes));
+      if (item >= 0) return { item, by: 'same-text' };
+    }
+    const isShort = hashes.length <= shortText;
+    const table = isShort ? this.short : this.long;
+    let found = -1;
+    eachGram(hashes, isShort ? this.wordsOfShort : this.words, (first, second) => {
+      if (found < 0) found = table.find(first, second);
+    });
+    return found < 0 ? undefined : { item: found, by: 'shared-words' };
+  }
+
+  private get wordsOfShort(): number {
+    return Math.min(this.words, wordsOfShortText);
+  }
+}
+
+function wholeOf(hashes: WordHashes): [number, number] {
+  let whole: [number, number] = [0, 0];
+  eachGram(hashes, hashes.length, (first, second) => {
+    whole = [first, second];
+  });
+  return whole;
+}

@@ -1,0 +1,210 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dataReport, type DataReport } from '@anneal/contracts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { BenchmarkText } from '../contamination/benchmark.index.js';
+import { readSourceBatches } from '../readers/read.file.js';
+import { sharedData } from '../shared-data.fixture.js';
+import { prepareSet } from './prepare.set.js';
+import { prepareSetInThread } from './prepare.set.in-thread.js';
+import type { DataWishes, SetInput } from './set.input.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'anneal-set-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const golden = join(import.meta.dirname, '__golden__');
+const data = sharedData();
+// A machine that does other things starts threads slowly.
+vi.setConfig({ testTimeout: 60_000 });
+const never = new AbortController().signal;
+const noTraining = {
+  prompt: 'chat',
+  sequenceLength: undefined,
+  epochs: 1,
+  maxSteps: undefined,
+  microBatch: undefined,
+  gradientAccumulation: undefined,
+  gpus: undefined,
+} as const;
+const wishes: DataWishes = {
+  mostBadRows: 0.01,
+  nearDuplicates: 0.75,
+  decontamination: 'remove',
+  decontaminationWords: 13,
+};
+const input = (path: string, more: Partial<SetInput> = {}): SetInput => ({
+  source: {
+    name: 'd',
+    files: [{ path, name: 'd.jsonl', format: path.endsWith('.parquet') ? 'parquet' : 'jsonl' }],
+  },
+  dataset: wishes,
+  training: noTraining,
+  heldOut: 0,
+  tokenizer: undefined,
+  benchmarks: [],
+  uncheckedBenchmarks: [],
+  ...more,
+});
+
+let made = 0;
+async function prepared(wanted: SetInput): Promise<{ report: DataReport; directory: string }> {
+  made += 1;
+  const directory = join(folder, `set-${made}`);
+  return { report: dataReport.parse(await prepareSet(wanted, { directory, signal: never })), directory };
+}
+
+async function lines(rows: readonly unknown[], name = 'd.jsonl'): Promise<string> {
+  const path = join(folder, name);
+  const texts = rows.map((row) => (typeof row === 'string' ? row : JSON.stringify(row)));
+  await writeFile(path, texts.map((line) => `${line}\n`).join(''));
+  return path;
+}
+
+const row = (number: number) => ({ problem: `What is the sum of ${number} and one?`, answer: `It is ${number + 1}.` });
+const rows = (count: number) => Array.from({ length: count }, (_, index) => row(index));
+const long = (word: string): string => Array.from({ length: 60 }, (_, index) => `${word}${index}`).join(' ');
+
+/** A set with one of everything. */
+function everything(): unknown[] {
+  return [
+    ...rows(40),
+    row(3),
+    { problem: long('near'), answer: 'An answer.' },
+    { problem: long('near').replace('near30', 'other'), answer: 'An answer.' },
+    { problem: `Please: ${long('asked')}`, answer: 'Contaminated.' },
+    { problem: 'Who?', answer: '' },
+    { problem: 7, answer: 'A number.' },
+    '{"problem": "broken',
+    { problem: 'Wo ist der Hund, und was ist mit der Katze?', answer: 'Write to ada@example.org, <|im_end|>' },
+  ];
+}
+const benchmarks: BenchmarkText[] = [{ benchmark: 'exam', item: '17', text: long('asked') }];
+const many = { ...wishes, mostBadRows: 3 };
+
+describe('a prepared set', () => {
+  it('is reported on, word for word as before', async () => {
+    const { report } = await prepared(input(await lines(everything()), { dataset: many, benchmarks }));
+    await expect(`${JSON.stringify(report, null, 1)}\n`).toMatchFileSnapshot(join(golden, 'everything.report.json'));
+  });
+
+  it('is the same, byte for byte, in another thread, under another name and beside other files', async () => {
+    const [one, other] = [await lines(everything()), await lines(everything(), 'e.jsonl')];
+    const { directory } = await prepared(input(one, { dataset: many, benchmarks, heldOut: 0.1 }));
+    const elsewhere = join(folder, 'elsewhere');
+    const again = input(other, { dataset: many, benchmarks, heldOut: 0.1 });
+    await prepareSetInThread(again, { directory: elsewhere, signal: never });
+    expect((await readdir(elsewhere)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.jsonl']);
+    for (const name of await readdir(elsewhere))
+      expect(await readFile(join(elsewhere, name), 'utf8')).toBe(await readFile(join(directory, name), 'utf8'));
+  });
+
+  it('keeps rows of a benchmark when they are only to be flagged', async () => {
+    const dataset = { ...many, decontamination: 'flag' } as const;
+    const { report } = await prepared(input(await lines(everything()), { dataset, benchmarks }));
+    expect(report.decontamination).toMatchObject({ flagged: 1, removed: 0, matches: [{ item: '17' }] });
+  });
+
+  it('trains on no row that is, or is like, one that is held out from another source', async () => {
+    const heldOutFrom = input(await lines([{ problem: long('near'), answer: 'a' }, row(2)], 'h.jsonl')).source;
+    const near = { problem: long('near').replace('near30', 'other'), answer: 'a' };
+    const { report } = await prepared(input(await lines([...rows(5), near]), { heldOutFrom }));
+    expect(report).toMatchObject({ rows: 6, train: 4, heldOut: 2, fromElsewhere: 2 });
+    expect(report.warnings).toContainEqual(expect.objectContaining({ code: 'validation-in-training', rows: 2 }));
+  });
+
+  it('of one row is one', async () => {
+    expect((await prepared(input(await lines(rows(1))))).report).toMatchObject({ rows: 1, train: 1, warnings: [{}] });
+  });
+
+  it('takes only the first rows when told so', async () => {
+    const { report } = await prepared(input(await lines(rows(700)), { dataset: { ...wishes, limit: 600 } }));
+    expect(report).toMatchObject({ rows: 600, train: 600 });
+  });
+
+  it('stops when it is told to', async () => {
+    const path = await lines(rows(5000));
+    const stop = new AbortController();
+    const options = { directory: join(folder, 'stopped'), signal: stop.signal, onRows: () => stop.abort() };
+    await expect(prepareSetInThread(input(path), options)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('rows that cannot be used', () => {
+  it('are dropped as long as there are few', async () => {
+    const { report } = await prepared(input(await lines([...rows(199), { problem: 'p' }])));
+    expect(report).toMatchObject({ rows: 200, train: 199, dropped: 1 });
+    expect(report.problems).toEqual([
+      {
+        code: 'answer-missing',
+        rows: 1,
+        first: [{ row: 200, message: 'In line 200, column "answer" holds no text.' }],
+      },
+    ]);
+  });
+
+  it('are refused beyond that, by file, row and what would fix it', async () => {
+    const mixed = [{ problem: ['a'], answer: 'b' }, { problem: 'p', answer: { text: 'a' } }, 'no JSON', '[1]'];
+    const { report } = await prepared(input(await lines([...rows(2), ...mixed])));
+    expect(report.refusal).toMatchObject({ code: 'DATASET_ROW_INVALID', file: 'd.jsonl' });
+    expect(report.refusal?.message).toContain('4 of 6 rows cannot be used, where dataset.mostBadRows allows 0');
+    expect(report.problems.map(({ code, rows: count }) => [code, count])).toEqual([
+      ['not-json', 2],
+      ['wrong-type', 2],
+    ]);
+  });
+
+  it('are those of another encoding, too', async () => {
+    const path = join(folder, 'latin.jsonl');
+    const latin = Buffer.from('{"problem":"Gr\u00f6\u00dfe?","answer":"a"}\n', 'latin1');
+    await writeFile(path, Buffer.concat([Buffer.from(`${JSON.stringify(row(1))}\n`), latin]));
+    const { report } = await prepared(input(path, { dataset: { ...wishes, mostBadRows: 1 } }));
+    expect(report.problems).toMatchObject([{ code: 'not-utf-8', rows: 1 }]);
+  });
+
+  it('are named when the list of messages is a text', async () => {
+    const messages = JSON.stringify([{ role: 'user', content: 'u' }]);
+    const { report } = await prepared(input(await lines([{ messages }])));
+    expect(report.refusal?.message).toContain('it holds a list written as text: parse it before');
+  });
+
+  it.each([
+    ['no row', [], { code: 'DATASET_EMPTY' }],
+    ['no line that is JSON', ['x', 'y'], { code: 'DATASET_ROW_INVALID' }],
+    ['columns that fit nothing', [{ text: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
+  ])('leave nothing to report on: %s', async (_what, given, failure) => {
+    await expect(prepared(input(await lines(['', ...given])))).rejects.toMatchObject(failure);
+  });
+});
+
+describe.skipIf(data === undefined)('benchmark questions in real data', () => {
+  const folderOf = (name: string): string => join(data ?? '', name);
+  const mmlu = async (): Promise<BenchmarkText[]> => {
+    const path = folderOf('mmlu-pro/hf/data/test-00000-of-00001.parquet');
+    const texts: BenchmarkText[] = [];
+    for await (const { rows: read } of readSourceBatches(input(path).source))
+      for (const { columns } of read)
+        texts.push({ benchmark: 'mmlu-pro', item: String(columns.question_id), text: String(columns.question) });
+    return texts;
+  };
+
+  it('are found, all eight, and GSM8K has none', async () => {
+    const questions = await mmlu();
+    expect(questions).toHaveLength(12_032);
+    const contaminated = folderOf('math-qa/contaminated-sample.jsonl');
+    const { report } = await prepared(input(contaminated, { benchmarks: questions }));
+    expect(report.decontamination).toMatchObject({ flagged: 8, removed: 8 });
+    const named = (await readFile(contaminated, 'utf8')).trim().split('\n');
+    report.decontamination.matches.forEach(({ row: number, item, by }) => {
+      const ids = JSON.parse(named[number - 1] ?? '') as Record<string, unknown>;
+      const known = by === 'same-text' ? ids.exact_match_question_ids : ids.shared_10gram_question_ids;
+      expect(known).toContain(Number(item));
+    });
+    const clean = folderOf('math-qa/train-00000-of-00001.parquet');
+    const { report: ofClean } = await prepared(input(clean, { benchmarks: questions }));
+    expect(ofClean).toMatchObject({ rows: 5000, train: 5000, decontamination: { flagged: 0, removed: 0 } });
+  });
+});

@@ -1,0 +1,252 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Failure, type DataReport } from '@anneal/contracts';
+import { findFormat, readConversation, type DataFormat } from '@anneal/rows';
+import { BenchmarkIndex } from '../contamination/benchmark.index.js';
+import { DigestMap } from '../duplicates/digest.map.js';
+import { signatureLength } from '../duplicates/min-hash.js';
+import { NearIndex } from '../duplicates/near.index.js';
+import { stockShingles } from '../duplicates/shingles.js';
+import { PreparedFiles } from '../prepared.files.js';
+import type { StagedSource } from '../sources/source.js';
+import { Rendering } from '../tokens/rendering.js';
+import { spokenIn, type LaneResult, type UsableRow } from './lane.js';
+import { Lanes } from './lanes.js';
+import { NumberList } from './number.list.js';
+import { readBatches, type RowBatch } from './row.batches.js';
+import { SetBooks } from './set.books.js';
+import type { SetInput, SetOptions } from './set.input.js';
+import { composeReport, tellEarlierRows } from './set.report.js';
+
+/** The trainer takes as many tokens a row at most when a request names no length. */
+const usualSequenceLength = 2048;
+const tellEvery = 1000;
+const rowsLookedAt = 3;
+
+type HandleRow = (row: UsableRow, signature: Uint8Array) => void | Promise<void>;
+
+/**
+ * Reads a source and writes the set that a trainer uses as it is: train.jsonl, held-out.jsonl when rows are held out, and
+ * report.json. The same rows and the same wishes give the same bytes on every machine.
+ *
+ * A set that no run can use is reported on with its refusal; that of a source which cannot be read is thrown.
+ *
+ * @throws Failure DATASET_EMPTY, DATASET_COLUMN_MISSING, DATASET_ROW_INVALID and what the readers throw
+ */
+export async function prepareSet(input: SetInput, options: SetOptions): Promise<DataReport> {
+  const books = new SetBooks();
+  const files = await PreparedFiles.create<UsableRow>(options.directory, input.heldOut, (row) => books.trained(row));
+  const preparation = new SetPreparation(input, options, books, files);
+  try {
+    return await preparation.run();
+  } finally {
+    await Promise.all([preparation.close(), files.close()]);
+  }
+}
+
+class SetPreparation {
+  private lanes: Lanes | undefined;
+  private format: DataFormat | undefined;
+  private readonly rendering: Rendering | undefined;
+  private readonly index: BenchmarkIndex | undefined;
+  private readonly digests = new DigestMap();
+  private readonly fromElsewhere = new DigestMap();
+  private readonly near: NearIndex | undefined;
+  /** Places in the source by places in the near index; 0 for a row that is held out from elsewhere. */
+  private readonly nearNumbers = new NumberList();
+  private readonly sequenceLength: number;
+
+  constructor(
+    private readonly input: SetInput,
+    private readonly options: SetOptions,
+    private readonly books: SetBooks,
+    private readonly files: PreparedFiles<UsableRow>,
+  ) {
+    const { dataset, training, tokenizer, benchmarks } = input;
+    this.sequenceLength = training.sequenceLength ?? usualSequenceLength;
+    this.rendering = tokenizer === undefined ? undefined : new Rendering(tokenizer, training.prompt);
+    this.near = dataset.nearDuplicates < 1 ? new NearIndex(dataset.nearDuplicates) : undefined;
+    if (dataset.decontamination !== 'off' && benchmarks.length > 0)
+      this.index = BenchmarkIndex.of(benchmarks, dataset.decontaminationWords);
+  }
+
+  async close(): Promise<void> {
+    await this.lanes?.close();
+  }
+
+  async run(): Promise<DataReport> {
+    const { input, options, books, files } = this;
+    const { source, heldOutFrom, dataset } = input;
+    if (heldOutFrom) await this.holdOutAll(heldOutFrom);
+    await this.each(source, dataset.limit, (row, signature) => this.take(row, signature));
+    const refusal = books.problems.moreThan(dataset.mostBadRows, books.read) ?? this.nothingLeft(source.name);
+    // Where no row could be read, there is nothing to report on.
+    if (refusal && !this.format) throw refusal;
+    await files.finish();
+    await tellEarlierRows(books, options.directory);
+    const previews = (await this.lanes?.preview(books.previews.map(({ line }) => line))) ?? [];
+    const report = composeReport({
+      input,
+      books,
+      format: this.format,
+      rendering: this.rendering,
+      sequenceLength: this.sequenceLength,
+      train: files.trained,
+      heldOut: files.heldOut,
+      previews,
+      refusal,
+    });
+    await writeFile(join(options.directory, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
+    return report;
+  }
+
+  /** Rows of another source go before all others, so that none of them, nor one that is like it, is trained on. */
+  private async holdOutAll(source: StagedSource): Promise<void> {
+    const { books, input } = this;
+    await this.each(source, undefined, (row, signature) => this.holdOut(row, signature));
+    const refusal = books.problems.moreThan(input.dataset.mostBadRows, books.read);
+    if (refusal) throw refusal;
+    if (this.files.heldOut === 0) throw nothingToHoldOut(source.name);
+    // The other source may have another form, and what is wrong with this one is told nowhere else.
+    await this.lanes?.close();
+    [this.lanes, this.format] = [undefined, undefined];
+    books.problems.clear();
+    [books.read, books.over] = [0, 0];
+  }
+
+  /** Has every row examined, several batches at once, and handles the results in the order of the source. */
+  private async each(source: StagedSource, limit: number | undefined, handle: HandleRow): Promise<void> {
+    const waiting: { batch: RowBatch; result: Promise<LaneResult> }[] = [];
+    const handleNext = async (): Promise<void> => {
+      const next = waiting.shift();
+      if (next) await this.handleBatch(next.batch, await next.result, handle);
+    };
+    try {
+      for await (const batch of readBatches(source, limit)) {
+        this.options.signal.throwIfAborted();
+        this.noteProblems(batch);
+        if (batch.rows.length === 0) continue;
+        const lanes = this.lanes ?? this.startLanes(batch);
+        waiting.push({ batch, result: lanes.process(batch.rows, batch.file) });
+        if (waiting.length > lanes.depth) await handleNext();
+      }
+      while (waiting.length > 0) await handleNext();
+    } finally {
+      for (const { result } of waiting) void result.catch(() => undefined);
+    }
+  }
+
+  private startLanes({ rows, file }: RowBatch): Lanes {
+    const { dataset, training, tokenizer } = this.input;
+    this.format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file);
+    this.lanes = new Lanes({
+      format: this.format,
+      system: dataset.system,
+      prompt: training.prompt,
+      tokenizer,
+      benchmarks: this.index?.shared,
+      stock: this.near ? stockOf(rows, this.format, dataset.system) : undefined,
+    });
+    return this.lanes;
+  }
+
+  private noteProblems({ problems, file, before }: RowBatch): void {
+    for (const { message, row: number = 0 } of problems) {
+      this.books.read += 1;
+      const code = message.includes('is not UTF-8')
+        ? 'not-utf-8'
+        : message.includes('JSON')
+          ? 'not-json'
+          : 'unreadable';
+      this.books.problems.add(code, message, { row: before + number, file, number });
+    }
+  }
+
+  private async handleBatch(batch: RowBatch, { rows, signatures }: LaneResult, handle: HandleRow): Promise<void> {
+    const { books, sequenceLength } = this;
+    const { file, before } = batch;
+    for (const [index, row] of rows.entries()) {
+      books.read += 1;
+      if (books.read % tellEvery === 0) this.options.onRows?.(books.read);
+      const at = { row: before + row.number, file, number: row.number };
+      if (!row.ok) {
+        books.problems.add(row.code, row.message, at);
+      } else if (row.counted && row.counted.tokens > sequenceLength) {
+        books.over += 1;
+        const message = `Row ${row.number} of ${file} has ${row.counted.tokens} tokens, more than the sequence length of ${sequenceLength}.`;
+        books.problems.add('over-long', message, at);
+      } else {
+        const signature = signatures.subarray(index * signatureLength, (index + 1) * signatureLength);
+        await handle({ ...row, number: at.row }, signature);
+      }
+    }
+  }
+
+  private holdOut(row: UsableRow, signature: Uint8Array): void {
+    // Also the rows that are too many to be asked: whoever names a source to be held out has all of it in mind.
+    if (this.fromElsewhere.add(row.digest, row.number) !== undefined) return;
+    this.near?.add(signature);
+    if (this.near) this.nearNumbers.push(0);
+    this.files.holdOut(row);
+  }
+
+  private async take(row: UsableRow, signature: Uint8Array): Promise<void> {
+    const { books, input } = this;
+    if (this.fromElsewhere.has(row.digest)) {
+      books.heldElsewhere += 1;
+      return;
+    }
+    const of = this.digests.add(row.digest, row.number);
+    if (of !== undefined) return books.exactDuplicate(row, of);
+    if (this.isNear(row, signature)) return;
+    const question = row.contaminated && input.benchmarks[row.contaminated.item];
+    if (row.contaminated && question) {
+      books.contaminated(row, row.contaminated, question);
+      if (input.dataset.decontamination === 'remove') {
+        books.removed += 1;
+        return;
+      }
+    }
+    books.kept(row);
+    await this.files.add(row);
+  }
+
+  private isNear(row: UsableRow, signature: Uint8Array): boolean {
+    const found = this.near?.find(signature);
+    if (!found) {
+      this.near?.add(signature);
+      if (this.near) this.nearNumbers.push(row.number);
+      return false;
+    }
+    const of = this.nearNumbers.at(found.place);
+    if (of === 0) this.books.heldElsewhere += 1;
+    else this.books.nearDuplicate(row, of, found.similarity);
+    return true;
+  }
+
+  private nothingLeft(file: string): Failure | undefined {
+    if (this.files.trained > 0) return undefined;
+    const { heldElsewhere, removed } = this.books;
+    const contaminated = removed > 0 ? ': all that are usable hold questions of a benchmark' : '';
+    const why = heldElsewhere > 0 ? ': dataset.heldOutFrom has all of them, too' : contaminated;
+    return new Failure('DATASET_EMPTY', `${file} has no row to train on${why}.`, {
+      remedy: 'Give a source with at least one row that is neither held out nor part of a benchmark.',
+      field: 'dataset.source',
+      file,
+    });
+  }
+}
+
+/** The first batch stands for the set. */
+function stockOf(rows: RowBatch['rows'], format: DataFormat, system: string | undefined): Uint32Array {
+  const read = rows.map(({ columns }) => readConversation(columns, format, system));
+  return stockShingles(read.flatMap((row) => (row.ok ? [spokenIn(row.conversation.messages).join('\n')] : [])));
+}
+
+function nothingToHoldOut(name: string): Failure {
+  return new Failure('DATASET_EMPTY', `${name} has no row to hold out.`, {
+    remedy: 'Give a source with at least one row, or leave out dataset.heldOutFrom.',
+    field: 'dataset.heldOutFrom',
+    file: name,
+  });
+}

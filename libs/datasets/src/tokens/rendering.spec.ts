@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { Rendering } from './rendering.js';
+import type { TokenizerFiles } from './tokenizer.files.js';
+
+const marks = ['<|im_start|>', '<|im_end|>'];
+const letters = 'abcdefghijklmnopqrstuvwxyz .?\n:<|>_ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
+
+/** A tokenizer with a token for each letter. */
+const files = (template: string | undefined): TokenizerFiles => ({
+  tokenizer: JSON.stringify({
+    version: '1.0',
+    added_tokens: marks.map((content, id) => ({
+      id,
+      content,
+      special: true,
+      normalized: false,
+      lstrip: false,
+      rstrip: false,
+      single_word: false,
+    })),
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    model: {
+      type: 'BPE',
+      vocab: Object.fromEntries([...marks, ...letters].map((token, id) => [token, id])),
+      merges: [],
+      unk_token: null,
+    },
+  }),
+  config: JSON.stringify({ bos_token: '<|im_start|>', eos_token: { content: '<|im_end|>' } }),
+  template,
+});
+const chatml =
+  "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+const question = { role: 'user' as const, content: 'u' };
+const answer = { role: 'assistant' as const, content: 'a' };
+const asked = [question, answer];
+
+describe('a row as the model sees it', () => {
+  it('has its answer and the end of the turn trained, and nothing else, even when the answer stands in a mark, too', () => {
+    const { tokens, trained } = new Rendering(files(chatml), 'chat').count(asked);
+    expect(new Rendering(files(chatml), 'chat').parts(asked)).toEqual([
+      { text: '<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n', trained: false },
+      { text: 'a<|im_end|>', trained: true },
+      { text: '\n', trained: false },
+    ]);
+    // Two marks and letters: user, line end, u, line end; assistant, line end, a, line end.
+    expect({ tokens, trained }).toEqual({ tokens: 4 + 7 + 12, trained: 2 });
+  });
+
+  it('does not train an answer that says so', () => {
+    const messages = [question, { ...answer, train: false as const }, ...asked];
+    const trained = new Rendering(files(chatml), 'chat').parts(messages).filter((part) => part.trained);
+    expect(trained).toEqual([{ text: 'a<|im_end|>', trained: true }]);
+  });
+
+  it('is found by a template that cuts white space', () => {
+    const cuts = chatml.replace('m.content', '(m.content | trim)');
+    const messages = [question, { ...answer, content: ' a\n' }];
+    const trained = new Rendering(files(cuts), 'chat').parts(messages).filter((part) => part.trained);
+    expect(trained).toEqual([{ text: 'a<|im_end|>', trained: true }]);
+  });
+
+  it('is told when the template refuses it', () => {
+    const refuses = "{{ raise_exception('System role not supported') }}";
+    expect(() => new Rendering(files(refuses), 'chat').parts(asked)).toThrow('System role not supported');
+  });
+
+  it('has the text of load_qa when that is the prompt', () => {
+    const rendering = new Rendering(files(undefined), 'load-qa');
+    const parts = rendering.parts([{ role: 'system', content: 's' }, ...asked]);
+    expect(parts[0]?.text.endsWith('request.\n\n\nUSER: s\n\nu\nASSISTANT:')).toBe(true);
+    expect(parts[1]).toEqual({ text: 'a<|im_end|>', trained: true });
+    expect(rendering.hasTemplate).toBe(false);
+  });
+});

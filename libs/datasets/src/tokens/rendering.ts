@@ -1,0 +1,141 @@
+import { Template } from '@huggingface/jinja';
+import type { Message } from '@anneal/rows';
+import { z } from 'zod';
+import { TokenCounter } from './token.counter.js';
+import type { TokenizerFiles } from './tokenizer.files.js';
+
+/** Part of a text as the model sees it. */
+export interface TextPart {
+  readonly text: string;
+  /** Whether the loss is computed on it. */
+  readonly trained: boolean;
+}
+
+export interface CountedRow {
+  readonly tokens: number;
+  readonly trained: number;
+}
+
+/** A token of tokenizer_config.json: a text, or an object with one. */
+const token = z.union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)]);
+const specialNames = ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as const;
+
+/** Tokens that end a turn in the templates of the usual families. The trainer knows the same ones. */
+const endsOfTurns = ['<|im_end|>', '<|eot_id|>', '<end_of_turn>', '<turn|>', '<|end|>', '<|end_of_text|>', '</s>'];
+
+/** The text of `alpaca_chat.load_qa` up to the question, as Axolotl's prompters.py has it. */
+const loadQaStart =
+  'SYSTEM: Below is an instruction from a USER that describes a task. The ASSISTANT writes a response that appropriately and concisely completes the request.\n\n\nUSER: ';
+
+/** What a row looks like to the model, and how many tokens it has: with the model's own tokenizer and template. */
+export class Rendering {
+  readonly specialTokens: Readonly<Record<string, string>>;
+  /** Tokens that end a turn; an answer without one never learns to stop. */
+  readonly endOfTurn: readonly string[];
+  private readonly counter: TokenCounter;
+  private readonly template: Template | undefined;
+  /** What the template puts before an answer. */
+  private readonly answerMark: string;
+
+  constructor(
+    files: TokenizerFiles,
+    readonly prompt: 'chat' | 'load-qa',
+  ) {
+    const config = z.record(z.string(), z.unknown()).parse(JSON.parse(files.config));
+    this.counter = TokenCounter.open(z.record(z.string(), z.unknown()).parse(JSON.parse(files.tokenizer)), config);
+    this.template = files.template === undefined ? undefined : new Template(files.template);
+    const special = specialNames.flatMap((name): [string, string][] => {
+      const parsed = token.safeParse(config[name]);
+      return parsed.success ? [[name, parsed.data]] : [];
+    });
+    this.specialTokens = Object.fromEntries(special);
+    const { eos_token: eos } = this.specialTokens;
+    const ends = endsOfTurns.filter((end) => this.counter.isAdded(end) && (files.template?.includes(end) ?? false));
+    this.endOfTurn = prompt === 'chat' ? ends : eos === undefined ? [] : [eos];
+    this.answerMark = this.findAnswerMark();
+  }
+
+  get hasTemplate(): boolean {
+    return this.template !== undefined;
+  }
+
+  /**
+   * The text of a conversation, in parts that are trained and parts that are not.
+   *
+   * @throws Error what the template says, when it refuses the conversation
+   */
+  parts(messages: readonly Message[]): TextPart[] {
+    if (this.prompt === 'load-qa') return this.loadQaParts(messages);
+    return this.chatParts(messages);
+  }
+
+  count(messages: readonly Message[]): CountedRow {
+    const parts = this.parts(messages);
+    const trained = parts.reduce((sum, part) => sum + (part.trained ? this.counter.count(part.text) : 0), 0);
+    const around = this.prompt === 'load-qa' ? this.counter.around : 0;
+    return { tokens: this.counter.count(parts.map(({ text }) => text).join('')) + around, trained };
+  }
+
+  private loadQaParts(messages: readonly Message[]): TextPart[] {
+    const system = messages[0]?.role === 'system' ? `${messages[0].content}\n\n` : '';
+    const question = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+    const answer = messages.at(-1)?.content ?? '';
+    return [
+      { text: `${loadQaStart}${system}${question}\nASSISTANT:`, trained: false },
+      { text: `${answer}${this.specialTokens.eos_token ?? ''}`, trained: true },
+    ];
+  }
+
+  private chatParts(messages: readonly Message[]): TextPart[] {
+    const text = this.render(messages, false);
+    const parts: TextPart[] = [];
+    let from = 0;
+    let search = 0;
+    for (const { role, content, train } of messages) {
+      if (role === 'assistant') search = this.afterMark(text, search);
+      // Many templates cut the white space around a content.
+      const trimmed = content.trim();
+      const at = text.indexOf(trimmed, search);
+      if (at < 0) continue;
+      search = at + trimmed.length;
+      if (role !== 'assistant' || train === false) continue;
+      const whole = at - content.indexOf(trimmed);
+      const start = text.startsWith(content, whole) ? whole : at;
+      const end = this.endAfter(text, start === whole ? start + content.length : search);
+      parts.push({ text: text.slice(from, start), trained: false }, { text: text.slice(start, end), trained: true });
+      from = end;
+      search = end;
+    }
+    parts.push({ text: text.slice(from), trained: false });
+    return parts.filter((part) => part.text !== '');
+  }
+
+  private render(messages: readonly Message[], askForAnswer: boolean): string {
+    if (!this.template) throw new Error('the model has no chat template');
+    const shown = messages.map(({ role, content }) => ({ role, content }));
+    return this.template.render({ messages: shown, add_generation_prompt: askForAnswer, ...this.specialTokens });
+  }
+
+  private findAnswerMark(): string {
+    const question = [{ role: 'user', content: 'x' }] as const;
+    try {
+      return this.render(question, true).slice(this.render(question, false).length);
+    } catch {
+      return '';
+    }
+  }
+
+  /** Where an answer begins: a short one may stand in the marks before it, too. */
+  private afterMark(text: string, search: number): number {
+    const at = this.answerMark === '' ? -1 : text.indexOf(this.answerMark, search);
+    return at < 0 ? search : at + this.answerMark.length;
+  }
+
+  /** The end of a turn is trained, too. */
+  private endAfter(text: string, at: number): number {
+    const end = [...this.endOfTurn, this.specialTokens.eos_token ?? ''].find(
+      (mark) => mark !== '' && text.startsWith(mark, at),
+    );
+    return at + (end?.length ?? 0);
+  }
+}
