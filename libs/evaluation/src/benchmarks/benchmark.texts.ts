@@ -47,7 +47,8 @@ async function questionsOf(
     case 'held-out':
       return [];
     case 'own-set': {
-      const { items } = await ownSet(spec, { ...context, dataset: undefined });
+      // All of them: another run may ask those that this one leaves out.
+      const { items } = await ownSet({ ...spec, limit: undefined }, { ...context, dataset: undefined });
       return items.map(({ id, prompt }) => ({ item: id, text: questionOf(prompt) }));
     }
     case 'mmlu-pro': {
