@@ -391,14 +391,17 @@ describe('a training that cannot fit', () => {
   };
 
   it('is refused before it starts, with what to do, unless it is forced', async () => {
+    // The service before has a disk without room.
+    await trainer.stopService();
+    await trainer.startService();
     const giveBack = trainer.resizeModel(huge);
     try {
-      await trainer.prepare('too-large');
-      const { failure } = await trainer.word(StageFailed, 'too-large');
+      await trainer.prepare('cannot-fit');
+      const { failure } = await trainer.word(StageFailed, 'cannot-fit');
       expect(failure).toMatchObject({ code: 'DOES_NOT_FIT', field: 'training', retryable: false });
       expect(failure.message).toMatch(/It does not fit: it needs .* GB of .* GB that the machine has to give/);
       expect(failure.remedy).toContain('training.force');
-      expect(trainer.starts('too-large')).toEqual([]);
+      expect(trainer.starts('cannot-fit')).toEqual([]);
       await trainer.prepare('forced', { force: true });
       await trainer.word(TrainingCompleted, 'forced');
       const { plan } = await trainer.word(TrainingStarted, 'forced');

@@ -37,8 +37,16 @@ describe('a question of a benchmark', () => {
     const many = Array.from({ length: 6 }, (_, index) =>
       question(String(index), `${stock} ${words(100 * index + 100, 5)}`),
     );
-    expect(found(many, stock)).toBeUndefined();
-    expect(found(many.slice(0, 5), stock)).toEqual({ item: 0, by: 'shared-words' });
+    const others = Array.from({ length: 20 }, (_, index) => question(`o${index}`, words(10_000 + 100 * index, 30)));
+    expect(found([...many, ...others], stock)).toBeUndefined();
+    expect(found([...many.slice(0, 5), ...others], stock)).toEqual({ item: 0, by: 'shared-words' });
+  });
+
+  it('says nothing by the instruction that all questions of a small benchmark begin with', () => {
+    const instruction = words(0, 20);
+    const few = [0, 1].map((index) => question(String(index), `${instruction} ${words(100 * index + 100, 15)}`));
+    expect(found(few, `${instruction} ${words(1000, 15)}`)).toBeUndefined();
+    expect(found(few, `${words(2000, 30)} ${words(200, 15)}`)).toEqual({ item: 1, by: 'shared-words' });
   });
 
   it('is found by every worker in the same memory', () => {

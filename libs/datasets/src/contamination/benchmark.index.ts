@@ -12,8 +12,12 @@ export interface BenchmarkText {
 /** In a text of up to so many words, ten running say as much as thirteen do in a long one. */
 const shortText = 40;
 const wordsOfShortText = 10;
-/** A run of words that more questions than this share is a stock phrase. */
+/**
+ * A run of words that more questions than this share is a stock phrase, as is one that a quarter of a benchmark shares: own
+ * sets often begin every question with the same instruction, and so do the rows that teach the task.
+ */
 const mostQuestions = 5;
+const mostOfBenchmark = 1 / 4;
 /** Questions of fewer words are told by their runs of no length, and too many texts are equal to them by chance. */
 const leastWords = 4;
 
@@ -54,9 +58,13 @@ export class BenchmarkIndex {
       GramTable.forEntries(runs),
       GramTable.forEntries(texts.length),
     );
-    texts.forEach(({ text }, item) => {
+    const sizes = new Map<string, number>();
+    for (const { benchmark } of texts) sizes.set(benchmark, (sizes.get(benchmark) ?? 0) + 1);
+    texts.forEach(({ benchmark, text }, item) => {
       const hashes = hasher.hash(text);
-      const add = (to: GramTable) => (first: number, second: number) => to.add(first, second, item, mostQuestions);
+      const share = Math.max(1, Math.floor((sizes.get(benchmark) ?? 1) * mostOfBenchmark));
+      const most = Math.min(mostQuestions, share);
+      const add = (to: GramTable) => (first: number, second: number) => to.add(first, second, item, most);
       eachGram(hashes, words, add(index.long));
       eachGram(hashes, index.wordsOfShort, add(index.short));
       if (hashes.length >= leastWords) index.whole.add(...wholeOf(hashes), item, mostQuestions);

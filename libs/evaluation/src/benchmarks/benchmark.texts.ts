@@ -67,7 +67,8 @@ async function questionsOf(spec: BenchmarkSpec, context: BenchmarkContext): Prom
     case 'held-out':
       return [];
     case 'own-set': {
-      const { items } = await ownSet(spec, context);
+      // All of them: another run may ask those that this one leaves out.
+      const { items } = await ownSet({ ...spec, limit: undefined }, context);
       return items.map(({ id, prompt }) => ({ item: id, text: questionOf(prompt) }));
     }
     case 'mmlu-pro': {
