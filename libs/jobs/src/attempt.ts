@@ -163,6 +163,8 @@ export class Attempt<Input> {
         if (held) this.written = outcome;
         if (held) this.log.info({ outcome, ...this.fields() }, 'an attempt ended');
         else this.log.warn({ outcome, ...this.fields() }, 'an attempt ended, but the job was no longer its own');
+        // Work that does not look at its signal ends before anybody has asked whose the job is now.
+        if (!held) await this.lease.check();
         return held;
       } catch (error) {
         const away = error instanceof Failure && error.code === 'DATABASE_UNAVAILABLE';
