@@ -1,2 +1,2 @@
 export { migrateConfig } from './commands/migrate.command.js';
-export { absoluteReferences } from './commands/train.command.js';
+export { absoluteReferences } from './run-spec/read-run-spec.js';

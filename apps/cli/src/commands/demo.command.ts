@@ -10,13 +10,13 @@ import type { RunningSystem } from '../embedded/system.js';
 import { untilStopped } from '../embedded/until-stopped.js';
 import { dataFolder, type Endpoints } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
+import { readRunSpec } from '../run-spec/read-run-spec.js';
 import { paint } from '../terminal/colours.js';
 import { duration } from '../terminal/durations.js';
 import { liveRun } from '../terminal/live-run.js';
 import { alarmLines, datasetLines, outcomeLines } from '../terminal/run-lines.js';
 import { scoreTable, sideBySide } from '../terminal/scores.js';
 import { promptTemplateName } from './ask.command.js';
-import { readRunSpec } from './train.command.js';
 
 const example = join(import.meta.dirname, '..', '..', '..', '..', 'examples', 'home-control');
 const shownItems = 5;

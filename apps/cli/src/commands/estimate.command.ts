@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises';
 import { Failure, type Estimate, type RunSpec } from '@anneal/contracts';
 import type { ModelSize } from '@anneal/engine';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { readRunSpec, requireSpec } from '../run-spec/read-run-spec.js';
 import { paint } from '../terminal/colours.js';
 import { estimateLines } from '../terminal/estimate-lines.js';
 import { printJson } from './options.js';
-import { readRunSpec } from './train.command.js';
 
 interface EstimateOptions {
   readonly model?: string;
@@ -86,7 +86,6 @@ async function estimateFor(file: string | undefined, options: EstimateOptions): 
 
 /** The RunSpec of the file with what the options change about it, or one of the options alone. */
 async function wishOf(file: string | undefined, options: EstimateOptions): Promise<RunSpec> {
-  const { parseRunSpec } = await import('@anneal/contracts');
   if (file === undefined && (options.model === undefined || options.method === undefined)) {
     throw new Failure('REQUEST_INVALID', 'There is nothing to estimate.', {
       remedy: 'Name a RunSpec, or give --model and --method.',
@@ -102,21 +101,15 @@ async function wishOf(file: string | undefined, options: EstimateOptions): Promi
       microBatch: options.microBatch,
     }),
   };
-  const parsed = parseRunSpec({
+  const wish = {
     dataset: { source: 'unknown/unknown' },
     ...given,
     ...(options.model === undefined
       ? {}
       : { model: { base: await referenceOf(options.model), revision: options.revision } }),
     training,
-  });
-  if (parsed.ok) return parsed.spec;
-  const [problem] = parsed.problems;
-  throw new Failure('SPEC_INVALID', `${problem?.field ?? 'The RunSpec'}: ${problem?.message ?? 'is not valid'}.`, {
-    remedy: 'Correct this field.',
-    ...(problem ? { field: problem.field } : {}),
-    ...(file === undefined ? {} : { file }),
-  });
+  };
+  return requireSpec(wish, file);
 }
 
 /** A folder that is there is a folder; whatever else looks like owner/name is one of the Hub. */

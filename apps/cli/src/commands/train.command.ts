@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute, resolve } from 'node:path';
-import { Failure, parseRunSpec, type RunSpec } from '@anneal/contracts';
+import { dirname, resolve } from 'node:path';
+import type { RunSpec } from '@anneal/contracts';
 import type { ImportedKey } from '@anneal/engine';
 import type { Command } from 'commander';
-import { parse, stringify, YAMLParseError } from 'yaml';
+import { stringify } from 'yaml';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
+import { absoluteReferences, readRunSpec, readYaml, requireSpec } from '../run-spec/read-run-spec.js';
 import { importLines } from '../terminal/import-lines.js';
 import { liveRun } from '../terminal/live-run.js';
 import { alarmLines, outcomeLines } from '../terminal/run-lines.js';
@@ -62,53 +62,4 @@ async function readWish(
   const { importAxolotlConfig } = await import('@anneal/engine');
   const { spec, keys } = importAxolotlConfig(await readYaml(axolotl));
   return { spec: requireSpec(absoluteReferences(spec, dirname(resolve(axolotl))), axolotl), keys };
-}
-
-function requireSpec(value: unknown, file: string | undefined): RunSpec {
-  const parsed = parseRunSpec(value);
-  if (parsed.ok) return parsed.spec;
-  const [problem] = parsed.problems;
-  throw new Failure('SPEC_INVALID', `${problem?.field ?? 'The RunSpec'}: ${problem?.message ?? 'is not valid'}.`, {
-    remedy: 'Correct this field.',
-    ...(problem ? { field: problem.field } : {}),
-    ...(file === undefined ? {} : { file }),
-  });
-}
-
-/** Reads a RunSpec and makes its file: references absolute, so that the services find the same files. */
-export async function readRunSpec(file: string): Promise<unknown> {
-  return absoluteReferences(await readYaml(file), dirname(resolve(file)));
-}
-
-async function readYaml(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new Failure('SPEC_INVALID', `${file} cannot be read.`, {
-      remedy: 'Name an existing RunSpec; examples/ has some.',
-      file,
-      cause,
-    });
-  }
-  try {
-    return parse(text);
-  } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    throw new Failure('SPEC_INVALID', `${file} is not YAML: ${cause.message.split('\n')[0] ?? ''}`, {
-      remedy: 'Correct the line that is named.',
-      file,
-      cause,
-    });
-  }
-}
-
-export function absoluteReferences(value: unknown, folder: string): unknown {
-  if (typeof value === 'string' && value.startsWith('file:')) {
-    const path = value.slice('file:'.length).replace(/^\/\//, '');
-    return `file:${isAbsolute(path) ? path : resolve(folder, path)}`;
-  }
-  if (Array.isArray(value)) return value.map((entry) => absoluteReferences(entry, folder));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, absoluteReferences(entry, folder)]));
 }
