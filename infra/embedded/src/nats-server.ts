@@ -19,7 +19,7 @@ const probeLimitMs = 2_000;
 export function natsProgram({ binary, folder, ports, users, passwordOf }: NatsServerOptions): ServerProgram {
   const configFile = join(folder.run, 'nats.conf');
   writePrivateFile(configFile, renderNatsConfig({ ports, storeFolder: folder.nats, users, passwordOf }));
-  const health = `http://${loopback}:${ports.natsMonitor}/healthz?js-enabled-only=true`;
+  const health = `http://${loopback}:${ports.natsMonitor}/healthz`;
   return {
     name: 'nats',
     command: [binary, '-c', configFile],
@@ -33,5 +33,8 @@ export function natsProgram({ binary, folder, ports, users, passwordOf }: NatsSe
       await answer.body?.cancel();
       return answer.ok;
     },
+    // A stream that found the disk full takes nothing any more, although there is room again, until the server starts anew.
+    // `/healthz` says so; with `js-enabled-only` it would not.
+    unwellLimitMs: 10_000,
   };
 }
