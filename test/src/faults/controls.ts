@@ -78,6 +78,13 @@ async function wakeZombie(world: World, sabotage: Sabotage): Promise<Provoked> {
   process.kill(pid, 'SIGSTOP');
   await world.until(id, ({ state }) => state === 'succeeded', 60_000);
   process.kill(pid, 'SIGCONT');
-  await pause(3_000);
+  if (!sabotage.control) await pause(3_000);
+  // It may find its training gone, and then has to train once more before it writes.
+  else await waitFor('a second result', () => trainedTwice(world, id), 30_000).catch(() => undefined);
   return { succeed: [id], ended: true };
+}
+
+async function trainedTwice(world: World, id: string): Promise<boolean> {
+  const said = await readStream(world.nats);
+  return said.filter(({ run, subject }) => run === id && subject === 'anneal.training.completed').length > 1;
 }
