@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { lmEvalCommand, lmEvalProcessEnv } from './lm-eval-command.js';
 
 const engine = { python: '/engine/bin/python' };
-const common = { task: 'arc_easy', batch: 8, output: '/work/out', cache: '/work/answers' };
+const common = { task: 'arc_easy', batch: 8, output: '/runs/out', cache: '/runs/answers' };
 
 it('runs a task on a folder with Transformers, and logs every item', () => {
   const model = { folder: '/models/a,b', device: 'cpu' as const };
@@ -11,7 +11,7 @@ it('runs a task on a folder with Transformers, and logs every item', () => {
     args: [
       ...['-m', 'lm_eval', 'run', '--model=hf', '--model_args={"pretrained":"/models/a,b","dtype":"auto"}'],
       ...['--tasks=arc_easy', '--device=cpu', '--batch_size=8', '--num_fewshot=3', '--limit=10'],
-      ...['--include_path=/tasks', '--output_path=/work/out', '--log_samples', '--use_cache=/work/answers'],
+      ...['--include_path=/tasks', '--output_path=/runs/out', '--log_samples', '--use_cache=/runs/answers'],
     ],
   });
 });
