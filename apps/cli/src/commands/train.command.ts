@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path';
-import type { RunSpec } from '@anneal/contracts';
 import type { ImportedKey } from '@anneal/engine';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
