@@ -28,7 +28,8 @@ export class JudgeWork implements StageWork<JudgeInput> {
   async run(job: ClaimedJob<JudgeInput>, context: WorkContext): Promise<Completion> {
     const report = await this.report(job.input, context.signal);
     // The report holds no times of its own, so that judging twice stores the same artifact.
-    const folder = join(this.config.WORK_DIR, 'evaluator', job.runId, 'report');
+    // A folder of its own for each claim: an earlier owner that was only frozen must not write into these files.
+    const folder = join(this.config.WORK_DIR, 'evaluator', job.runId, `report-${job.token}`);
     const files = await reportFiles(report, folder).finally(() => rm(folder, { recursive: true, force: true }));
     const artifact = await this.store.putFiles('report', files, { signal: context.signal });
     const { verdict, reason, rule, alarms, results } = report;
