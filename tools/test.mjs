@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { installServers } from '../infra/embedded/install.mjs';
 import { installDemoModel } from '../libs/engine/install-demo-model.mjs';
 import { installEngine } from '../libs/engine/install.mjs';
+import { installLmEval } from '../libs/engine/install-lm-eval.mjs';
 import { reportSetupError } from '../libs/setup/setup.mjs';
 import { installPythonClient, installSchemathesis } from '../test/conformance/python/install.mjs';
 
@@ -76,6 +77,7 @@ async function install() {
   await installServers({ log });
   const engine = await installEngine({ log });
   await installDemoModel({ engine, log });
+  await installLmEval({ log });
   await installPythonClient({ log });
   await installSchemathesis({ log });
   return engine;

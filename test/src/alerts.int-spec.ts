@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { findPrometheus, observability } from './prometheus.fixture.js';
 
 const installed = await findPrometheus();
-if ('missing' in installed) console.log(`What promtool says is not tested: ${installed.missing}`);
 
-describe.skipIf('missing' in installed)('promtool', () => {
+describe('promtool', () => {
+  beforeEach(({ skip }) => {
+    if ('missing' in installed) skip(installed.missing);
+  });
   it.each([
     ['the configuration and the rules', ['check', 'config', 'prometheus.yml']],
     ['what the alerts do', ['test', 'rules', 'alerts.test.yml']],

@@ -2,16 +2,18 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompletionsServer } from '@anneal/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { runHarness } from './harness.js';
 
 const installed = installedHarness();
-if (!installed) process.stderr.write('lm-eval itself is not run: the engine or lm-eval is not installed.\n');
 
-describe.skipIf(!installed)('a task of lm-eval', { timeout: 300_000 }, () => {
+describe('a task of lm-eval', { timeout: 300_000 }, () => {
   const { python = '', packages = '' } = installed ?? {};
   let folder = '';
   let server: CompletionsServer;
+  beforeEach(({ skip }) => {
+    if (!installed) skip('the engine or lm-eval is not installed');
+  });
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'anneal-harness-'));
     server = await CompletionsServer.start();
