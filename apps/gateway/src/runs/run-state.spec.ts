@@ -184,6 +184,14 @@ describe('a run that is retried from a stage', () => {
   });
 });
 
+describe('the artifacts of a run', () => {
+  it('keeps what a training wrote beside what came of it', () => {
+    const log = { ...events.trained.training.artifact, kind: 'log' as const };
+    const { stages } = trainingCompleted(opened, at(3), { ...events.trained.training, log }).run;
+    expect(stages.find(({ stage }) => stage === 'trainer')?.artifacts).toContainEqual(log);
+  });
+});
+
 describe('events out of order', () => {
   it('keep a finished stage finished', () => {
     const done = trainingCompleted(opened, at(3), events.trained.training).run;

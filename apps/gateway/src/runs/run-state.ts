@@ -65,9 +65,9 @@ export function trainingCompleted(
   { artifact, plan, planArtifact, ...training }: TrainedModel,
 ): Step {
   if (!learns(run)) return { run };
-  return {
-    run: { ...withArtifacts(finishStage(run, 'trainer', at), 'trainer', [planArtifact, artifact]), plan, training },
-  };
+  const { log } = training;
+  const stored = [planArtifact, artifact, ...(log === undefined ? [] : [log])];
+  return { run: { ...withArtifacts(finishStage(run, 'trainer', at), 'trainer', stored), plan, training } };
 }
 
 export function modelMerged(run: RunRecord, at: string, { artifact, ...merge }: MergedModel): Step {
