@@ -6,7 +6,7 @@ import { stageNames } from '@anneal/contracts';
 import { migrateTopology, connectNats } from '@anneal/messaging';
 import { storeOf } from './invariants.js';
 import { crashes, crashesOf, crashPoints, setSabotage } from './sabotage-plan.js';
-import { trainingsBelow } from './observer.js';
+import { processesOf, trainingsBelow } from './observer.js';
 import type { Proxy, Weather } from './proxy.js';
 import type { SmallDisk } from './small-disk.js';
 import { readStream } from './stream.js';
@@ -122,13 +122,15 @@ export const cutOff: Fault = async (world) => {
   const id = await world.request({ steps: 600, checkpointEvery: 20 });
   await trainingOwner(world, id);
   await pause(1_000);
-  const frozen = world.of('trainer');
-  for (const replica of frozen) replica.signal('SIGSTOP');
-  const took = await timeOf(() => {
+  const trainers = world.of('trainer');
+  for (const replica of trainers) replica.freeze();
+  const took = await timeOf(async () => {
     const gone = async () => trainingsBelow(world.folder).every(({ folder }) => !folder.endsWith(id));
-    return waitFor('the training to end by itself', gone, (2 * leaseSeconds + 6) * 1000);
+    await waitFor('the training to end by itself', gone, (2 * leaseSeconds + 6) * 1000).catch((error: unknown) => {
+      throw new Error(`${String(error)}; there were ${processesOf(world.folder).join('; ')}`);
+    });
   }).finally(() => {
-    for (const replica of frozen) replica.signal('SIGCONT');
+    for (const replica of trainers) replica.thaw();
   });
   if (took < leaseSeconds) throw new Error(`the training ended after ${took.toFixed(1)} s already`);
   await world.until(id, ({ state }) => state === 'succeeded', 90_000);
@@ -140,12 +142,7 @@ export const gracefulStop: Fault = async (world) => {
   world.engine.setGeneratorFaults({ batchMs: 400 });
   const took: number[] = [];
   for (const stage of stageNames) {
-    const id = await world.request({ steps: 40 });
-    await waitFor(
-      `${stage} of ${id}`,
-      async () => (await jobsOf(world, stage, id)).some(({ state }) => state === 'running'),
-      60_000,
-    );
+    const id = await caughtIn(world, stage);
     const ends = await Promise.all(world.of(stage).map((replica) => replica.stop()));
     for (const { code, tookMs } of ends) {
       if (code !== 0) throw new Error(`${stage} ended with ${code}`);
@@ -160,6 +157,22 @@ export const gracefulStop: Fault = async (world) => {
   world.engine.setGeneratorFaults({});
   return `${stageNames.length} stages, slowest stop ${Math.round(Math.max(...took))} ms`;
 };
+
+/** @returns a run that is in that stage now; the shortest stages may be over before anybody looks, so it asks again */
+async function caughtIn(world: World, stage: string): Promise<string> {
+  for (let tries = 0; tries < 20; tries += 1) {
+    const id = await world.request({ steps: 40 });
+    const working = async () => (await jobsOf(world, stage, id)).some(({ state }) => state === 'running');
+    let seen = false;
+    await waitFor(
+      `${stage} of ${id}`,
+      async () => (seen = await working()) || (await world.view(id))?.state === 'succeeded',
+      60_000,
+    );
+    if (seen) return id;
+  }
+  throw new Error(`${stage} was never seen at work`);
+}
 
 /** Pause, resume, retry and cancel, each in the middle of a training. */
 export const steering: Fault = async (world) => {

@@ -12,6 +12,7 @@ export class Replica {
   private child: ChildProcess | undefined;
   private timer: NodeJS.Timeout | undefined;
   private wanted = false;
+  private frozen = false;
   /** How often it ended without being asked to. */
   ends = 0;
 
@@ -42,6 +43,7 @@ export class Replica {
     });
     closeSync(log);
     this.child = child;
+    if (this.frozen) child.kill('SIGSTOP');
     child.once('exit', () => {
       if (this.child !== child) return;
       this.child = undefined;
@@ -54,6 +56,17 @@ export class Replica {
   /** Sends a signal; a replica that ends by it comes back. */
   signal(signal: NodeJS.Signals): void {
     this.child?.kill(signal);
+  }
+
+  /** Nothing of it runs from here to the thaw, not even a process that is just being started again. */
+  freeze(): void {
+    this.frozen = true;
+    this.signal('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    this.signal('SIGCONT');
   }
 
   /** Ends it for good. @returns exit status and how long it took, milliseconds */
