@@ -260,6 +260,28 @@ const mmluProShape = {
   answerTokens: z.int().min(1).max(8192).default(2048),
 };
 
+const lmEvalShape = {
+  name: z.literal('lm-eval'),
+  task: z
+    .string()
+    .max(200)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.()-]*$/, 'a task is a name of lm-eval, like arc_easy')
+    .describe('Name of a task of lm-eval, or of one that the evaluator was given (LM_EVAL_TASKS); never a path.'),
+  shots: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe("Examples before each question; the task's own number when left out."),
+  metric: z
+    .string()
+    .max(100)
+    .regex(/^[A-Za-z][A-Za-z0-9_@.+-]*$/, 'a metric is a name, like acc_norm')
+    .optional()
+    .describe('Metric of the task that says of each item whether it is right; exact_match or acc when left out.'),
+  ...benchmarkShape,
+};
+
 const policyShape = {
   alpha: z
     .number()
@@ -300,6 +322,7 @@ const evaluation = z.strictObject({
         z.strictObject(heldOutShape),
         z.strictObject(ownSetShape),
         z.strictObject(mmluProShape),
+        z.strictObject(lmEvalShape),
       ]),
     )
     .min(1)
@@ -332,6 +355,7 @@ export type Benchmark = RunSpec['evaluation']['benchmarks'][number];
 export type HeldOutBenchmark = Extract<Benchmark, { name: 'held-out' }>;
 export type OwnSetBenchmark = Extract<Benchmark, { name: 'own-set' }>;
 export type MmluProBenchmark = Extract<Benchmark, { name: 'mmlu-pro' }>;
+export type LmEvalBenchmark = Extract<Benchmark, { name: 'lm-eval' }>;
 
 /**
  * The RunSpec as it travels inside events: the same fields, but a reader passes over the ones that a later version may
@@ -351,7 +375,12 @@ export const carriedRunSpec = z.object({
   }),
   evaluation: z.object({
     benchmarks: z.array(
-      z.discriminatedUnion('name', [z.object(heldOutShape), z.object(ownSetShape), z.object(mmluProShape)]),
+      z.discriminatedUnion('name', [
+        z.object(heldOutShape),
+        z.object(ownSetShape),
+        z.object(mmluProShape),
+        z.object(lmEvalShape),
+      ]),
     ),
     policy: z.object(policyShape),
   }),

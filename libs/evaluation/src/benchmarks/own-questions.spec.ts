@@ -229,5 +229,8 @@ describe('a sample', () => {
 });
 
 it('labels benchmarks of the same name apart', () => {
-  expect(labelsOf(['own-set', 'held-out', 'own-set'])).toEqual(['own-set', 'held-out', 'own-set-2']);
+  const named = ['own-set', 'held-out', 'own-set'].map((name) => ({ name }));
+  expect(labelsOf(named)).toEqual(['own-set', 'held-out', 'own-set-2']);
+  const tasks = ['arc_easy', 'piqa'].map((task) => ({ name: 'lm-eval', task }));
+  expect(labelsOf(tasks)).toEqual(['lm-eval:arc_easy', 'lm-eval:piqa']);
 });
