@@ -6,7 +6,7 @@ import type { BenchmarkContext, Prompt } from './benchmark.js';
 import { fromHub, fromStore } from './fetched.js';
 import { describedTask } from './lm-eval/lm-eval.benchmark.js';
 import { labelsOf } from './load.benchmarks.js';
-import { directoryOf } from './mmlu-pro/directory.js';
+import { bringHere } from './mmlu-pro/directory.js';
 import { readTest } from './mmlu-pro/rows.js';
 import { ownSet } from './own-set/own-set.benchmark.js';
 
@@ -77,7 +77,7 @@ async function questionsOf(spec: BenchmarkSpec, context: BenchmarkContext): Prom
     }
     case 'mmlu-pro': {
       // The prompts of this benchmark hold its examples, too; only the question is looked for.
-      const test = await readTest(await directoryOf(spec, context));
+      const test = await readTest((await bringHere(spec, context)).directory);
       const wanted = spec.subjects && new Set(spec.subjects);
       return test
         .filter(({ category }) => !wanted || wanted.has(category))

@@ -57,6 +57,13 @@ export interface Questions {
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
+/** A dataset of the Hub that was brought here. */
+export interface FetchedDataset {
+  readonly directory: string;
+  /** Which its revision was at that moment: a branch moves. */
+  readonly commit: string;
+}
+
 /** What a benchmark may need from around it. */
 export interface BenchmarkContext {
   /** Field of the RunSpec that holds the benchmark, for messages: evaluation.benchmarks.N. */
@@ -65,8 +72,8 @@ export interface BenchmarkContext {
   readonly fileRoots: readonly string[];
   /** Folder with train.jsonl and held-out.jsonl, once the dataset is prepared. */
   readonly dataset: string | undefined;
-  /** Brings a dataset of the Hub here, in one revision of it, and says in which folder it lies. */
-  readonly fetchDataset?: (repository: string, revision: string, signal: AbortSignal) => Promise<string>;
+  /** Brings a dataset of the Hub here, in one revision of it. */
+  readonly fetchDataset?: (repository: string, revision: string, signal: AbortSignal) => Promise<FetchedDataset>;
   /** Brings a stored artifact here, and says in which folder its files lie. */
   readonly fetchArtifact?: (digest: string, signal: AbortSignal) => Promise<string>;
   /** lm-eval, where it is installed. */
