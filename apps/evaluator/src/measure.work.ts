@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
 import { demandModelFolder, pinBaseModel } from '@anneal/engine';
-import { fittedTo, hasShots, INFERENCE, type Inference, type LoadedBenchmark } from '@anneal/evaluation';
+import { chatFormOf, fittedTo, hasShots, INFERENCE, type Inference, type LoadedBenchmark } from '@anneal/evaluation';
 import { JobQueue, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { CONFIG, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -56,8 +56,10 @@ export class MeasureWork implements StageWork<MeasureInput> {
     }
     await this.refuseUnanswered(runId, subject, benchmarks);
     await rm(folder, { recursive: true, force: true });
+    const chat = await chatFormOf(model.directory);
     const how: MeasurementSettings = {
       ...model.identity,
+      ...(chat ? { chat } : {}),
       inference: own.settings,
       versions: own.versions,
       ...(tasks.size > 0 ? { tasks: Object.fromEntries(tasks) } : {}),

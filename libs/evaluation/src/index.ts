@@ -12,7 +12,7 @@ export { benchmarkTexts } from './benchmarks/benchmark.texts.js';
 export { fromHub } from './benchmarks/fetched.js';
 export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';
-export { fittedTo, hasShots } from './benchmarks/model.context.js';
+export { chatFormOf, fittedTo, hasShots } from './benchmarks/model.context.js';
 export { configuredHarness, harnessConfigShape } from './harness/harness.config.js';
 export { notInstalled } from './harness/described-task.js';
 export type { InstalledHarness } from './harness/installed-harness.js';

@@ -57,7 +57,7 @@ export function makeReport({ runId, spec, answers, benchmarks, measured, dataset
     verdict,
     rule,
     reason,
-    alarms: alarmsOf({ spec, results, items: compared, benchmarks, dataset }),
+    alarms: alarmsOf({ spec, results, items: compared, benchmarks, measured, dataset }),
     results,
     subjects: subjectsOf(ofBenchmark),
     flips: Object.fromEntries([...ofBenchmark].map(([label, own]) => [label, flipsOf(own)])),
