@@ -183,7 +183,13 @@ const earlyStoppingShape = {
 };
 
 const scoring = z
-  .enum(['exact', 'normalised', 'regex', 'json', 'number', 'choice'])
+  .enum(['exact', 'normalised', 'regex', 'json', 'number', 'choice', 'lm-eval:exact_match'], {
+    // Nothing leaves the usual message, which lists what there is.
+    error: ({ input }) =>
+      typeof input === 'string' && input.startsWith('lm-eval:')
+        ? "of lm-eval's metrics there is lm-eval:exact_match; those over all answers together (bleu, chrf, chrf++, ter, f1, mcc, perplexity, ...) say of no single answer whether it is right, so nothing can be compared in pairs"
+        : undefined,
+  })
   .describe('How an answer is compared with the expected one.');
 const answerTokens = z.int().min(1).max(8192).default(64).describe('Tokens an answer may have.');
 /** What every benchmark has, whatever it asks. */
@@ -217,10 +223,19 @@ const numberTolerance = {
     .optional()
     .describe('With score number: by which share of the expected number the answer may differ; 0 when left out.'),
 };
+const ignored = {
+  ignore: z
+    .array(z.enum(['case', 'punctuation', 'numbers']))
+    .min(1)
+    .max(3)
+    .optional()
+    .describe('With score lm-eval:exact_match: what makes no difference; punctuation and numbers are those of ASCII.'),
+};
 const heldOutShape = {
   name: z.literal('held-out'),
   score: scoring.default('normalised'),
   ...numberTolerance,
+  ...ignored,
   ...benchmarkShape,
   answerTokens,
 };
@@ -233,6 +248,7 @@ const ownSetShape = {
     .describe('file:PATH of a .jsonl file, or artifact:DIGEST of .jsonl files that are stored already.'),
   score: scoring.default('normalised'),
   ...numberTolerance,
+  ...ignored,
   ...benchmarkShape,
   answerTokens,
 };
