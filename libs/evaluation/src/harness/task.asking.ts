@@ -166,7 +166,10 @@ export class TaskAsking {
 }
 
 function ended({ described }: TaskRequest, exit: ExitRecord, log: string): Error {
-  const said = (log.trim().split('\n').at(-1) ?? '').slice(0, 500);
+  const lines = log.trim().split('\n');
+  // Requests that were under way write their own traces after what the script says.
+  const word = lines.findLast((line) => line.startsWith('The server does not answer')) ?? lines.at(-1) ?? '';
+  const said = word.slice(0, 500);
   const { task } = described.head;
   if (exit.code === exitStatus.server) {
     return new Failure('INFERENCE_UNAVAILABLE', `${task} could not be asked. ${said}`, {
