@@ -1,8 +1,7 @@
-import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { AnswerTable } from './answers/answer.table.js';
 import { forgetAnswers } from './answers/forget.answers.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
-import { BaseModels } from './base.model.js';
 import { BenchmarkLoader } from './benchmark.loader.js';
 import { evaluatorConfig } from './evaluator.config.js';
 import { EvaluatorConsumer } from './evaluator.consumer.js';
