@@ -23,9 +23,23 @@ export async function installLmEval({ cache = defaultCache(), log = () => {} } =
   const dir = environmentFolder({ cache, thing: 'lm-eval', requirements });
   if (!isInstalled(dir)) log('lm-eval is missing: 60 MB to download, 150 MB on disk, once.');
   const cached = await installEnvironment({ purpose, requirements, dir, log });
+  return { packages: packagesIn(dir), cached };
+}
+
+/**
+ * The packages of lm-eval, when they are in the cache.
+ * @param {{cache?: string}} [options]
+ * @returns {{packages: string} | undefined}
+ */
+export function findLmEval({ cache = defaultCache() } = {}) {
+  const dir = environmentFolder({ cache, thing: 'lm-eval', requirements });
+  return isInstalled(dir) ? { packages: packagesIn(dir) } : undefined;
+}
+
+function packagesIn(dir) {
   const library = join(dir, 'lib');
   const python = readdirSync(library).find((name) => existsSync(join(library, name, 'site-packages'))) ?? '';
-  return { packages: join(library, python, 'site-packages'), cached };
+  return join(library, python, 'site-packages');
 }
 
 await runAsScript(import.meta.url, installLmEval);

@@ -1,3 +1,4 @@
+import { harnessConfigShape } from '@anneal/evaluation';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -17,6 +18,12 @@ export const datasetConfig = z.object({
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
+  ...harnessConfigShape,
+  ENGINE_PYTHON: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Python of the engine, needed beside LM_EVAL_PACKAGES to look for questions of tasks of lm-eval.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which datasets are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated datasets of runs that refer to no other.'),
   HTTPS_TARGETS: list

@@ -31,7 +31,7 @@ import type { DatasetConfig } from './dataset.config.js';
 import { toDatasetFailure } from './dataset.failure.js';
 import type { PrepareInput } from './prepare.input.js';
 import { PreparedSetTable } from './prepared-set.table.js';
-import { reachOf } from './reach.js';
+import { harnessOf, reachOf } from './reach.js';
 
 /** How the work tells how far it is. */
 type Tell = (phase: string, done?: number) => void;
@@ -113,7 +113,7 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     const source = await stage(dataset.source, 'dataset.source');
     const elsewhere = holdsOut(spec) ? dataset.heldOutFrom : undefined;
     const { texts, unchecked } = await benchmarkTexts(evaluation, {
-      ...{ reach, directory: join(directory, 'benchmarks'), signal },
+      ...{ reach, harness: harnessOf(this.config), directory: join(directory, 'benchmarks'), signal },
     });
     return {
       source,

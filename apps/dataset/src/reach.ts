@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { connectBuckets, type ArtifactStore } from '@anneal/artifacts';
 import { SourceCache, type Reach } from '@anneal/datasets';
+import { configuredHarness, type InstalledHarness } from '@anneal/evaluation';
 import type { DatasetConfig } from './dataset.config.js';
 
 const GiB = 1024 ** 3;
@@ -26,4 +27,11 @@ export function reachOf(config: DatasetConfig, store: ArtifactStore): Reach {
     // Read at the moment of its use: a token lives in the environment and nowhere else.
     secret: (variable) => process.env[variable],
   };
+}
+
+/** lm-eval as this service has it, to see what its tasks ask. */
+export function harnessOf(config: DatasetConfig): InstalledHarness | undefined {
+  const { ENGINE_PYTHON: python, HF_ENDPOINT: endpoint, HF_TOKEN: token } = config;
+  const offline = config.OFFLINE || config.HF_HUB_OFFLINE;
+  return configuredHarness(config, { python, hub: offline ? undefined : { endpoint, token }, threads: 1 });
 }

@@ -43,11 +43,14 @@ describe('a benchmark of the Hub', () => {
     const made = hub.create(repository, { type: 'dataset' });
     const put = { 'data/test-00000-of-00001.jsonl': line(7), 'data/validation-00000-of-00001.jsonl': validation };
     const { oid } = made.commit('first', { put: { ...put, 'data/train.jsonl': 'large' } });
-    made.commit('later', { put: { 'data/test-00000-of-00001.jsonl': line(8) } });
+    const { oid: later } = made.commit('later', { put: { 'data/test-00000-of-00001.jsonl': line(8) } });
     const [pinned] = await load(oid);
     expect(pinned?.items.map(({ id }) => id)).toEqual(['7']);
     expect(pinned?.settings).toMatchObject({ source: repository, revision: oid });
-    expect((await load('main'))[0]?.items.map(({ id }) => id)).toEqual(['8']);
+    const [newest] = await load('main');
+    expect(newest?.items.map(({ id }) => id)).toEqual(['8']);
+    // A branch moves: what it was is kept, not its name alone.
+    expect(newest?.settings).toMatchObject({ revision: later, asked: 'main' });
     const downloads = (): string[] => hub.requests.filter(({ call }) => call === 'download').map(({ path }) => path);
     const before = downloads().length;
     expect(downloads().some((path) => path.includes('train'))).toBe(false);

@@ -7,6 +7,7 @@ import { fromHub, loadBenchmarks, type LoadedBenchmark } from '@anneal/evaluatio
 import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EvaluatorConfig } from './evaluator.config.js';
+import { harnessOf } from './inference/harness.js';
 
 const GiB = 1024 ** 3;
 
@@ -35,6 +36,7 @@ export class BenchmarkLoader {
         dataset: dataset && (await this.cache.materialise(dataset.artifact, signal)),
         fetchArtifact: async (digest) => this.cache.materialise(await this.store.refOf(digest), signal),
         fetchDataset: fromHub(fetched, this.reach),
+        harness: harnessOf(this.config),
         signal,
       });
     } finally {

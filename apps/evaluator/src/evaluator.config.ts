@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { harnessConfigShape } from '@anneal/evaluation';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -18,6 +19,7 @@ export const evaluatorConfig = z.object({
     .describe('Benchmarks of the Hub are kept below WORK_DIR/sources, with what else is there up to this size.'),
   OFFLINE: z.stringbool().default(false).describe('No benchmark is asked of the Hub; what is here works.'),
   HF_HUB_OFFLINE: z.stringbool().default(false).describe('The same, by the name that Hugging Face gives it.'),
+  ...harnessConfigShape,
   DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the first GPU of the host, if there is one.'),
   THREADS: z.coerce
     .number()

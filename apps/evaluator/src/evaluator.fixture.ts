@@ -89,6 +89,11 @@ export class TestEvaluator {
     return evaluator;
   }
 
+  /** Which the service may read. */
+  get folder(): string {
+    return this.servers.folder;
+  }
+
   /** In this process; with an environment of the test's own when one is given. */
   async startService(more: Record<string, string> = {}): Promise<void> {
     this.service = await startService(evaluatorService, this.environment(more));
@@ -270,9 +275,9 @@ export class TestEvaluator {
   }
 }
 
-/** Waits for what is to come true within 20 s. */
-export async function until<T>(what: string, look: () => T | undefined | false): Promise<T> {
-  const giveUpAt = Date.now() + 20_000;
+/** Waits for what is to come true within 20 s, or as long as is said. */
+export async function until<T>(what: string, look: () => T | undefined | false, withinMs = 20_000): Promise<T> {
+  const giveUpAt = Date.now() + withinMs;
   for (;;) {
     const seen = look();
     if (seen !== undefined && seen !== false) return seen;

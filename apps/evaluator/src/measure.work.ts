@@ -3,50 +3,18 @@ import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
 import { demandModelFolder, pinBaseModel } from '@anneal/engine';
-import {
-  batchesOf,
-  batchName,
-  fittedTo,
-  hasShots,
-  INFERENCE,
-  outcomeOf,
-  questionsOf,
-  readablePrompt,
-  unanswered,
-  type Inference,
-  type LoadedBenchmark,
-  type Question,
-  type Reply,
-} from '@anneal/evaluation';
+import { chatFormOf, fittedTo, hasShots, INFERENCE, type Inference, type LoadedBenchmark } from '@anneal/evaluation';
 import { JobQueue, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
-import { ProgressPublisher } from '@anneal/messaging';
-import { CONFIG, type StageWork } from '@anneal/service';
+import { BaseModels, CONFIG, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { AnswerTable, type AnswerRow, type Subject } from './answers/answer.table.js';
+import { AnswerTable, type Subject } from './answers/answer.table.js';
 import { EvaluationTable, type MeasurementSettings } from './answers/evaluation.table.js';
-import { BaseModels } from './base.model.js';
 import { BenchmarkLoader } from './benchmark.loader.js';
 import type { EvaluatorConfig } from './evaluator.config.js';
 import { toEvaluatorFailure } from './evaluator.failure.js';
 import type { MeasureInput } from './measure.input.js';
-import { askedAs } from './measurement/asked-as.js';
-import { MeasurementProgress } from './measurement/measurement.progress.js';
-
-/** The model to be asked: its folder, and what tells it from every other one. */
-interface AskedModel {
-  readonly directory: string;
-  readonly identity:
-    | { readonly reference: string; readonly revision: string }
-    | { readonly artifact: string; readonly revision?: undefined };
-}
-
-/** What is asked, of whom, and with what. */
-interface Measured {
-  readonly benchmarks: LoadedBenchmark[];
-  readonly model: AskedModel;
-  readonly folder: string;
-  readonly versions: Readonly<Record<string, string>>;
-}
+import { Asking, type AskedModel } from './measurement/asking.js';
+import { HarnessTasks, type AskingSettings } from './measurement/harness.tasks.js';
 
 type Job = ClaimedJob<MeasureInput>;
 
@@ -59,13 +27,14 @@ export class MeasureWork implements StageWork<MeasureInput> {
   constructor(
     @Inject(CONFIG) private readonly config: EvaluatorConfig,
     @Inject(INFERENCE) private readonly inference: Inference,
+    private readonly tasks: HarnessTasks,
+    private readonly asking: Asking,
     private readonly cache: ArtifactCache,
     private readonly models: BaseModels,
     private readonly benchmarks: BenchmarkLoader,
     private readonly answers: AnswerTable,
     private readonly evaluations: EvaluationTable,
     private readonly jobs: JobQueue,
-    private readonly progress: ProgressPublisher,
   ) {}
 
   async run(job: Job, context: WorkContext): Promise<Completion> {
@@ -75,20 +44,24 @@ export class MeasureWork implements StageWork<MeasureInput> {
     const model = await this.modelOf(input, context.signal);
     await demandModelFolder(model.directory);
     const benchmarks = await this.fitted(loaded, input, model, context.signal);
-    const versions = await this.inference.versions(context.signal);
+    const tasks = await this.settingsOfTasks(benchmarks);
+    const own = { settings: this.inference.settings, versions: await this.inference.versions(context.signal) };
     const folder = join(this.config.WORK_DIR, 'evaluator', runId, subject);
     try {
-      await this.ask(job, context, { benchmarks, model, folder, versions });
+      await this.asking.ask(job, context, { benchmarks, model, folder, how: own, tasks });
     } catch (error) {
       if (context.signal.reason === 'cancelled') await rm(folder, { recursive: true, force: true });
       throw error;
     }
     await this.refuseUnanswered(runId, subject, benchmarks);
     await rm(folder, { recursive: true, force: true });
+    const chat = await chatFormOf(model.directory);
     const how: MeasurementSettings = {
       ...model.identity,
-      inference: this.inference.settings,
-      versions,
+      ...(chat ? { chat } : {}),
+      inference: own.settings,
+      versions: own.versions,
+      ...(tasks.size > 0 ? { tasks: Object.fromEntries(tasks) } : {}),
       benchmarks: Object.fromEntries(benchmarks.map(({ label, settings }) => [label, settings])),
     };
     const merged = input.subject === 'tuned' ? { data: input.merged, event: job.causationId } : undefined;
@@ -135,71 +108,13 @@ export class MeasureWork implements StageWork<MeasureInput> {
     return fittedTo(directory, benchmarks, signal);
   }
 
-  private async ask(job: Job, context: WorkContext, { benchmarks, model, folder, versions }: Measured): Promise<void> {
-    const { subject } = job.input;
-    const questions = questionsOf(benchmarks);
-    let open = unanswered(questions, await this.answers.digests(job.runId), subject);
-    // Only the base may have been asked before: every tuned model is another one.
-    const { revision } = model.identity;
-    const asked =
-      revision === undefined
-        ? null
-        : await askedAs({ ...model, revision }, { settings: this.inference.settings, versions });
-    if (asked !== null) open = await this.takeOver(job, context, asked, open);
-    const openKeys = new Set(open.map(({ key }) => key));
-    const progress = new MeasurementProgress(this.progress, job, questions.length, questions.length - open.length);
-    progress.start();
-    for (const batch of batchesOf(questions)) {
-      const prompts = batch.filter(({ key }) => openKeys.has(key)).map(({ key, prompt }) => ({ id: key, prompt }));
-      const [first] = batch;
-      if (prompts.length === 0 || !first) continue;
-      const byKey = new Map(batch.map((question) => [question.key, question]));
-      const { answerTokens, stop } = first.benchmark;
-      const request = {
-        model: model.directory,
-        prompts,
-        answerTokens,
-        stop,
-        // Named by all questions, not by the open ones: the next attempt has to find what this one leaves behind.
-        directory: join(folder, batchName(JSON.stringify(model.identity), batch)),
-        job: { id: job.id, attempt: job.attempt, token: job.token },
-        signal: context.signal,
-      };
-      await this.inference.ask(request, async (reply) => {
-        const question = byKey.get(reply.id);
-        if (!question) return;
-        await context.commit((tx) => this.answers.insert(tx, rowOf(job, question, reply, asked)));
-        progress.step();
-      });
+  private async settingsOfTasks(benchmarks: readonly LoadedBenchmark[]): Promise<Map<string, AskingSettings>> {
+    const tasks = new Map<string, AskingSettings>();
+    for (const benchmark of benchmarks) {
+      const settings = await this.tasks.settings(benchmark);
+      if (settings) tasks.set(benchmark.label, settings);
     }
-  }
-
-  /**
-   * Answers what an earlier run has asked the same model in the same way; the answers are scored anew.
-   *
-   * @returns what is still to be asked
-   */
-  private async takeOver(
-    job: Job,
-    context: WorkContext,
-    asked: string,
-    open: readonly Question[],
-  ): Promise<Question[]> {
-    const known = await this.answers.known(
-      asked,
-      open.map(({ digest }) => digest),
-    );
-    const byDigest = new Map(known.map((answer) => [answer.promptDigest, answer]));
-    const rows = open.flatMap((question) => {
-      const answer = byDigest.get(question.digest);
-      return answer ? [rowOf(job, question, answer, asked)] : [];
-    });
-    if (rows.length > 0) {
-      await context.commit(async (tx) => {
-        for (const row of rows) await this.answers.insert(tx, row);
-      });
-    }
-    return open.filter(({ digest }) => !byDigest.has(digest));
+    return tasks;
   }
 
   /**
@@ -227,30 +142,4 @@ export class MeasureWork implements StageWork<MeasureInput> {
       });
     }
   }
-}
-
-/** A reply as it is kept. */
-function rowOf(job: Job, question: Question, reply: Omit<Reply, 'id'>, asked: string | null): AnswerRow {
-  const { benchmark, expected } = question;
-  const { finish, text } = reply;
-  const found = finish === 'failed' || finish === 'too_long' ? undefined : benchmark.read?.(text);
-  return {
-    runId: job.runId,
-    subject: job.input.subject,
-    benchmark: benchmark.label,
-    itemId: question.itemId,
-    position: question.position,
-    promptDigest: question.digest,
-    prompt: readablePrompt(question.prompt),
-    expected,
-    text,
-    finish,
-    outcome: outcomeOf(reply, question),
-    tokens: reply.tokens,
-    seconds: reply.seconds,
-    problem: reply.problem ?? null,
-    letter: found?.letter ?? null,
-    step: found?.step ?? null,
-    askedAs: asked,
-  };
 }

@@ -1,5 +1,4 @@
-import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
-import { BaseModels } from './base.model.js';
+import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { LoraMerge } from './lora/lora.merge.js';
 import { mergeInput } from './merge.input.js';
 import { MergeModelWork } from './merge.work.js';

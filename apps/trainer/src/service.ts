@@ -1,9 +1,8 @@
-import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
 import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-CreateTrainingMemory.js';
-import { BaseModels } from './plan/base.model.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';

@@ -40,6 +40,7 @@ export {
   type AcceptedRunSpec,
   type Benchmark,
   type HeldOutBenchmark,
+  type LmEvalBenchmark,
   type MmluProBenchmark,
   type OwnSetBenchmark,
   type RunSpec,

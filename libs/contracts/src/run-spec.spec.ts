@@ -62,6 +62,19 @@ describe('RunSpec', () => {
     });
   });
 
+  it('names tasks of lm-eval, and of its metrics the one that says of each answer whether it is right', () => {
+    const task = { name: 'lm-eval', task: 'tmmluplus_education_(profession_level)', metric: 'acc_norm', shots: 5 };
+    expect(parseRunSpec(judgedBy([task]))).toMatchObject({ ok: true, spec: { evaluation: { benchmarks: [task] } } });
+    const scored = (score: string) => parseRunSpec(judgedBy([{ name: 'own-set', source: 'file:/set.jsonl', score }]));
+    expect(scored('lm-eval:exact_match').ok).toBe(true);
+    expect(scored('lm-eval:bleu')).toMatchObject({
+      problems: [{ message: expect.stringContaining('say of no single answer whether it is right') as string }],
+    });
+    expect(scored('bleu')).toMatchObject({
+      problems: [{ message: expect.stringContaining('"lm-eval:exact_match"') as string }],
+    });
+  });
+
   it('holds rows of another source out, when it says so', () => {
     const dataset = { source: 'acme/data', heldOutFrom: 'file:/data/questions.jsonl' };
     expect(parseRunSpec({ ...smallest, dataset })).toMatchObject({ ok: true, spec: { dataset } });
@@ -86,6 +99,11 @@ describe('RunSpec', () => {
     [{ ...smallest, publish: { tokenRef: 'hf_secret' } }, 'publish.tokenRef'],
     [judgedBy([{ name: 'mmlu-pro', source: 'artifact:test.jsonl' }]), 'evaluation.benchmarks.0.source'],
     [judgedBy([{ name: 'own-set', source: 'acme/questions' }]), 'evaluation.benchmarks.0.source'],
+    [judgedBy([{ name: 'lm-eval', task: '../tasks/mine.yaml' }]), 'evaluation.benchmarks.0.task'],
+    [judgedBy([{ name: 'lm-eval', task: '/tasks/mine.yaml' }]), 'evaluation.benchmarks.0.task'],
+    [judgedBy([{ name: 'lm-eval', task: '--model=x' }]), 'evaluation.benchmarks.0.task'],
+    [judgedBy([{ name: 'lm-eval', task: 'arc_easy,piqa' }]), 'evaluation.benchmarks.0.task'],
+    [judgedBy([{ name: 'lm-eval', task: 'arc_easy', include: 'file:/tasks' }]), 'evaluation.benchmarks.0.include'],
     [judgedBy([{ name: 'held-out', guard: true }]), 'evaluation.benchmarks'],
     [judgedBy([{ name: 'held-out', margin: 0.01 }]), 'evaluation.benchmarks'],
     [judgedBy([{ name: 'held-out' }], { minimumEffect: 1.5 }), 'evaluation.policy.minimumEffect'],

@@ -183,7 +183,13 @@ const earlyStoppingShape = {
 };
 
 const scoring = z
-  .enum(['exact', 'normalised', 'regex', 'json', 'number', 'choice'])
+  .enum(['exact', 'normalised', 'regex', 'json', 'number', 'choice', 'lm-eval:exact_match'], {
+    // Nothing leaves the usual message, which lists what there is.
+    error: ({ input }) =>
+      typeof input === 'string' && input.startsWith('lm-eval:')
+        ? "of lm-eval's metrics there is lm-eval:exact_match; those over all answers together (bleu, chrf, chrf++, ter, f1, mcc, perplexity, ...) say of no single answer whether it is right, so nothing can be compared in pairs"
+        : undefined,
+  })
   .describe('How an answer is compared with the expected one.');
 const answerTokens = z.int().min(1).max(8192).default(64).describe('Tokens an answer may have.');
 /** What every benchmark has, whatever it asks. */
@@ -217,10 +223,19 @@ const numberTolerance = {
     .optional()
     .describe('With score number: by which share of the expected number the answer may differ; 0 when left out.'),
 };
+const ignored = {
+  ignore: z
+    .array(z.enum(['case', 'punctuation', 'numbers']))
+    .min(1)
+    .max(3)
+    .optional()
+    .describe('With score lm-eval:exact_match: what makes no difference; punctuation and numbers are those of ASCII.'),
+};
 const heldOutShape = {
   name: z.literal('held-out'),
   score: scoring.default('normalised'),
   ...numberTolerance,
+  ...ignored,
   ...benchmarkShape,
   answerTokens,
 };
@@ -233,6 +248,7 @@ const ownSetShape = {
     .describe('file:PATH of a .jsonl file, or artifact:DIGEST of .jsonl files that are stored already.'),
   score: scoring.default('normalised'),
   ...numberTolerance,
+  ...ignored,
   ...benchmarkShape,
   answerTokens,
 };
@@ -258,6 +274,28 @@ const mmluProShape = {
     ),
   ...benchmarkShape,
   answerTokens: z.int().min(1).max(8192).default(2048),
+};
+
+const lmEvalShape = {
+  name: z.literal('lm-eval'),
+  task: z
+    .string()
+    .max(200)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.()-]*$/, 'a task is a name of lm-eval, like arc_easy')
+    .describe('Name of a task of lm-eval, or of one that the evaluator was given (LM_EVAL_TASKS); never a path.'),
+  shots: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe("Examples before each question; the task's own number when left out."),
+  metric: z
+    .string()
+    .max(100)
+    .regex(/^[A-Za-z][A-Za-z0-9_@.+-]*$/, 'a metric is a name, like acc_norm')
+    .optional()
+    .describe('Metric of the task that says of each item whether it is right; exact_match or acc when left out.'),
+  ...benchmarkShape,
 };
 
 const policyShape = {
@@ -300,6 +338,7 @@ const evaluation = z.strictObject({
         z.strictObject(heldOutShape),
         z.strictObject(ownSetShape),
         z.strictObject(mmluProShape),
+        z.strictObject(lmEvalShape),
       ]),
     )
     .min(1)
@@ -332,6 +371,7 @@ export type Benchmark = RunSpec['evaluation']['benchmarks'][number];
 export type HeldOutBenchmark = Extract<Benchmark, { name: 'held-out' }>;
 export type OwnSetBenchmark = Extract<Benchmark, { name: 'own-set' }>;
 export type MmluProBenchmark = Extract<Benchmark, { name: 'mmlu-pro' }>;
+export type LmEvalBenchmark = Extract<Benchmark, { name: 'lm-eval' }>;
 
 /**
  * The RunSpec as it travels inside events: the same fields, but a reader passes over the ones that a later version may
@@ -351,7 +391,12 @@ export const carriedRunSpec = z.object({
   }),
   evaluation: z.object({
     benchmarks: z.array(
-      z.discriminatedUnion('name', [z.object(heldOutShape), z.object(ownSetShape), z.object(mmluProShape)]),
+      z.discriminatedUnion('name', [
+        z.object(heldOutShape),
+        z.object(ownSetShape),
+        z.object(mmluProShape),
+        z.object(lmEvalShape),
+      ]),
     ),
     policy: z.object(policyShape),
   }),

@@ -59,6 +59,7 @@ export const runView = z
     results: z.array(benchmarkResult).optional(),
     verdict: verdict.optional(),
     verdictReason: z.string().optional(),
+    verdictRule: verdictRule.optional(),
     alarms: z.array(evaluationAlarm).optional().describe('What to look at before believing the results.'),
     publishedTo: z.string().optional(),
     withheldBy: z.string().optional(),

@@ -11,4 +11,4 @@ export type { SourceField, SourceFile, StagedSource } from './sources/source.js'
 export { SourceCache } from './sources/source.cache.js';
 export { stageSource } from './sources/stage.source.js';
 export { findTokenizer } from './tokens/base.tokenizer.js';
-export { PromptCounter } from './tokens/prompt.counter.js';
+export { PromptCounter, type ChatForm } from './tokens/prompt.counter.js';

@@ -28,7 +28,13 @@ export {
 } from './engine-environment.js';
 export { engineEvent, type EngineEvent } from './engine-events.js';
 export { readHubModelSize, readModelSize, type HubAccess, type ModelSize } from './model-size.js';
-export { lmEvalCommand, lmEvalProcessEnv, type LmEvalOptions } from './lm-eval-command.js';
+export {
+  askTaskCommand,
+  describeTaskCommand,
+  lmEvalProcessEnv,
+  type LmEvalModel,
+  type LmEvalTask,
+} from './lm-eval-command.js';
 export { demandModelFolder } from './model-folder.js';
 export { engineVersions } from './engine-versions.js';
 export { vllmCommand, vllmProcessEnv } from './vllm-command.js';

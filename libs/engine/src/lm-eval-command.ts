@@ -1,83 +1,105 @@
 import type { EngineCommand } from './axolotl-commands.js';
 import { engineProcessEnv, type EngineLocation, type EngineProcess } from './engine-environment.js';
 
-export interface LmEvalOptions {
-  /** Name of a task that lm-eval knows, or that a file of `include` describes. */
+/** A task of lm-eval, and what of it is asked. */
+export interface LmEvalTask {
+  /** Name of a task that lm-eval knows, or that a file of `folders` describes. */
   readonly task: string;
-  /** A folder in the form of Transformers, or a server with the name that the model has there. */
-  readonly model:
-    { readonly folder: string; readonly device: 'cpu' | 'gpu' } | { readonly url: string; readonly name: string };
-  readonly batch: number;
+  /** Folders with descriptions of own tasks; they go before lm-eval's. */
+  readonly folders: readonly string[];
   /** Examples before each question; the task's own number when left out. */
   readonly shots?: number | undefined;
+  /** A seeded choice of so many items. */
   readonly limit?: number | undefined;
-  /** Folder with descriptions of own tasks. */
-  readonly include?: string | undefined;
-  /** Folder for the results. */
-  readonly output: string;
-  /** Beginning of the names of files that keep every answer: with it a run goes on where a killed one was. */
-  readonly cache: string;
+  readonly seed?: number | undefined;
 }
 
-/** A task of lm-eval on one model, every item of it logged. */
-export function lmEvalCommand(engine: EngineLocation, options: LmEvalOptions): EngineCommand {
-  const { task, model, batch, shots, limit, include, output, cache } = options;
-  const asked =
-    'folder' in model
-      ? ['--model=hf', `--model_args=${JSON.stringify({ pretrained: model.folder, dtype: 'auto' })}`]
-      : [
-          '--model=local-completions',
-          `--model_args=${JSON.stringify({
-            model: model.name,
-            base_url: `${model.url.replace(/\/+$/, '')}/completions`,
-            num_concurrent: batch,
-            max_retries: 5,
-            tokenizer_backend: 'none',
-            tokenized_requests: false,
-          })}`,
-        ];
+/** A folder in the form of Transformers, or a server with the name that the model has there. */
+export type LmEvalModel =
+  | { readonly folder: string; readonly device: 'cpu' | 'gpu' }
+  | {
+      readonly url: string;
+      readonly name: string;
+      readonly concurrency: number;
+      /** Where its tokenizer lies: without one, likelihoods of given answers cannot be compared. */
+      readonly folder?: string | undefined;
+      /** Tokens of its context. */
+      readonly maxLength?: number | undefined;
+    };
+
+export interface LmEvalAsking {
+  readonly model: LmEvalModel;
+  /** Prompts at once, of a model in a folder. */
+  readonly batch: number;
+  /** Database that keeps every answer: with it an asking goes on where a killed one was. */
+  readonly cache: string;
+  /** Gets a JSON line {answered, of} once in a while. */
+  readonly progress: string;
+}
+
+/** Writes down what a task asks: a JSON line on the task, and one on each item. */
+export function describeTaskCommand(engine: EngineLocation, task: LmEvalTask, output: string): EngineCommand {
+  return taskCommand(engine, 'describe', task, [`--output=${output}`]);
+}
+
+/** Has lm-eval put a task to a model, and writes down what came of each item. */
+export function askTaskCommand(
+  engine: EngineLocation,
+  task: LmEvalTask,
+  { model, batch, cache, progress, output }: LmEvalAsking & { output: string },
+): EngineCommand {
+  return taskCommand(engine, 'ask', task, [
+    ...[`--model=${JSON.stringify(model)}`, `--batch=${batch}`],
+    ...[`--cache=${cache}`, `--progress=${progress}`, `--output=${output}`],
+  ]);
+}
+
+function taskCommand(
+  engine: EngineLocation,
+  action: 'describe' | 'ask',
+  { task, folders, shots, limit, seed }: LmEvalTask,
+  more: readonly string[],
+): EngineCommand {
   return {
     command: engine.python,
     args: [
-      ...['-m', 'lm_eval', 'run', ...asked, `--tasks=${task}`],
-      ...('folder' in model
-        ? [`--device=${model.device === 'gpu' ? 'cuda' : 'cpu'}`, `--batch_size=${batch}`]
-        : ['--batch_size=1']),
-      ...(shots === undefined ? [] : [`--num_fewshot=${shots}`]),
+      ...['-m', 'anneal_engine.lm_eval_task', action, `--task=${task}`],
+      ...folders.map((folder) => `--tasks=${folder}`),
+      ...(shots === undefined ? [] : [`--shots=${shots}`]),
       ...(limit === undefined ? [] : [`--limit=${limit}`]),
-      ...(include === undefined ? [] : [`--include_path=${include}`]),
-      ...[`--output_path=${output}`, '--log_samples', `--use_cache=${cache}`],
+      ...(seed === undefined ? [] : [`--seed=${seed}`]),
+      ...more,
     ],
   };
 }
 
-/**
- * The environment of lm-eval: that of an engine process with its packages before the engine's. It may fetch the data of a
- * task from the Hub, so it is the user's own cache and network that it uses.
- *
- * @param packages where its packages lie
- */
+export interface LmEvalProcess extends EngineProcess {
+  /** Where the packages of lm-eval lie. */
+  readonly packages: string;
+  /** Folder with the data of tasks, in the form of Hugging Face's cache (HF_HOME). */
+  readonly data: string;
+  /** From where data that is not there may be fetched; without it, from nowhere. */
+  readonly hub?: { readonly endpoint?: string | undefined; readonly token?: string | undefined } | undefined;
+  /** Of the server that is asked. */
+  readonly key?: string | undefined;
+}
+
+/** The environment of lm-eval: that of an engine process, with the packages and the data of lm-eval. */
 export function lmEvalProcessEnv(
   engine: EngineLocation,
-  { packages, online, ...options }: EngineProcess & { packages: string; online: boolean },
+  { packages, data, hub, key, ...options }: LmEvalProcess,
 ): Record<string, string> {
-  const {
-    HF_HUB_OFFLINE,
-    HF_DATASETS_OFFLINE,
-    TRANSFORMERS_OFFLINE,
-    HF_HOME = '',
-    ...rest
-  } = engineProcessEnv(engine, options);
-  const { HF_HOME: ownHome, HOME, OPENAI_API_KEY = 'none', HF_ENDPOINT, HF_TOKEN } = process.env;
-  const theirs = ownHome ?? (HOME === undefined ? HF_HOME : `${HOME}/.cache/huggingface`);
-  const reach: Record<string, string | undefined> = online
-    ? { HF_HOME: theirs, HF_ENDPOINT, HF_TOKEN }
-    : { HF_HOME, HF_HUB_OFFLINE, HF_DATASETS_OFFLINE, TRANSFORMERS_OFFLINE };
+  const { HF_HUB_OFFLINE, HF_DATASETS_OFFLINE, TRANSFORMERS_OFFLINE, ...rest } = engineProcessEnv(engine, options);
+  const reach: Record<string, string | undefined> = hub
+    ? { HF_ENDPOINT: hub.endpoint, HF_TOKEN: hub.token }
+    : { HF_HUB_OFFLINE, HF_DATASETS_OFFLINE, TRANSFORMERS_OFFLINE };
   const set = Object.entries(reach).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return {
     ...rest,
     ...Object.fromEntries(set),
+    HF_HOME: data,
     PYTHONPATH: `${rest['PYTHONPATH'] ?? ''}:${packages}`,
-    OPENAI_API_KEY,
+    // lm-eval sends it to any server, and does not start without one.
+    OPENAI_API_KEY: key ?? 'none',
   };
 }

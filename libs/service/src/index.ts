@@ -7,6 +7,7 @@ export {
   type BaseConfig,
   type Environment,
 } from './config.js';
+export { BaseModels } from './base-models.js';
 export { build } from './build.js';
 export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
 export { createLogger, type Logger } from './logging.js';

@@ -10,7 +10,8 @@ export {
   type GeneratorFaults,
   type StandInGenerator,
 } from './stand-in-generator/stand-in-generator.js';
-export { installedEngine } from './installed-engine.js';
+export { installedEngine, installedLmEval } from './installed-engine.js';
+export { writeOwnTasks } from './own-task.js';
 export { letterTokenizer, writeLetterTokenizer } from './letter-tokenizer.js';
 export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
 export { CompletionsServer, type AskedServer } from './completions-server.js';

@@ -112,6 +112,7 @@ export function sampleEvents(runId: string, report: Artifact = artifact('report'
     ],
     verdict: 'improved',
     reason: 'It got better.',
+    rule: 'gain',
     alarms: [{ kind: 'identical', message: 'Both gave the same answers.' }],
   };
   const published: EventData<typeof ModelPublished> = {

@@ -8,7 +8,7 @@ import { gunzipSync } from 'node:zlib';
 import { carriedRunSpec } from '@anneal/contracts';
 import { loadBenchmarks } from '@anneal/evaluation';
 import { z } from 'zod';
-import { timeLmEval } from './lm-eval.js';
+import { findLmEvalPython, timeLmEval } from './lm-eval.js';
 import type { Bench, Result } from './result.js';
 import { Samples } from './samples.js';
 
@@ -18,7 +18,8 @@ const published = z.object({ question_id: z.number(), answer: z.string(), model_
 
 /** The 1,351 math questions of MMLU-Pro against a server that answers at once, and scoring alone. */
 export const evaluation: Bench = async ({ quick }) => {
-  const { MMLU_PRO_DATA: data, LM_EVAL: lmEval } = process.env;
+  const { MMLU_PRO_DATA: data, LM_EVAL: named } = process.env;
+  const lmEval = findLmEvalPython(named);
   if (data === undefined) {
     process.stderr.write('evaluation is left out: set MMLU_PRO_DATA to a folder with hf/data and published.\n');
     return [];
@@ -40,7 +41,7 @@ export const evaluation: Bench = async ({ quick }) => {
     const goals = [{ what: '< 2.5 s', met: ({ median }: Samples) => median < 2_500 }];
     if (lmEval === undefined) {
       process.stderr.write(
-        'lm-eval is not measured beside it: set LM_EVAL to the lm_eval of an environment that has it.\n',
+        'lm-eval is not measured beside it: run "node libs/engine/install-lm-eval.mjs", or set LM_EVAL.\n',
       );
     } else {
       const theirs = new Samples();

@@ -2,24 +2,43 @@ import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { findEngine } from '@anneal/engine/install';
+import { findLmEval } from '@anneal/engine/install-lm-eval';
 
 const start = promisify(execFile);
 
 const taskName = 'mmlu_pro_math_local';
 
+/** A Python that has lm-eval[api], and where else its packages lie. */
+export interface LmEvalPython {
+  readonly python: string;
+  readonly packages?: string;
+}
+
+/** The environment that LM_EVAL names by its `lm_eval`, or else the one that the installers made; nothing where neither is. */
+export function findLmEvalPython(named: string | undefined): LmEvalPython | undefined {
+  if (named !== undefined) return { python: join(dirname(named), 'python') };
+  const engine = findEngine();
+  const harness = findLmEval();
+  return engine && harness && { python: engine.python, packages: harness.packages };
+}
+
 /**
  * The same questions with lm-eval's own task for MMLU-Pro, over files that are here, and without a tokenizer.
  *
- * @param program `lm_eval` of an environment that has lm-eval[api]
  * @returns milliseconds from start to end
  */
 export async function timeLmEval(
-  program: string,
+  { python, packages }: LmEvalPython,
   { url, data, folder }: { url: string; data: string; folder: string },
 ): Promise<number> {
-  const python = join(dirname(program), 'python');
+  const environment = { ...process.env, ...(packages === undefined ? {} : { PYTHONPATH: packages }) };
   const find = "import importlib.util as u; print(u.find_spec('lm_eval').origin)";
-  const tasks = join(dirname((await start(python, ['-c', find])).stdout.trim()), 'tasks', 'mmlu_pro');
+  const tasks = join(
+    dirname((await start(python, ['-c', find], { env: environment })).stdout.trim()),
+    'tasks',
+    'mmlu_pro',
+  );
   const own = join(folder, 'task');
   mkdirSync(own, { recursive: true });
   copyFileSync(join(tasks, 'utils.py'), join(own, 'utils.py'));
@@ -34,15 +53,27 @@ export async function timeLmEval(
   const model = `model=stub,base_url=${url}/completions,num_concurrent=32,max_retries=3,tokenizer_backend=none,tokenized_requests=False`;
   const started = performance.now();
   await start(
-    program,
+    python,
     [
-      ...['run', '--model', 'local-completions', '--model_args', model, '--tasks', taskName, '--include_path', own],
+      ...[
+        '-m',
+        'lm_eval',
+        'run',
+        '--model',
+        'local-completions',
+        '--model_args',
+        model,
+        '--tasks',
+        taskName,
+        '--include_path',
+        own,
+      ],
       ...['--num_fewshot', '5', '--batch_size', '1', '--output_path', join(folder, 'out'), '--log_samples'],
     ],
     {
       maxBuffer: 64 * 1024 * 1024,
       env: {
-        ...process.env,
+        ...environment,
         ...{ HF_HUB_OFFLINE: '1', HF_DATASETS_OFFLINE: '1', HF_HOME: join(folder, 'hf'), DO_NOT_TRACK: '1' },
         OPENAI_API_KEY: 'none',
       },

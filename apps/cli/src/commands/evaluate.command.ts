@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { carriedRunSpec, Failure } from '@anneal/contracts';
 import type { LoadedBenchmark } from '@anneal/evaluation';
 import { Command, InvalidArgumentError } from 'commander';
+import { z } from 'zod';
 import type { Evaluated } from '../evaluation/evaluate.js';
 import { CountedProgress } from '../terminal/counted-progress.js';
 import { table } from '../terminal/table.js';
@@ -17,6 +18,7 @@ interface Options {
   limit?: number;
   shots?: number;
   include?: string;
+  metric?: string;
   score?: string;
   answerTokens?: number;
   served?: string;
@@ -43,6 +45,7 @@ export function evaluateCommand(): Command {
       shots,
     )
     .option('--include <dir>', 'with lm-eval: folder with descriptions of own tasks')
+    .option('--metric <name>', 'with lm-eval: the metric that counts (default: exact_match or acc)')
     .option('--score <how>', 'with own-set: how answers are compared (default: normalised)')
     .option('--answer-tokens <n>', 'how long an answer may be', count)
     .option('--served <name>', 'name of the model on the server (default: the one that it has)')
@@ -78,7 +81,7 @@ function shots(text: string): number {
 }
 
 async function run(options: Options): Promise<Evaluated> {
-  const task = /^lm-eval:([A-Za-z0-9_.-]+)$/.exec(options.benchmark)?.[1];
+  const task = /^lm-eval:([A-Za-z0-9][A-Za-z0-9_.()-]*)$/.exec(options.benchmark)?.[1];
   const spec = task === undefined ? benchmarkSpec(options) : undefined;
   const [{ fittedTo, loadBenchmarks }, { askedModel }, { evaluate }, { evaluatedFailure }] = await Promise.all([
     import('@anneal/evaluation'),
@@ -97,7 +100,8 @@ async function run(options: Options): Promise<Evaluated> {
   try {
     if (task !== undefined || spec === undefined) {
       const { evaluateHarness } = await import('../evaluation/evaluate.harness.js');
-      const evaluated = await evaluateHarness({ ...options, task: task ?? '', out, workDir, signal });
+      const onProgress = (done: number, total: number): void => progress.tell(done, total);
+      const evaluated = await evaluateHarness({ ...options, task: task ?? '', out, workDir, signal, onProgress });
       await rm(workDir, { recursive: true, force: true });
       return evaluated;
     }
@@ -176,6 +180,23 @@ function lines(evaluated: Evaluated): string[] {
     ),
     '',
     `Accuracy ${accuracy.toFixed(4)} over ${n} items in ${seconds.toFixed(1)} s${known > 0 ? `, ${known} of them answered before` : ''}.`,
+    ...loweredShots(evaluated.settings),
     ...(failed > 0 ? [`${failed} could not be asked and count for nothing: ${problems.slice(0, 3).join('; ')}`] : []),
+  ];
+}
+
+const lowered = z.object({ shots: z.int(), contextTokens: z.int(), loweredShots: z.record(z.string(), z.int()) });
+
+/** Says how many questions came with fewer examples than usual, and with how many. */
+export function loweredShots(settings: Evaluated['settings']): string[] {
+  const read = lowered.safeParse(settings);
+  if (!read.success) return [];
+  const { shots, contextTokens, loweredShots: counts } = read.data;
+  const changed = Object.entries(counts).toSorted(([a], [b]) => Number(b) - Number(a));
+  if (changed.length === 0) return [];
+  const all = changed.reduce((sum, [, count]) => sum + count, 0);
+  const parts = changed.map(([to, count]) => `${count} with ${to}`).join(', ');
+  return [
+    `${all} ${all === 1 ? 'question was' : 'questions were'} asked with fewer than ${shots} examples, to fit into ${contextTokens} tokens: ${parts}.`,
   ];
 }

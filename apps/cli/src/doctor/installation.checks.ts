@@ -1,8 +1,9 @@
 import { tmpdir } from 'node:os';
 import { findServers } from '@anneal/embedded/install';
 import { runToEnd } from '@anneal/compute';
-import { engineProcessEnv } from '@anneal/engine';
+import { engineProcessEnv, lmEvalProcessEnv } from '@anneal/engine';
 import { findEngine } from '@anneal/engine/install';
+import { findLmEval } from '@anneal/engine/install-lm-eval';
 import { findPip, SetupError } from '@anneal/setup';
 import { setupFailure } from '../embedded/installation.js';
 import type { Check, Finding } from './check.js';
@@ -20,6 +21,7 @@ export function installationChecks(): Check[] {
   return [
     { name: 'python', run: pythonFinding },
     { name: 'engine', run: engineFinding },
+    { name: 'lm-eval', run: lmEvalFinding },
     { name: 'servers', run: serversFinding },
   ];
 }
@@ -50,6 +52,31 @@ async function engineFinding(): Promise<Finding> {
     state: 'broken',
     message: `The engine in ${engine.dir} does not start: ${said || `exit status ${asked.code}`}.`,
     remedy: 'Remove that folder: the next start installs it anew.',
+  };
+}
+
+/** Only benchmarks that are tasks of lm-eval need it. */
+async function lmEvalFinding(): Promise<Finding> {
+  const packages = process.env['LM_EVAL_PACKAGES'] ?? findLmEval()?.packages;
+  const engine = findEngine();
+  if (packages === undefined || !engine) {
+    return {
+      state: 'skipped',
+      message: 'lm-eval is not installed; "node libs/engine/install-lm-eval.mjs" does it, and its tasks need it.',
+    };
+  }
+  const asked = await runToEnd({
+    command: engine.python,
+    args: ['-c', 'from importlib.metadata import version; import lm_eval.tasks; print(version("lm-eval"))'],
+    env: lmEvalProcessEnv(engine, { home: tmpdir(), packages, data: tmpdir() }),
+    timeoutMs: engineStartMs,
+  });
+  if (asked.code === 0) return { state: 'ok', message: `lm-eval ${asked.stdout.trim()} is in ${packages}.` };
+  const said = asked.stderr.trim().split('\n').at(-1) ?? '';
+  return {
+    state: 'broken',
+    message: `lm-eval in ${packages} does not start: ${said || `exit status ${asked.code}`}.`,
+    remedy: 'Remove the environment that this folder belongs to, and run "node libs/engine/install-lm-eval.mjs".',
   };
 }
 

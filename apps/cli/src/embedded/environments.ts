@@ -8,6 +8,8 @@ export interface HostSettings {
   readonly dataDir: string;
   readonly servers: EmbeddedServers;
   readonly engine: InstalledEngine;
+  /** Packages of lm-eval, when they are installed. */
+  readonly lmEval: string | undefined;
   readonly apiKey: string;
   /** Of the gateway; a free one each when left out. */
   readonly ports: { readonly http?: number; readonly grpc?: number };
@@ -31,6 +33,8 @@ const inherited = [
   'HOST_NAME',
   'TRAININGS',
   'CPU_PROCESSES',
+  'LM_EVAL_TASKS',
+  'LM_EVAL_DATA',
 ] as const;
 
 /** How the evaluator asks models. */
@@ -52,6 +56,7 @@ export function serviceEnvironment(service: ServiceName, settings: HostSettings)
     // The user's own machine, account and files: nothing here may be read that the user could not read anyway.
     FILE_ROOTS: '/',
     ENGINE_PYTHON: engine.python,
+    LM_EVAL_PACKAGES: settings.lmEval,
     ...(service === 'gateway' ? gatewayEnvironment(settings) : {}),
     ...(service === 'evaluator' ? Object.fromEntries(asking.map((name) => [name, process.env[name]])) : {}),
     // In the foreground nobody is left to adopt a training: it writes a checkpoint and stops.

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { serviceNames } from '@anneal/contracts';
 import { datasetService } from '@anneal/dataset';
 import { startServers } from '@anneal/embedded';
+import { findLmEval } from '@anneal/engine/install-lm-eval';
 import { evaluatorService } from '@anneal/evaluator';
 import { gatewayService } from '@anneal/gateway';
 import { mergerService } from '@anneal/merger';
@@ -69,7 +70,7 @@ export async function startSystem({
     );
     const apiKey = servers.secret('api-key');
     const { engine } = installation;
-    const settings: HostSettings = { dataDir, servers, engine, apiKey, ports, models };
+    const settings: HostSettings = { dataDir, servers, engine, lmEval: findLmEval()?.packages, apiKey, ports, models };
     running.push(...(await startServices(settings)));
     const gateway = running.find(({ name }) => name === 'gateway');
     const endpoints: Endpoints = {

@@ -1,11 +1,19 @@
 import { writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { homedir, availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { detectGpus } from '@anneal/compute';
+import { carriedRunSpec } from '@anneal/contracts';
 import { demandModelFolder } from '@anneal/engine';
 import { installEngine } from '@anneal/engine/install';
 import { installLmEval } from '@anneal/engine/install-lm-eval';
-import { runHarness, servedModel } from '@anneal/evaluation';
+import {
+  batchName,
+  loadBenchmarks,
+  questionsOf,
+  servedModel,
+  TaskAsking,
+  type InstalledHarness,
+} from '@anneal/evaluation';
 import type { Evaluated } from './evaluate.js';
 
 export interface HarnessOptions {
@@ -13,6 +21,7 @@ export interface HarnessOptions {
   readonly task: string;
   readonly shots?: number | undefined;
   readonly limit?: number | undefined;
+  readonly metric?: string | undefined;
   readonly include?: string | undefined;
   readonly served?: string | undefined;
   readonly concurrency: number;
@@ -20,34 +29,38 @@ export interface HarnessOptions {
   readonly out: string | undefined;
   readonly workDir: string;
   readonly signal: AbortSignal;
+  /** Told while answers come. */
+  readonly onProgress: (done: number, total: number) => void;
 }
 
 /** Runs a task of lm-eval on a model, with the harness itself, and writes its items like those of any other benchmark. */
 export async function evaluateHarness(options: HarnessOptions): Promise<Evaluated> {
   const started = performance.now();
-  const { task, shots, limit, include, out, workDir, signal } = options;
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const { task, out, workDir, signal, onProgress } = options;
   const server = /^https?:\/\//.test(options.model);
   const folder = resolve(options.model);
   if (!server) await demandModelFolder(folder);
-  const engine = await installEngine({ log });
-  const { packages } = await installLmEval({ log });
-  const [gpu] = server ? [] : await detectGpus();
   const key = process.env['OPENAI_API_KEY'];
-  const served = server ? (options.served ?? (await servedModel(options.model, key, signal))) : '';
-  const { items, metric } = await runHarness({
-    ...{ engine, packages, task, shots, limit, signal },
-    include: include === undefined ? undefined : resolve(include),
-    model: server ? { url: options.model, name: served } : { folder, device: gpu ? 'gpu' : 'cpu' },
-    batch: server ? options.concurrency : options.batch,
-    // A task of one's own says where its data lies; all others have it on the Hub.
-    online: include === undefined,
-    threads: availableParallelism(),
-    gpus: gpu ? [gpu.index] : [],
-    directory: join(workDir, 'lm-eval'),
-    ...(process.stderr.isTTY ? { onLog: (text: string) => void process.stderr.write(text) } : {}),
-  });
+  const served = server ? (options.served ?? (await servedModel(options.model, key, signal))) : undefined;
+  const harness = await installHarness(options.include);
+  const benchmark = await loadTask(options, harness);
+  const [gpu] = server ? [] : await detectGpus();
+  const asking = new TaskAsking(
+    harness,
+    server
+      ? { form: 'server', url: options.model, key, concurrency: options.concurrency }
+      : { form: 'batch', device: gpu?.index ?? 'cpu', batch: options.batch },
+    { workDir, leaseSeconds: 30 },
+  );
   const name = server ? `${served} at ${options.model}` : folder;
+  const { items, metric } = await asking.ask({
+    ...{ described: benchmark.task.described, metric: options.metric, signal },
+    ...{ model: server ? undefined : folder, served },
+    directory: join(workDir, batchName(name, questionsOf([benchmark]))),
+    job: { id: 'evaluate', attempt: 1, token: '1' },
+    onProgress: (answered, of) =>
+      onProgress(Math.floor((benchmark.items.length * answered) / of), benchmark.items.length),
+  });
   if (out !== undefined) {
     const lines = items.map((item) => ({ ...item, correct: item.outcome === 'correct', model: name }));
     await writeFile(out, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
@@ -66,6 +79,29 @@ export async function evaluateHarness(options: HarnessOptions): Promise<Evaluate
     known: 0,
     seconds: (performance.now() - started) / 1000,
     problems: [],
-    settings: { harness: 'lm-eval', task, metric, ...(shots === undefined ? {} : { shots }) },
+    settings: { ...benchmark.settings, metric, inference: asking.settings },
   };
+}
+
+async function installHarness(include: string | undefined): Promise<InstalledHarness> {
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const engine = await installEngine({ log });
+  const { packages } = await installLmEval({ log });
+  const { HF_HOME, HF_ENDPOINT: endpoint, HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
+  return {
+    ...{ engine, packages, threads: availableParallelism() },
+    folders: include === undefined ? [] : [resolve(include)],
+    // What the user has fetched before serves here, too.
+    data: HF_HOME ?? join(homedir(), '.cache', 'huggingface'),
+    // A task of one's own says where its data lies; all others have it on the Hub.
+    hub: include === undefined && offline !== '1' ? { endpoint, token } : undefined,
+  };
+}
+
+async function loadTask({ task, shots, limit, metric, signal }: HarnessOptions, harness: InstalledHarness) {
+  const benchmarks = [{ name: 'lm-eval', task, shots, limit, metric }];
+  const evaluation = carriedRunSpec.shape.evaluation.parse({ benchmarks, policy: {} });
+  const [benchmark] = await loadBenchmarks({ evaluation }, { fileRoots: [], dataset: undefined, harness, signal });
+  if (benchmark?.task === undefined) throw new Error('no task was loaded');
+  return { ...benchmark, task: benchmark.task };
 }

@@ -19,8 +19,9 @@ export interface AnswerRow {
   readonly text: string;
   readonly finish: Finish;
   readonly outcome: Outcome;
-  readonly tokens: number;
-  readonly seconds: number;
+  /** Unknown of an answer that lm-eval asked for. */
+  readonly tokens: number | null;
+  readonly seconds: number | null;
   /** Why it failed. */
   readonly problem: string | null;
   /** What was found in the answer, and in which step, where the benchmark looks for something. */
@@ -45,8 +46,9 @@ const knownRows = z.array(
     promptDigest: z.string(),
     text: z.string(),
     finish: z.enum(['stop', 'length', 'too_long']),
-    tokens: z.number(),
-    seconds: z.number(),
+    outcome: z.enum(['correct', 'wrong', 'unparsed']),
+    tokens: z.number().nullable(),
+    seconds: z.number().nullable(),
   }),
 );
 /** What the same model answered to the same question in another run. */
@@ -104,7 +106,8 @@ export class AnswerTable {
   async known(askedAs: string, promptDigests: readonly string[]): Promise<KnownAnswer[]> {
     return knownRows.parse(
       await this.dataSource.query<unknown>(
-        `SELECT DISTINCT ON (prompt_digest) prompt_digest AS "promptDigest", text, finish, tokens, seconds
+        `SELECT DISTINCT ON (prompt_digest) prompt_digest AS "promptDigest", text, finish, outcome, tokens,
+                seconds
            FROM answer WHERE asked_as = $1 AND prompt_digest = ANY($2) AND finish <> 'failed'`,
         [askedAs, promptDigests],
       ),
@@ -173,10 +176,10 @@ export class AnswerTable {
   }
 }
 
-/** How an answer ended, as one value: null where there is none. */
+/** How an answer ended, as one value: null where there is none, and where nobody knows. */
 function endOf(subject: Subject): string {
   const members = ['finish', 'tokens', 'seconds'].map((name) => `'${name}', ${subject}.${name}`);
-  return `CASE WHEN ${subject}.finish IS NOT NULL THEN json_build_object(${members.join(', ')}) END`;
+  return `CASE WHEN ${subject}.tokens IS NOT NULL THEN json_build_object(${members.join(', ')}) END`;
 }
 
 /** PostgreSQL's text cannot hold the character NUL, which a model may write. */

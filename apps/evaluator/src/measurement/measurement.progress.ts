@@ -5,7 +5,7 @@ import type { Subject } from '../answers/answer.table.js';
 
 /** Tells how far a measurement is, and how long the rest will take at the pace of this attempt. */
 export class MeasurementProgress {
-  private firstAt = 0;
+  private first: { readonly at: number; readonly answered: number } | undefined;
   private answered = 0;
 
   constructor(
@@ -21,7 +21,13 @@ export class MeasurementProgress {
 
   /** One more answer is stored. */
   step(): void {
-    this.answered += 1;
+    this.reach(this.answered + 1);
+  }
+
+  /** So many answers came in this attempt. */
+  reach(answered: number): void {
+    if (answered <= this.answered) return;
+    this.answered = answered;
     const done = this.before + this.answered;
     const pace = this.paceSeconds();
     const figures =
@@ -31,11 +37,16 @@ export class MeasurementProgress {
     this.tell({ done, total: this.total, unit: 'items', ...figures });
   }
 
-  /** Seconds per answer since the first one: before it the model is loaded, which says nothing about the rest. */
+  /** Answers of this attempt. */
+  get reached(): number {
+    return this.answered;
+  }
+
+  /** Seconds per answer since the first ones: before them the model is loaded, which says nothing about the rest. */
   private paceSeconds(): number | undefined {
-    if (this.answered === 1) this.firstAt = performance.now();
-    const since = this.answered - 1;
-    return since < 3 ? undefined : (performance.now() - this.firstAt) / 1000 / since;
+    this.first ??= { at: performance.now(), answered: this.answered };
+    const since = this.answered - this.first.answered;
+    return since < 3 ? undefined : (performance.now() - this.first.at) / 1000 / since;
   }
 
   private tell(more: Partial<Progress>): void {

@@ -88,6 +88,7 @@ describe('a run over gRPC', () => {
       state: 'RUN_STATE_SUCCEEDED',
       verdict: 'VERDICT_IMPROVED',
       verdictReason: 'It got better.',
+      verdictRule: 'VERDICT_RULE_GAIN',
       publishedTo: 'registry:sums:latest',
       failure: null,
     });

@@ -1,4 +1,4 @@
-import type { RunState, StageState, StageView, Verdict } from '@anneal/contracts';
+import type { RunState, StageState, StageView, Verdict, VerdictRule } from '@anneal/contracts';
 import type { RunRecord } from '../runs/run.record.js';
 import type { RunUpdate } from '../watch/run-updates.js';
 import type { Run } from './generated/anneal/runs/v1/Run.js';
@@ -7,6 +7,7 @@ import type { RunUpdate as RunUpdateMessage } from './generated/anneal/runs/v1/R
 import type { StageState as StageStateMessage } from './generated/anneal/runs/v1/StageState.js';
 import type { StageStatus } from './generated/anneal/runs/v1/StageStatus.js';
 import type { Verdict as VerdictMessage } from './generated/anneal/runs/v1/Verdict.js';
+import type { VerdictRule as VerdictRuleMessage } from './generated/anneal/runs/v1/VerdictRule.js';
 import { stages, toProgressMessage } from './progress.message.js';
 import { writeStruct } from './struct.js';
 import { toTimestamp } from './timestamp.js';
@@ -34,6 +35,15 @@ const verdicts = {
   inconclusive: 'VERDICT_INCONCLUSIVE',
 } as const satisfies Record<Verdict, VerdictMessage>;
 
+const rules = {
+  gain: 'VERDICT_RULE_GAIN',
+  loss: 'VERDICT_RULE_LOSS',
+  'guard-lost': 'VERDICT_RULE_GUARD_LOST',
+  'guard-open': 'VERDICT_RULE_GUARD_OPEN',
+  'minimum-effect': 'VERDICT_RULE_MINIMUM_EFFECT',
+  'no-difference': 'VERDICT_RULE_NO_DIFFERENCE',
+} as const satisfies Record<VerdictRule, VerdictRuleMessage>;
+
 /** What callers see of a run. */
 export function toRunMessage(run: RunRecord): Run {
   const { id, name, verdictReason, publishedTo, withheldBy, failure, problems } = run;
@@ -44,6 +54,7 @@ export function toRunMessage(run: RunRecord): Run {
     finishedAt: run.finishedAt === undefined ? null : toTimestamp(run.finishedAt),
     stages: run.stages.map(toStageStatus),
     verdict: run.verdict && verdicts[run.verdict],
+    verdictRule: run.verdictRule && rules[run.verdictRule],
     spec: run.spec && writeStruct(run.spec),
   };
 }

@@ -164,6 +164,7 @@ describe('a run that is retried from a stage', () => {
       'results',
       'verdict',
       'verdictReason',
+      'verdictRule',
       'alarms',
       'report',
       'withheldBy',

@@ -77,10 +77,11 @@ export function modelMerged(run: RunRecord, at: string, { artifact, ...merge }: 
 
 export function evaluationCompleted(run: RunRecord, at: string, evaluation: EvaluatedModel): Step {
   if (!learns(run)) return { run };
-  const { results, verdict, reason, report, alarms } = evaluation;
+  const { results, verdict, reason, rule, report, alarms } = evaluation;
   const finished = withArtifacts(finishStage(run, 'evaluator', at), 'evaluator', [report]);
   const said = { results, verdict, verdictReason: reason, report };
-  return { run: { ...finished, ...said, ...(alarms === undefined ? {} : { alarms }) } };
+  const more = { ...(rule === undefined ? {} : { verdictRule: rule }), ...(alarms === undefined ? {} : { alarms }) };
+  return { run: { ...finished, ...said, ...more } };
 }
 
 export function modelPublished(
@@ -166,7 +167,7 @@ const factsOf: Record<StageName, readonly (keyof RunRecord)[]> = {
   dataset: ['dataset'],
   trainer: ['plan', 'training'],
   merger: ['merge'],
-  evaluator: ['results', 'verdict', 'verdictReason', 'alarms', 'report'],
+  evaluator: ['results', 'verdict', 'verdictReason', 'verdictRule', 'alarms', 'report'],
   publisher: ['withheldBy'],
 };
 

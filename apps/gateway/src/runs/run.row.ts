@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { absent, bigint, instant } from '../database/columns.js';
 import type { RunRecord } from './run.record.js';
 
-const { dataset, plan, training, merge, results, verdict, alarms, problems, failure } = runView.shape;
+const { dataset, plan, training, merge, results, verdict, verdictRule, alarms, problems, failure } = runView.shape;
 
 export const runRow = z.object({
   id: z.string(),
@@ -33,6 +33,7 @@ export const runRow = z.object({
   results: absent(results.unwrap()),
   verdict: absent(verdict.unwrap()),
   verdict_reason: absent(z.string()),
+  verdict_rule: absent(verdictRule.unwrap()),
   alarms: absent(alarms.unwrap()),
   report: absent(artifactRef),
   published_to: absent(z.string()),
@@ -72,6 +73,7 @@ export const runColumns = [
   'results',
   'verdict',
   'verdict_reason',
+  'verdict_rule',
   'alarms',
   'report',
   'published_to',
@@ -97,6 +99,7 @@ export function runValues(run: RunRecord): unknown[] {
     toJson(run.results),
     run.verdict ?? null,
     run.verdictReason ?? null,
+    run.verdictRule ?? null,
     toJson(run.alarms),
     toJson(run.report),
     run.publishedTo ?? null,
@@ -131,6 +134,7 @@ export function toRecord(row: RunRow, stages: readonly StageRow[]): RunRecord {
     results: row.results,
     verdict: row.verdict,
     verdictReason: row.verdict_reason,
+    verdictRule: row.verdict_rule,
     alarms: row.alarms,
     publishedTo: row.published_to,
     withheldBy: row.withheld_by,

@@ -5,13 +5,12 @@ import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@
 import { axolotlConfig, engineHas, pinBaseModel, renderYaml, type LocatedModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
 import { estimateTraining, hostsOf, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
-import { CONFIG } from '@anneal/service';
+import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
-import { BaseModels } from './base.model.js';
 import { shapeOf } from './model.shape.js';
 import { MemoryTable } from './memory.table.js';
 import { smallerPlan } from './smaller.plan.js';

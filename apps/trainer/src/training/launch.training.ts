@@ -14,11 +14,10 @@ import {
   type AxolotlPaths,
 } from '@anneal/engine';
 import type { ClaimedJob } from '@anneal/jobs';
-import { CONFIG, LOGGER, type Logger } from '@anneal/service';
+import { BaseModels, CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
 import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
-import { BaseModels } from '../plan/base.model.js';
 import { shapeOf } from '../plan/model.shape.js';
 import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';

@@ -85,9 +85,18 @@ export class Rendering {
     return { tokens: this.counter.count(parts.map(({ text }) => text).join('')) + around, trained };
   }
 
+  /**
+   * The text of a conversation with the marks after which the model answers.
+   *
+   * @throws Error when the model has no chat template, or one that refuses the conversation
+   */
+  asked(messages: readonly Message[]): string {
+    return this.render(messages, true);
+  }
+
   /** Tokens of a conversation with the marks after which the model answers; the template writes all special tokens. */
   countAsked(messages: readonly Message[]): number {
-    return this.counter.count(this.render(messages, true));
+    return this.counter.count(this.asked(messages));
   }
 
   /** Tokens of a text as it stands, with those that the tokenizer puts around it. */

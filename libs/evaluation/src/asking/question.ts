@@ -39,7 +39,7 @@ export function questionsOf(benchmarks: readonly LoadedBenchmark[]): Question[] 
     prompt: item.prompt,
     expected: item.expected,
     position,
-    digest: digestOf([item.prompt, item.expected, benchmark.answerTokens, benchmark.stop]),
+    digest: item.digest ?? digestOf([item.prompt, item.expected, benchmark.answerTokens, benchmark.stop]),
   }));
 }
 
@@ -80,8 +80,15 @@ export function batchName(model: string, questions: readonly Question[]): string
   return digestOf([model, questions.map(({ key, digest }) => [key, digest])]).slice(0, 16);
 }
 
-/** What became of a question. A prompt that does not fit into the model is no failure: the model cannot do it. */
-export function outcomeOf(reply: Pick<Reply, 'finish' | 'text'>, { benchmark, expected }: Question): Outcome {
+/**
+ * What became of a question. A prompt that does not fit into the model is no failure: the model cannot do it. What lm-eval
+ * has scored stays as it is.
+ */
+export function outcomeOf(
+  reply: Pick<Reply, 'finish' | 'text'> & { readonly outcome?: Outcome | undefined },
+  { benchmark, expected }: Question,
+): Outcome {
+  if (benchmark.task !== undefined && reply.outcome !== undefined) return reply.outcome;
   if (reply.finish === 'failed') return 'failed';
   return reply.finish === 'too_long' ? 'unparsed' : benchmark.score(reply.text, expected);
 }

@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { Failure, type AcceptedRunSpec, type Benchmark as BenchmarkSpec } from '@anneal/contracts';
 import type { BenchmarkText, Reach } from '@anneal/datasets';
+import type { InstalledHarness } from '../harness/installed-harness.js';
 import type { BenchmarkContext, Prompt } from './benchmark.js';
 import { fromHub, fromStore } from './fetched.js';
+import { describedTask } from './lm-eval/lm-eval.benchmark.js';
 import { labelsOf } from './load.benchmarks.js';
-import { directoryOf } from './mmlu-pro/directory.js';
+import { bringHere } from './mmlu-pro/directory.js';
 import { readTest } from './mmlu-pro/rows.js';
 import { ownSet } from './own-set/own-set.benchmark.js';
 
@@ -17,6 +19,8 @@ export interface BenchmarkTexts {
 interface Where {
   /** What the run may read; the Hub and the store are asked for benchmarks that lie there. */
   readonly reach: Reach;
+  /** lm-eval, where it is installed: without it, questions of its tasks are not at hand. */
+  readonly harness?: InstalledHarness | undefined;
   /** A folder for these benchmarks alone. */
   readonly directory: string;
   readonly signal: AbortSignal;
@@ -28,15 +32,15 @@ interface Where {
  */
 export async function benchmarkTexts(
   { benchmarks }: AcceptedRunSpec['evaluation'],
-  { reach, directory, signal }: Where,
+  { reach, harness, directory, signal }: Where,
 ): Promise<BenchmarkTexts> {
   await mkdir(directory, { recursive: true });
   const { fileRoots, store } = reach;
   const context = {
-    ...{ fileRoots, dataset: undefined, signal, fetchDataset: fromHub(directory, reach) },
+    ...{ fileRoots, dataset: undefined, signal, harness, fetchDataset: fromHub(directory, reach) },
     ...(store === undefined ? {} : { fetchArtifact: fromStore(directory, store) }),
   };
-  const labels = labelsOf(benchmarks.map(({ name }) => name));
+  const labels = labelsOf(benchmarks);
   const texts: BenchmarkText[] = [];
   const unchecked: { benchmark: string; reason: string }[] = [];
   for (const [index, spec] of benchmarks.entries()) {
@@ -73,11 +77,15 @@ async function questionsOf(spec: BenchmarkSpec, context: BenchmarkContext): Prom
     }
     case 'mmlu-pro': {
       // The prompts of this benchmark hold its examples, too; only the question is looked for.
-      const test = await readTest(await directoryOf(spec, context));
+      const test = await readTest((await bringHere(spec, context)).directory);
       const wanted = spec.subjects && new Set(spec.subjects);
       return test
         .filter(({ category }) => !wanted || wanted.has(category))
         .map(({ question_id: id, question }) => ({ item: String(id), text: question }));
+    }
+    case 'lm-eval': {
+      const { items } = await describedTask({ ...spec, shots: undefined, limit: undefined }, context);
+      return items.map(({ id, question }) => ({ item: id, text: question }));
     }
   }
 }

@@ -1,3 +1,5 @@
+import type { DescribedTask } from '../harness/described-task.js';
+import type { InstalledHarness } from '../harness/installed-harness.js';
 import type { Score } from '../scoring/outcome.js';
 import type { Scoring } from '../scoring/score.js';
 
@@ -21,6 +23,15 @@ export interface Item {
   readonly options?: number;
   /** The same question with fewer examples before it: `withFittingShots` chooses how many. */
   readonly withShots?: (shots: number) => Prompt;
+  /** Over all that is asked, where that is more than the prompt. */
+  readonly digest?: string;
+}
+
+/** A task that lm-eval puts to a model, and scores, by itself. */
+export interface HarnessTask {
+  readonly described: DescribedTask;
+  /** Which of its metrics counts; one that says right or wrong when left out. */
+  readonly metric: string | undefined;
 }
 
 /** A benchmark that is ready to be asked. Base and tuned get the same one. */
@@ -40,8 +51,17 @@ export interface Questions {
   readonly partial?: Scoring['partial'];
   /** The letter that was found in an answer, and how, where one is looked for. */
   readonly read?: Scoring['read'];
+  /** Set when lm-eval asks and scores; nobody else does then. */
+  readonly task?: HarnessTask;
   /** What somebody needs to know to measure the same again; it stands in the report. */
   readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** A dataset of the Hub that was brought here. */
+export interface FetchedDataset {
+  readonly directory: string;
+  /** Which its revision was at that moment: a branch moves. */
+  readonly commit: string;
 }
 
 /** What a benchmark may need from around it. */
@@ -52,10 +72,12 @@ export interface BenchmarkContext {
   readonly fileRoots: readonly string[];
   /** Folder with train.jsonl and held-out.jsonl, once the dataset is prepared. */
   readonly dataset: string | undefined;
-  /** Brings a dataset of the Hub here, in one revision of it, and says in which folder it lies. */
-  readonly fetchDataset?: (repository: string, revision: string, signal: AbortSignal) => Promise<string>;
+  /** Brings a dataset of the Hub here, in one revision of it. */
+  readonly fetchDataset?: (repository: string, revision: string, signal: AbortSignal) => Promise<FetchedDataset>;
   /** Brings a stored artifact here, and says in which folder its files lie. */
   readonly fetchArtifact?: (digest: string, signal: AbortSignal) => Promise<string>;
+  /** lm-eval, where it is installed. */
+  readonly harness?: InstalledHarness | undefined;
   readonly signal: AbortSignal;
 }
 

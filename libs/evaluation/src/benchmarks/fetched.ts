@@ -11,11 +11,11 @@ const wantedFiles = ['{test,validation}*', 'data/{test,validation}*'];
 export function fromHub(parent: string, reach: Reach): NonNullable<BenchmarkContext['fetchDataset']> {
   return async (repository, revision, signal) => {
     const directory = await mkdtemp(join(parent, 'hub-'));
-    await fetchHubDataset({
+    const { commit } = await fetchHubDataset({
       ...{ repository, revision, files: wantedFiles, directory, signal, reach },
       field: 'evaluation.benchmarks',
     });
-    return directory;
+    return { directory, commit };
   };
 }
 

@@ -10,10 +10,16 @@ export function questionsOf(
   spec: HeldOutBenchmark | OwnSetBenchmark,
   { field, settings }: { field: string; settings: Questions['settings'] },
 ): Questions {
-  const { score, tolerance, relativeTolerance, limit, seed, answerTokens } = spec;
+  const { score, tolerance, relativeTolerance, ignore, limit, seed, answerTokens } = spec;
   if (score !== 'number' && (tolerance !== undefined || relativeTolerance !== undefined)) {
     throw new Failure('BENCHMARK_INVALID', `A tolerance is for numbers, but answers are scored by "${score}".`, {
       remedy: 'Set score to number, or leave the tolerance out.',
+      field: `${field}.score`,
+    });
+  }
+  if (score !== 'lm-eval:exact_match' && ignore !== undefined) {
+    throw new Failure('BENCHMARK_INVALID', `Only lm-eval:exact_match can ignore something, not "${score}".`, {
+      remedy: 'Set score to lm-eval:exact_match, or leave ignore out.',
       field: `${field}.score`,
     });
   }
@@ -34,6 +40,7 @@ export function questionsOf(
       ...settings,
       score,
       ...(score === 'number' ? { tolerance: tolerance ?? 0, relativeTolerance: relativeTolerance ?? 0 } : {}),
+      ...(score === 'lm-eval:exact_match' ? { ignore: ignore ?? [] } : {}),
       answerTokens,
       ...(items.length < rows.length ? { sample: { items: items.length, of: rows.length, seed } } : {}),
     },

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeLetterTokenizer } from '@anneal/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Prompt, Questions } from './benchmark.js';
-import { fittedTo as fitted } from './model.context.js';
+import { chatFormOf, fittedTo as fitted } from './model.context.js';
 
 let folder: string;
 beforeEach(() => {
@@ -68,5 +68,26 @@ describe('benchmarks that are fitted to a model', () => {
   it('need no model where no number of examples can be lowered', async () => {
     const { shots: _shots, ...fixed } = text;
     expect(await fittedTo(join(folder, 'nowhere'), [fixed])).toEqual([fixed]);
+  });
+});
+
+describe('the form in which a model is asked conversations', () => {
+  it('is told by the text of its template and by what it writes', async () => {
+    writeLetterTokenizer(folder, 30);
+    const form = await chatFormOf(folder);
+    expect(form?.sample).toContain('<|im_start|>user\nC?<|im_end|>\n<|im_start|>assistant\n');
+    const template = join(folder, 'chat_template.jinja');
+    writeFileSync(template, `{# the same #}${readFileSync(template, 'utf8')}`);
+    const same = await chatFormOf(folder);
+    expect(same?.sample).toBe(form?.sample);
+    expect(same?.digest).not.toBe(form?.digest);
+  });
+
+  it('is not known of a model without template, or with one that refuses', async () => {
+    writeLetterTokenizer(folder, 30);
+    writeFileSync(join(folder, 'chat_template.jinja'), "{{ raise_exception('no') }}");
+    expect(await chatFormOf(folder)).toBeUndefined();
+    rmSync(join(folder, 'chat_template.jinja'));
+    expect(await chatFormOf(folder)).toBeUndefined();
   });
 });

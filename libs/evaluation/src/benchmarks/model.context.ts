@@ -1,4 +1,4 @@
-import { PromptCounter } from '@anneal/datasets';
+import { PromptCounter, type ChatForm } from '@anneal/datasets';
 import { readMaxPositions } from '@anneal/engine';
 import type { Questions } from './benchmark.js';
 import { withFittingShots, type Context } from './shots.js';
@@ -19,6 +19,11 @@ export async function fittedTo<Asked extends Questions>(
   const fitted: Asked[] = [];
   for (const benchmark of benchmarks) fitted.push(await withFittingShots(benchmark, context));
   return fitted;
+}
+
+/** How a model in a folder is asked conversations; nothing where its files do not say, or cannot be read here. */
+export async function chatFormOf(directory: string): Promise<ChatForm | undefined> {
+  return (await PromptCounter.open(directory))?.chatForm();
 }
 
 /** Whether the number of examples can be lowered at all. */

@@ -102,6 +102,16 @@ describe('own set', () => {
       message: 'Line 1 of b.jsonl has the id "a" of line 1 of a.jsonl.',
     });
   });
+  it('ignores nothing unless answers are compared as exact_match of lm-eval does', async () => {
+    const path = write('set.jsonl', [{ prompt: 'a', expected: 'b' }]);
+    const loaded = await load(ownSet(path, { score: 'lm-eval:exact_match', ignore: ['case'] }), null);
+    expect(loaded[0]?.settings).toMatchObject({ score: 'lm-eval:exact_match', ignore: ['case'] });
+    expect(loaded[0]?.score('B', 'b')).toBe('correct');
+    await expect(load(ownSet(path, { ignore: ['case'] }), null)).rejects.toMatchObject({
+      code: 'BENCHMARK_INVALID',
+      field: 'evaluation.benchmarks.0.score',
+    });
+  });
   it('refuses a tolerance for anything but numbers', async () => {
     const path = write('tolerant.jsonl', [{ prompt: 'pi?', expected: 3.1416 }]);
     expect(await load(ownSet(path, { score: 'number', tolerance: 0.01 }), null)).toHaveLength(1);
@@ -229,5 +239,8 @@ describe('a sample', () => {
 });
 
 it('labels benchmarks of the same name apart', () => {
-  expect(labelsOf(['own-set', 'held-out', 'own-set'])).toEqual(['own-set', 'held-out', 'own-set-2']);
+  const named = ['own-set', 'held-out', 'own-set'].map((name) => ({ name }));
+  expect(labelsOf(named)).toEqual(['own-set', 'held-out', 'own-set-2']);
+  const tasks = ['arc_easy', 'piqa'].map((task) => ({ name: 'lm-eval', task }));
+  expect(labelsOf(tasks)).toEqual(['lm-eval:arc_easy', 'lm-eval:piqa']);
 });

@@ -1,36 +1,32 @@
 import { describe, expect, it } from 'vitest';
-import { readSamples } from './samples.js';
+import { demandMetric, readSamples } from './samples.js';
 
-// Lines as lm-eval 0.4.13 wrote them for the two kinds of tasks, cut to what is read.
+// Lines as the engine's script writes them of what lm-eval 0.4.13 gave for the two kinds of tasks.
 const chosen = {
-  doc_id: 0,
-  target: '0',
-  arguments: {
-    gen_args_0: { arg_0: 'What is 1 + 1?\nAnswer:', arg_1: '  2' },
-    gen_args_1: { arg_0: 'x', arg_1: '  3' },
-  },
+  id: '0',
+  digest: '6b62',
+  prompt: 'What is 1 + 1?\nAnswer:',
+  expected: '0',
+  filter: 'none',
+  metrics: { acc: 1.0, acc_norm: 0.0 },
   resps: [[['-7.9', 'False']], [['-8.1', 'False']]],
-  filtered_resps: [
+  filtered: [
     ['-7.9', 'False'],
     ['-8.1', 'False'],
   ],
-  filter: 'none',
-  metrics: ['acc'],
-  prompt_hash: '6b62',
-  acc: 1,
 };
 const written = {
-  doc_id: 3,
-  target: ' 2',
-  arguments: { gen_args_0: { arg_0: 'What is 1 + 1?\nAnswer:', arg_1: { until: ['\n'] } } },
-  resps: [[' three']],
-  filtered_resps: [' three'],
+  id: '3',
+  digest: '6b63',
+  prompt: 'What is 1 + 1?\nAnswer:',
+  expected: ' 2',
   filter: 'strict-match',
-  metrics: ['exact_match'],
-  prompt_hash: '6b63',
-  exact_match: 0,
+  metrics: { exact_match: 0 },
+  resps: [[' three']],
+  filtered: [' three'],
 };
-const read = (...lines: object[]) => readSamples(lines.map((line) => `${JSON.stringify(line)}\n`).join(''), 'sums');
+const source = (...lines: object[]) => lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+const read = (...lines: object[]) => readSamples(source(...lines), { task: 'sums' });
 
 describe('items of lm-eval', () => {
   it('are read from tasks that choose and from tasks that write', () => {
@@ -43,20 +39,43 @@ describe('items of lm-eval', () => {
           expected: '0',
           text: '[[["-7.9","False"]],[["-8.1","False"]]]',
           outcome: 'correct',
-          promptDigest: '6b62',
+          digest: '6b62',
         },
       ],
     });
     expect(read(written).items[0]).toMatchObject({ id: '3', text: ' three', expected: ' 2', outcome: 'wrong' });
   });
-  it('are unparsed where a filter found nothing, and read by the first of several filters', () => {
-    const found = { ...written, filter: 'flexible-extract', exact_match: 1 };
-    expect(read({ ...written, filtered_resps: ['[invalid]'] }, found).items).toMatchObject([{ outcome: 'unparsed' }]);
+
+  it('are judged by the metric that is named', () => {
+    expect(readSamples(source(chosen), { task: 'sums', metric: 'acc_norm' })).toMatchObject({
+      metric: 'acc_norm',
+      items: [{ outcome: 'wrong' }],
+    });
   });
+
+  it('are unparsed where a filter found nothing, and read by the first of several filters', () => {
+    const found = { ...written, filter: 'flexible-extract', metrics: { exact_match: 1 } };
+    expect(read({ ...written, filtered: ['[invalid]'] }, found).items).toMatchObject([{ outcome: 'unparsed' }]);
+  });
+
   it('are refused when the task does not say right or wrong, or has none', () => {
-    expect(() => read({ ...written, metrics: ['bleu'], exact_match: undefined, bleu: 0.31 })).toThrow(
-      'The task sums is scored by bleu, which is no right or wrong.',
+    expect(() => read({ ...written, metrics: { bleu: 0.31 } })).toThrow(
+      'The task sums is scored by bleu, which says of no single item whether it is right.',
     );
+    // A share of what was asked is no right or wrong, and neither is a number that is none.
+    expect(() => read({ ...written, metrics: { rouge: 0.5, exact_match: null } })).toThrow('The task sums');
     expect(() => read()).toThrow('The task sums has no item.');
+  });
+});
+
+describe('a metric of a task', () => {
+  const task = { task: 'sums', metrics: ['acc', 'f1'] };
+
+  it('has to be one of the task, and one of single items', () => {
+    expect(() => demandMetric(task, 'acc', 'f')).not.toThrow();
+    expect(() => demandMetric(task, undefined, 'f')).not.toThrow();
+    expect(() => demandMetric(task, 'acc_norm', 'f')).toThrow('The task sums has no metric acc_norm, but acc, f1.');
+    expect(() => demandMetric(task, 'f1', 'f')).toThrow('is scored by f1, which says of no single item');
+    expect(() => demandMetric({ ...task, metrics: ['perplexity'] }, undefined, 'f')).toThrow('is scored by perplexity');
   });
 });

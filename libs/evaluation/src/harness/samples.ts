@@ -2,16 +2,16 @@ import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
 import type { Outcome } from '../scoring/outcome.js';
 
-/** A line of lm-eval's samples file. Its metrics stand in it under their own names. */
-const sample = z.looseObject({
-  doc_id: z.int(),
-  target: z.unknown(),
-  arguments: z.record(z.string(), z.looseObject({ arg_0: z.unknown() })),
-  resps: z.unknown(),
-  filtered_resps: z.array(z.unknown()),
+/** What lm-eval made of an item, read by one of the filters of its task. */
+const sample = z.object({
+  id: z.string(),
+  digest: z.string(),
+  prompt: z.string(),
+  expected: z.string(),
   filter: z.string(),
-  metrics: z.array(z.string()),
-  prompt_hash: z.string(),
+  metrics: z.record(z.string(), z.unknown()),
+  resps: z.unknown(),
+  filtered: z.array(z.unknown()),
 });
 type Sample = z.infer<typeof sample>;
 
@@ -23,18 +23,23 @@ export interface HarnessItem {
   /** What the model wrote, or its likelihoods of the answers that were to choose from. */
   readonly text: string;
   readonly outcome: Exclude<Outcome, 'failed'>;
-  readonly promptDigest: string;
+  /** Over all that was asked and expected. */
+  readonly digest: string;
 }
 
 /** Metrics that say right or wrong of a single item, in the order in which one is preferred. */
 const preferred = ['exact_match', 'acc', 'pass@1'];
 
 /**
- * The items of a samples file. Of a task that reads its answers in several ways, the first way counts.
+ * The items of a file of samples. Of a task that reads its answers in several ways, the first way counts.
  *
+ * @param wanted the metric that counts; one of those that say right or wrong when left out
  * @throws Failure BENCHMARK_INVALID when the task does not say right or wrong of single items
  */
-export function readSamples(source: string, task: string): { items: HarnessItem[]; metric: string } {
+export function readSamples(
+  source: string,
+  { task, metric: wanted }: { task: string; metric?: string | undefined },
+): { items: HarnessItem[]; metric: string } {
   const samples = source
     .split('\n')
     .filter(Boolean)
@@ -42,28 +47,51 @@ export function readSamples(source: string, task: string): { items: HarnessItem[
   const [first] = samples;
   if (!first) throw unusable(task, 'has no item');
   const own = samples.filter(({ filter }) => filter === first.filter);
-  const metric = [...preferred, ...first.metrics].find((name) => own.every((one) => isBinary(one[name])));
-  if (metric === undefined)
-    throw unusable(task, `is scored by ${first.metrics.join(', ')}, which is no right or wrong`);
+  const names = wanted === undefined ? [...preferred, ...Object.keys(first.metrics)] : [wanted];
+  const metric = names.find((name) => own.every(({ metrics }) => isBinary(metrics[name])));
+  if (metric === undefined) {
+    const known = wanted ?? Object.keys(first.metrics).join(', ');
+    throw unusable(task, `is scored by ${known}, which says of no single item whether it is right`);
+  }
   return { items: own.map((one) => itemOf(one, metric)), metric };
 }
+
+/**
+ * Refuses a task before anything is asked, when none of its metrics can say whether an item is right.
+ *
+ * @throws Failure BENCHMARK_INVALID
+ */
+export function demandMetric(
+  { task, metrics }: { task: string; metrics: readonly string[] },
+  wanted: string | undefined,
+  field: string,
+): void {
+  if (wanted !== undefined && !metrics.includes(wanted))
+    throw unusable(task, `has no metric ${wanted}, but ${metrics.join(', ')}`, `${field}.metric`);
+  const usable = (wanted === undefined ? metrics : [wanted]).filter((name) => !ofWholes.has(name));
+  if (usable.length === 0) {
+    const named = wanted ?? metrics.join(', ');
+    throw unusable(task, `is scored by ${named}, which says of no single item whether it is right`, `${field}.metric`);
+  }
+}
+
+/** Metrics of lm-eval that are computed over all answers together, or of a single one as a number. */
+export const ofWholes: ReadonlySet<string> = new Set([
+  ...['bleu', 'chrf', 'chrf++', 'ter', 'f1', 'mcc', 'brier_score', 'likelihood', 'bypass'],
+  ...['perplexity', 'word_perplexity', 'byte_perplexity', 'bits_per_byte'],
+]);
 
 function isBinary(value: unknown): boolean {
   return value === 0 || value === 1 || typeof value === 'boolean';
 }
 
 function itemOf(one: Sample, metric: string): HarnessItem {
-  const right = Number(one[metric]) === 1;
+  const { id, prompt, expected, digest } = one;
+  const right = Number(one.metrics[metric]) === 1;
   // What lm-eval's filters write where they find nothing to compare.
-  const nothing = one.filtered_resps.every((answer) => answer === '[invalid]');
-  return {
-    id: String(one.doc_id),
-    prompt: textOf(Object.values(one.arguments)[0]?.arg_0),
-    expected: textOf(one.target),
-    text: textOf(unwrapped(one.resps)),
-    outcome: right ? 'correct' : nothing ? 'unparsed' : 'wrong',
-    promptDigest: one.prompt_hash,
-  };
+  const nothing = one.filtered.every((answer) => answer === '[invalid]');
+  const outcome = right ? 'correct' : nothing ? 'unparsed' : 'wrong';
+  return { id, prompt, expected, text: textOf(unwrapped(one.resps)), outcome, digest };
 }
 
 /** A single answer comes as a list of a list of it. */
@@ -75,8 +103,9 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value ?? null);
 }
 
-function unusable(task: string, what: string): Failure {
+function unusable(task: string, what: string, field?: string): Failure {
   return new Failure('BENCHMARK_INVALID', `The task ${task} ${what}.`, {
-    remedy: 'Choose one with items that are right or wrong, or measure it with lm-eval itself.',
+    remedy: 'Choose a task and metric whose items are right or wrong: only those can be compared in pairs.',
+    ...(field === undefined ? {} : { field }),
   });
 }

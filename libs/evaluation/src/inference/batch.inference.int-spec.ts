@@ -1,20 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { adoptProcess } from '@anneal/compute';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { makeStandInGenerator, type StandInGenerator } from '@anneal/testing';
+import { AskedFolder, prompts } from './asked-folder.fixture.js';
 import { BatchInference } from './batch.inference.js';
 import type { InferenceRequest, Reply } from './inference.js';
 
+let asking: AskedFolder;
 let folder: string;
 let generator: StandInGenerator;
 let inference: BatchInference;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'anneal-batch-'));
+  asking = new AskedFolder();
+  folder = asking.path;
   generator = makeStandInGenerator(join(folder, 'engine'));
-  writeFileSync(join(folder, 'config.json'), '{}');
   inference = new BatchInference({
     engine: generator,
     workDir: folder,
@@ -24,30 +23,16 @@ beforeEach(() => {
     leaseSeconds: 30,
   });
 });
-afterEach(async () => {
-  const left = await adoptProcess(join(folder, 'work'));
-  if (left && !('ended' in left)) await left.kill(0);
-  rmSync(folder, { recursive: true, force: true });
-});
-
-const prompts = Array.from({ length: 8 }, (_, index) => ({ id: `p${index}`, prompt: { prompt: `say ${index}` } }));
+afterEach(() => asking.remove());
 
 async function ask(
   more: Partial<InferenceRequest> = {},
   onReply: (reply: Reply) => Promise<void> = async () => undefined,
 ): Promise<void> {
-  const request = {
-    ...{ model: folder, prompts, answerTokens: 8, stop: [], directory: join(folder, 'work') },
-    job: { id: 'job', attempt: 1, token: '1' },
-    signal: new AbortController().signal,
-  };
-  await inference.ask({ ...request, ...more }, onReply);
+  await inference.ask(asking.request(more), onReply);
 }
 const asked = (): string[] => generator.asked().map(({ id }) => id);
-const isOver = async (): Promise<boolean> => {
-  const found = await adoptProcess(join(folder, 'work'));
-  return found === undefined || 'ended' in found;
-};
+const isOver = (): Promise<boolean> => asking.isOver();
 
 it('hands on every reply once, one after another', async () => {
   const replies: Reply[] = [];

@@ -1,31 +1,25 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { adoptProcess } from '@anneal/compute';
 import { makeStandInVllm, type StandInVllm } from '@anneal/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { AskedFolder, prompts } from './asked-folder.fixture.js';
 import type { InferenceRequest, Reply } from './inference.js';
 import { VllmInference } from './vllm.inference.js';
 
+let asking: AskedFolder;
 let folder: string;
 let vllm: StandInVllm;
 let inference: VllmInference;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'anneal-vllm-'));
+  asking = new AskedFolder();
+  folder = asking.path;
   vllm = makeStandInVllm(join(folder, 'vllm'));
-  writeFileSync(join(folder, 'config.json'), '{}');
   inference = new VllmInference({
     ...{ engine: vllm, workDir: folder, gpu: 0, threads: 1, leaseSeconds: 30 },
     ...{ concurrency: 2, firstPauseMs: 5, lookMs: 50 },
   });
 });
-afterEach(async () => {
-  const left = await adoptProcess(join(folder, 'work'));
-  if (left && !('ended' in left)) await left.kill(0);
-  rmSync(folder, { recursive: true, force: true });
-});
+afterEach(() => asking.remove());
 
-const prompts = Array.from({ length: 8 }, (_, index) => ({ id: `p${index}`, prompt: { prompt: `say ${index}` } }));
 const texts = prompts.map(({ prompt }) => prompt.prompt);
 
 async function ask(
@@ -33,22 +27,14 @@ async function ask(
   onReply: (reply: Reply) => Promise<void> = async () => undefined,
 ): Promise<Reply[]> {
   const replies: Reply[] = [];
-  const request = {
-    ...{ model: folder, prompts, answerTokens: 8, stop: [], directory: join(folder, 'work') },
-    job: { id: 'job', attempt: 1, token: '1' },
-    signal: new AbortController().signal,
-  };
-  await inference.ask({ ...request, ...more }, async (reply) => {
+  await inference.ask(asking.request(more), async (reply) => {
     replies.push(reply);
     await onReply(reply);
   });
   return replies;
 }
 const servers = (): number => new Set(vllm.asked().map(({ pid }) => pid)).size;
-const isOver = async (): Promise<boolean> => {
-  const found = await adoptProcess(join(folder, 'work'));
-  return found === undefined || 'ended' in found;
-};
+const isOver = (): Promise<boolean> => asking.isOver();
 const textsOf = (replies: readonly Reply[]): string[] => replies.map(({ text }) => text).toSorted();
 
 it('serves the model, asks once it is loaded, and ends the server', async () => {

@@ -3,7 +3,8 @@ import { engineVersions } from '@anneal/engine';
 import { GenerationEnded } from './generation-ended.js';
 import type { Inference, InferenceRequest, NamedPrompt, Reply } from './inference.js';
 import { ServerInference, type ServerOptions } from './server.inference.js';
-import { ServerHangs, VllmServer, type VllmOptions } from './vllm.server.js';
+import { ServerHangs, type VllmOptions } from './vllm.server.js';
+import { onVllm } from './vllm.session.js';
 
 type AskOptions = Pick<ServerOptions, 'concurrency' | 'firstPauseMs' | 'answerMs'>;
 
@@ -45,31 +46,11 @@ export class VllmInference implements Inference {
     prompts: readonly NamedPrompt[],
     onReply: (reply: Reply) => Promise<void>,
   ): Promise<void> {
-    const server = await VllmServer.adoptOrStart(request, this.options);
-    const over = new AbortController();
-    const signal = AbortSignal.any([request.signal, over.signal]);
-    const ready = server.ready(signal);
-    const watching = server.watch(ready, signal);
-    try {
-      // What the watch finds out ends the asking, too.
-      watching.catch((error: unknown) => over.abort(error));
-      await Promise.race([ready, watching]);
-      const asking = new ServerInference({ ...this.options, url: server.url });
+    await onVllm(request, this.options, async (url, signal) => {
+      const asking = new ServerInference({ ...this.options, url });
       await asking.ask({ ...request, prompts, signal }, onReply);
-    } catch (error) {
-      // Whoever holds the lease now may have adopted it.
-      if (request.signal.reason === 'lease-lost') over.abort();
-      else await end(server, over);
-      throw error;
-    }
-    await end(server, over);
+    });
   }
-}
-
-async function end(server: VllmServer, watching: AbortController): Promise<void> {
-  // First: its end is no news then.
-  watching.abort();
-  await server.kill();
 }
 
 function isOfTheServer(error: unknown): error is Error {

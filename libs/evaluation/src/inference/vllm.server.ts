@@ -23,6 +23,9 @@ export interface VllmOptions {
   readonly lookMs?: number;
 }
 
+/** For which model, in which folder and for whom a server is started. */
+export type ServedRequest = Pick<InferenceRequest, 'directory' | 'model' | 'job' | 'signal'>;
+
 /** The server gives no sign of life. */
 export class ServerHangs extends Error {
   override readonly name = 'ServerHangs';
@@ -47,7 +50,7 @@ export class VllmServer {
   ) {}
 
   /** The server that an earlier attempt left behind, or a new one. */
-  static async adoptOrStart(request: InferenceRequest, options: VllmOptions): Promise<VllmServer> {
+  static async adoptOrStart(request: ServedRequest, options: VllmOptions): Promise<VllmServer> {
     const { directory, model, job } = request;
     const note = join(directory, 'server.json');
     const found = await adoptProcess(directory);

@@ -1,6 +1,7 @@
 import type { AcceptedRunSpec, BenchmarkResult, EvaluationAlarm, EvaluationReport } from '@anneal/contracts';
 import { z } from 'zod';
 import type { LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
+import { templateAlarms } from './template.alarms.js';
 
 const mostUnparsed = 0.2;
 const mostTruncated = 0.05;
@@ -16,18 +17,20 @@ export function alarmsOf({
   results,
   items,
   benchmarks,
+  measured,
   dataset,
 }: {
   spec: AcceptedRunSpec;
   results: readonly BenchmarkResult[];
   items: EvaluationReport['items'];
   benchmarks: readonly LoadedBenchmark[];
+  measured: Readonly<Record<'base' | 'tuned', unknown>>;
   dataset: unknown;
 }): EvaluationAlarm[] {
   return [
     ...results.flatMap(unreadable),
     ...identical(items),
-    ...benchmarks.flatMap((benchmark) => otherForm(benchmark, spec.training.prompt)),
+    ...templateAlarms(benchmarks, spec.training.prompt, measured),
     ...contaminated(dataset),
   ];
 }
@@ -56,21 +59,6 @@ function identical(items: EvaluationReport['items']): EvaluationAlarm[] {
   const message =
     'Base and tuned gave the same answers, word for word: the training may have changed nothing, or not have been merged.';
   return [{ kind: 'identical', message }];
-}
-
-/** A model that is asked in another form than it was trained in shows less than it can. */
-function otherForm(
-  { label, items }: LoadedBenchmark,
-  trained: AcceptedRunSpec['training']['prompt'],
-): EvaluationAlarm[] {
-  const asksText = (item: LoadedBenchmark['items'][number]): boolean => 'prompt' in item.prompt;
-  const others = items.filter((item) => asksText(item) !== (trained === 'load-qa')).length;
-  if (others === 0) return [];
-  const message =
-    trained === 'chat'
-      ? `${label} asks ${others} of ${items.length} items as plain text, but the model was trained on its chat template.`
-      : `${label} asks ${others} of ${items.length} items through the chat template, but the model was trained on plain text (load-qa).`;
-  return [{ kind: 'template', benchmark: label, message }];
 }
 
 function contaminated(dataset: unknown): EvaluationAlarm[] {

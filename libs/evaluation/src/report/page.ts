@@ -80,34 +80,28 @@ function resultTable(results: readonly BenchmarkResult[]): Markup {
         <td>${minimumDetectable === undefined ? 'none' : (minimumDetectable * 100).toFixed(1)}</td>
       </tr>`,
   );
-  return html`<div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th>benchmark</th>
-            <th>items</th>
-            <th>base right</th>
-            <th>unparsed</th>
-            <th>tuned right</th>
-            <th>unparsed</th>
-            <th>points</th>
-            <th>95 % interval</th>
-            <th>gained</th>
-            <th>lost</th>
-            <th>p</th>
-            <th>detectable</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+  return html`${tableOf(['benchmark', 'items', 'base right', 'unparsed', 'tuned right', 'unparsed', 'points', '95 % interval', 'gained', 'lost', 'p', 'detectable'], rows)}
     <p class="note">
       p is the exact two-sided McNemar test of one benchmark, before any correction. Detectable is the difference, in
       points, that so many items show in 8 of 10 cases.
     </p>
     ${sampled(results)}${guessed(results)}`;
+}
+
+/** A table that may be wider than the page. */
+function tableOf(heads: readonly string[], rows: readonly Markup[]): Markup {
+  return html`<div class="wide">
+    <table>
+      <thead>
+        <tr>
+          ${heads.map((head) => html`<th>${head}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
 }
 
 /** A sample says less than the whole set would, and its interval is as wide as that. */
@@ -154,24 +148,7 @@ function subjectSection(label: string, table: NonNullable<EvaluationReport['subj
       ${subjectPlot(table)}
       <figcaption>Accuracy of base (hollow) and tuned (filled).</figcaption>
     </figure>
-    <div class="wide">
-      <table>
-        <thead>
-          <tr>
-            <th>subject</th>
-            <th>items</th>
-            <th>base right</th>
-            <th>tuned right</th>
-            <th>gained</th>
-            <th>lost</th>
-            <th>p</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${tableOf(['subject', 'items', 'base right', 'tuned right', 'gained', 'lost', 'p'], rows)}
     <p class="note">
       For reading only: with several subjects, a small p somewhere is to be expected, and the verdict does not look at
       them.

@@ -212,6 +212,23 @@ describe('alarms', () => {
     expect(kinds(report(ten, texts('A', 'A'), { spec: loadQa }))).toEqual(['template']);
     expect(kinds(report(text, texts('A', 'A'), { spec: loadQa }))).toEqual([]);
   });
+  it('are raised when the tuned model has another template that writes something else', () => {
+    const chat = (digest: string, sample: string) => ({ chat: { digest, sample } });
+    const asked = (base: object, tuned: object, benchmark = ten) =>
+      report(benchmark, texts('A', 'A'), { measured: { base, tuned } });
+    expect(asked(chat('1', '<u>C?<a>'), chat('2', '<u>C?')).alarms).toEqual([
+      {
+        kind: 'template',
+        message: `The tuned model's chat template is not the base's: it writes "<u>C?" where that one writes "<u>C?<a>".`,
+      },
+    ]);
+    expect(kinds(asked(chat('1', '<u>C?'), {}))).toEqual(['template']);
+    expect(kinds(asked(chat('1', '<u>C?'), chat('2', '<u>C?')))).toEqual([]);
+    expect(kinds(asked({}, {}))).toEqual([]);
+    const text = { ...ten, items: ten.items.map((item) => ({ ...item, prompt: { prompt: 'x' } })) };
+    const [only, ...more] = asked(chat('1', 'a'), chat('2', 'b'), text).alarms ?? [];
+    expect([only?.benchmark, more]).toEqual(['own-set', []]);
+  });
   it('are raised for questions of benchmarks that the dataset stage left in', () => {
     const found = (flagged: number, removed: number) => ({ report: { contaminated: { flagged, removed } } });
     expect(report(ten, texts('A', 'A'), { dataset: found(5, 2) }).alarms).toEqual([

@@ -57,7 +57,7 @@ export function makeReport({ runId, spec, answers, benchmarks, measured, dataset
     verdict,
     rule,
     reason,
-    alarms: alarmsOf({ spec, results, items: compared, benchmarks, dataset }),
+    alarms: alarmsOf({ spec, results, items: compared, benchmarks, measured, dataset }),
     results,
     subjects: subjectsOf(ofBenchmark),
     flips: Object.fromEntries([...ofBenchmark].map(([label, own]) => [label, flipsOf(own)])),
@@ -171,7 +171,7 @@ function sampleOf(asked: AskedItems | undefined): Pick<BenchmarkResult, 'sampled
 
 function guardOf(spec: AcceptedRunSpec, label: string): Pick<BenchmarkResult, 'guard' | 'margin'> {
   const { benchmarks } = spec.evaluation;
-  const index = labelsOf(benchmarks.map(({ name }) => name)).indexOf(label);
+  const index = labelsOf(benchmarks).indexOf(label);
   const benchmark = benchmarks[index];
   if (!benchmark?.guard) return {};
   return { guard: true, ...(benchmark.margin === undefined ? {} : { margin: benchmark.margin }) };

@@ -205,3 +205,16 @@ describe('multiple choice', () => {
     expect(problemOf?.('K')).toContain('no letter from A to J');
   });
 });
+
+describe("lm-eval's exact_match", () => {
+  const ignoring = (...ignore: ('case' | 'punctuation' | 'numbers')[]) =>
+    scoringOf({ score: 'lm-eval:exact_match', ignore }).score;
+  it('looks at every character but those that are ignored', () => {
+    expect(ignoring()('Paris', 'Paris')).toBe('correct');
+    expect(ignoring()('paris', 'Paris')).toBe('wrong');
+    expect(ignoring('case')('paris', 'PARIS')).toBe('correct');
+    expect(ignoring('case', 'punctuation')('paris.', 'Paris')).toBe('correct');
+    expect(ignoring('numbers')('it is 42', 'it is 43')).toBe('correct');
+    expect(ignoring('case', 'punctuation', 'numbers')(' Paris', 'Paris')).toBe('wrong');
+  });
+});

@@ -1,6 +1,7 @@
 import type { OwnSetBenchmark } from '@anneal/contracts';
 import { scoreChoice } from './choice.js';
 import { scoreExact } from './exact.js';
+import { scoreExactMatch } from './exact-match.js';
 import { extractLetter } from './letter.js';
 import { isJson, jsonShare, scoreJson } from './json.js';
 import { scoreNormalised } from './normalised.js';
@@ -25,10 +26,13 @@ export function scoringOf({
   score,
   tolerance = 0,
   relativeTolerance = 0,
-}: Pick<OwnSetBenchmark, 'score' | 'tolerance' | 'relativeTolerance'>): Scoring {
+  ignore = [],
+}: Pick<OwnSetBenchmark, 'score' | 'tolerance' | 'relativeTolerance' | 'ignore'>): Scoring {
   switch (score) {
     case 'exact':
       return { score: scoreExact };
+    case 'lm-eval:exact_match':
+      return { score: (answer, expected) => scoreExactMatch(answer, expected, ignore) };
     case 'normalised':
       return { score: scoreNormalised };
     case 'regex':

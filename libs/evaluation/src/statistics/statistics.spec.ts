@@ -8,6 +8,7 @@ import { lowerScoreLimit } from './score-limit.js';
 
 describe('exact McNemar test', () => {
   // Recorded from exact fractions: 2 * sum(comb(n, k) for k <= min(gained, lost)) / 2 ** n, at most 1.
+  // SciPy 1.18.1 has the same: binomtest(min(gained, lost), gained + lost, 0.5).pvalue.
   it.each([
     [0, 0, 1],
     [1, 0, 1],
@@ -20,6 +21,8 @@ describe('exact McNemar test', () => {
     [52, 0, 4.440892098500626e-16],
     [54, 1, 3.1086244689504383e-15],
     [121, 59, 4.434449263755176e-6],
+    [287, 110, 2.534635419887114e-19],
+    [211, 117, 2.3514123753582763e-7],
     [86, 150, 3.715936139571442e-5],
     [1500, 1400, 0.06598734966518381],
     [3000, 2000, 1.3002310005203771e-45],

@@ -54,6 +54,7 @@ export interface ProtoGrpcType {
         SubmitRequest: MessageTypeDefinition<_anneal_runs_v1_SubmitRequest, _anneal_runs_v1_SubmitRequest__Output>
         SubmitResponse: MessageTypeDefinition<_anneal_runs_v1_SubmitResponse, _anneal_runs_v1_SubmitResponse__Output>
         Verdict: EnumTypeDefinition
+        VerdictRule: EnumTypeDefinition
         WatchRequest: MessageTypeDefinition<_anneal_runs_v1_WatchRequest, _anneal_runs_v1_WatchRequest__Output>
       }
     }

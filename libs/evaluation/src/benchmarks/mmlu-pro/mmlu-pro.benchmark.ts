@@ -4,7 +4,7 @@ import { extractLetter } from '../../scoring/letter.js';
 import type { Benchmark, Item, Prompt } from '../benchmark.js';
 import { digestsOf } from '../digests.js';
 import { groupBy, stratifiedSample } from '../sample.js';
-import { directoryOf } from './directory.js';
+import { bringHere } from './directory.js';
 import { filesOf } from './files.js';
 import { withoutPadding } from './options.js';
 import { mmluConversation, mmluPrompt, shots, stopText } from './prompt.js';
@@ -12,7 +12,7 @@ import { disagreeingQuestion, readTest, readValidation, type MmluExample, type M
 
 /** MMLU-Pro: prompts and extraction of the benchmark's own script, with five examples; no letter counts as unparsed. */
 export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
-  const directory = await directoryOf(spec, context);
+  const { directory, commit } = await bringHere(spec, context);
   const [test, validation] = await Promise.all([readTest(directory), readValidation(directory)]);
   const all = chooseSubjects(test, spec, context.field);
   const chosen = stratifiedSample(all, {
@@ -40,7 +40,8 @@ export const mmluPro: Benchmark<MmluProBenchmark> = async (spec, context) => {
     ...(chosen.length < all.length ? { sampledFrom: all.length } : {}),
     settings: {
       source: spec.source,
-      revision: spec.revision,
+      ...(commit === undefined ? {} : { revision: commit }),
+      ...(commit === undefined || commit === spec.revision ? {} : { asked: spec.revision }),
       files: await digestsOf([...(await filesOf(directory, 'test')), ...(await filesOf(directory, 'validation'))]),
       subjects: spec.subjects ?? 'all',
       prompt: spec.prompt,

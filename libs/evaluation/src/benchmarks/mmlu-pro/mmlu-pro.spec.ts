@@ -148,13 +148,18 @@ describe('benchmark', () => {
     const reach = {
       ...context,
       fileRoots: [],
-      fetchDataset: async (repository: string, revision: string) => (asked.push([repository, revision]), folder),
+      fetchDataset: async (repository: string, revision: string) => {
+        asked.push([repository, revision]);
+        return { directory: folder, commit: 'c0ffee' };
+      },
       fetchArtifact: async (digest: string) => (asked.push([digest]), folder),
     };
     const [hub] = await loadBenchmarks(spec('TIGER-Lab/MMLU-Pro'), reach);
     const [stored] = await loadBenchmarks(spec(`artifact:${'a'.repeat(64)}`), reach);
     expect(asked).toEqual([['TIGER-Lab/MMLU-Pro', 'v1'], ['a'.repeat(64)]]);
     expect(hub?.items).toHaveLength(1);
+    expect(hub?.settings).toMatchObject({ revision: 'c0ffee', asked: 'v1' });
+    expect(stored?.settings).not.toHaveProperty('revision');
     expect(stored?.settings['files']).toEqual({
       'test.jsonl': expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       'validation.json': expect.stringMatching(/^[0-9a-f]{64}$/) as string,

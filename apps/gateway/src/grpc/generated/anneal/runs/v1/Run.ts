@@ -7,6 +7,7 @@ import type { Verdict as _anneal_runs_v1_Verdict, Verdict__Output as _anneal_run
 import type { Failure as _anneal_runs_v1_Failure, Failure__Output as _anneal_runs_v1_Failure__Output } from '../../../anneal/runs/v1/Failure.js';
 import type { Problem as _anneal_runs_v1_Problem, Problem__Output as _anneal_runs_v1_Problem__Output } from '../../../anneal/runs/v1/Problem.js';
 import type { Struct as _google_protobuf_Struct, Struct__Output as _google_protobuf_Struct__Output } from '../../../google/protobuf/Struct.js';
+import type { VerdictRule as _anneal_runs_v1_VerdictRule, VerdictRule__Output as _anneal_runs_v1_VerdictRule__Output } from '../../../anneal/runs/v1/VerdictRule.js';
 
 export interface Run {
   'id'?: (string);
@@ -22,6 +23,7 @@ export interface Run {
   'failure'?: (_anneal_runs_v1_Failure | null);
   'problems'?: (_anneal_runs_v1_Problem)[];
   'spec'?: (_google_protobuf_Struct | null);
+  'verdictRule'?: (_anneal_runs_v1_VerdictRule);
 }
 
 export interface Run__Output {
@@ -38,4 +40,5 @@ export interface Run__Output {
   'failure': (_anneal_runs_v1_Failure__Output | null);
   'problems': (_anneal_runs_v1_Problem__Output)[];
   'spec': (_google_protobuf_Struct__Output | null);
+  'verdictRule': (_anneal_runs_v1_VerdictRule__Output);
 }

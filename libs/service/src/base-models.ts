@@ -1,15 +1,22 @@
 import { ArtifactCache, ArtifactStore, resolveFileReference } from '@anneal/artifacts';
 import type { AcceptedRunSpec } from '@anneal/contracts';
 import { locateBaseModel, type LocatedModel } from '@anneal/engine';
-import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import type { TrainerConfig } from '../trainer.config.js';
+import { CONFIG } from './tokens.js';
 
-/** Brings base models here, wherever a RunSpec has them from. */
+interface BaseModelsConfig {
+  FILE_ROOTS: readonly string[];
+  WORK_DIR: string;
+  ENGINE_PYTHON: string;
+  HF_ENDPOINT: string;
+  HF_TOKEN?: string | undefined;
+}
+
+/** Brings base models here, wherever a RunSpec has them from. For services that have the store, its cache and the engine. */
 @Injectable()
 export class BaseModels {
   constructor(
-    @Inject(CONFIG) private readonly config: TrainerConfig,
+    @Inject(CONFIG) private readonly config: BaseModelsConfig,
     private readonly store: ArtifactStore,
     private readonly cache: ArtifactCache,
   ) {}
