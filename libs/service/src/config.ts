@@ -25,6 +25,15 @@ export const baseConfigShape = {
   HTTP_PORT: number(0, 0, 65_535).describe('0 takes a free port.'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   LEASE_SECONDS: number(30, 2, 3600).describe('A worker that is silent for this long loses its job.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:')
+    .optional()
+    .describe('Base URL of a receiver of OTLP over HTTP, for traces; nothing is traced without it.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Share of the traces begun here that is recorded, 0 to 1.'),
   STOP_GRACE_SECONDS: number(20, 0, 3600).describe(
     'How long running work may take to finish when the service is stopped.',
   ),

@@ -15,4 +15,4 @@ export type { Metrics } from './metrics.js';
 export { runService } from './run.js';
 export { startService, type RunningService } from './start.js';
 export { cacheProvider, storeProvider } from './store.js';
-export { CONFIG, LOGGER, METRICS, NATS } from './tokens.js';
+export { CONFIG, LOGGER, METRICS, NATS, TRACER } from './tokens.js';
