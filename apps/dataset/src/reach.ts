@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { connectBuckets, type ArtifactStore } from '@anneal/artifacts';
 import { SourceCache, type Reach } from '@anneal/datasets';
+import { findFetchedModel } from '@anneal/engine';
+import { isOffline } from '@anneal/service';
 import type { DatasetConfig } from './dataset.config.js';
 
 const GiB = 1024 ** 3;
@@ -22,7 +24,8 @@ export function reachOf(config: DatasetConfig, store: ArtifactStore): Reach {
     cache: new SourceCache(join(config.WORK_DIR, 'sources'), config.SOURCE_CACHE_GIB * GiB),
     httpsTargets: config.HTTPS_TARGETS,
     maxBytes: config.SOURCE_MAX_GIB * GiB,
-    offline: config.OFFLINE || config.HF_HUB_OFFLINE,
+    offline: isOffline(config),
+    fetchedModel: async (id, revision) => (await findFetchedModel(config.WORK_DIR, id, revision))?.directory,
     // Read at the moment of its use: a token lives in the environment and nowhere else.
     secret: (variable) => process.env[variable],
   };

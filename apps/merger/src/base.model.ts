@@ -1,7 +1,7 @@
 import { ArtifactCache, ArtifactStore, resolveFileReference } from '@anneal/artifacts';
 import type { AcceptedRunSpec } from '@anneal/contracts';
 import { locateBaseModel, type LocatedModel } from '@anneal/engine';
-import { CONFIG } from '@anneal/service';
+import { CONFIG, isOffline } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { MergerConfig } from './merger.config.js';
 
@@ -20,6 +20,7 @@ export class BaseModels {
       resolveFile: (reference) =>
         resolveFileReference(reference, { roots, field: 'model.base', missing: 'MODEL_NOT_FOUND' }),
       hub: { endpoint: HF_ENDPOINT, token: HF_TOKEN },
+      offline: isOffline(this.config),
       engine: { python },
       workDir,
       store: this.store,

@@ -33,3 +33,4 @@ export { demandModelFolder } from './model-folder.js';
 export { engineVersions } from './engine-versions.js';
 export { vllmCommand, vllmProcessEnv } from './vllm-command.js';
 export { trainOutcome, type EndedTraining, type TrainFailureCode, type TrainOutcome } from './train-outcome.js';
+export { findFetchedModel } from './hub-model.js';

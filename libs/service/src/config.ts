@@ -34,6 +34,8 @@ export const baseConfigShape = {
     .max(1)
     .default(1)
     .describe('Share of the traces begun here that is recorded, 0 to 1.'),
+  OFFLINE: z.stringbool().default(false).describe('Nothing outside is asked; what is here works.'),
+  HF_HUB_OFFLINE: z.stringbool().default(false).describe('The same, by the name that Hugging Face gives it.'),
   STOP_GRACE_SECONDS: number(20, 0, 3600).describe(
     'How long running work may take to finish when the service is stopped.',
   ),
@@ -68,6 +70,11 @@ export const fileRootsShape = {
 } as const;
 
 export type BaseConfig = z.infer<z.ZodObject<typeof baseConfigShape>>;
+
+/** Whether nothing outside of this installation may be asked. */
+export function isOffline({ OFFLINE, HF_HUB_OFFLINE }: Pick<BaseConfig, 'OFFLINE' | 'HF_HUB_OFFLINE'>): boolean {
+  return OFFLINE || HF_HUB_OFFLINE;
+}
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -1,6 +1,7 @@
 export {
   baseConfigShape,
   fileRootsShape,
+  isOffline,
   parseConfig,
   storeConfigShape,
   workConfigShape,
