@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Failure, type FailureCode, type ReceivedEvent, type ServiceName } from '@anneal/contracts';
 import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { inSpan, noTracer, SpanKind, type Tracer } from '@anneal/tracing';
+import type { Tracer } from '@anneal/tracing';
 import { BaseRpcContext, Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { brokerFailure } from './broker-failure.js';
@@ -11,7 +11,7 @@ import type { DeadLetterBox, DeadMessage, DeliveredEvent } from './dead-letter-b
 import { decodeEvent, eventIdOfPlace } from './envelope.js';
 import { jetStreamTransport } from './on-event.js';
 import { ackWaitMs, durableStream, isMissing } from './topology.js';
-import { eventAttributes, traceOf } from './event-trace.js';
+import { processing } from './event-trace.js';
 
 export interface JetStreamStrategyOptions {
   readonly connection: NatsConnection;
@@ -203,29 +203,14 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
       await this.setAside(message, { cause: 'crashing', eventId: place.eventId, reason });
     } else {
       try {
-        await this.handleTraced(message, { ...decoded.event, streamSequence: message.seq });
+        const event = { ...decoded.event, streamSequence: message.seq };
+        await processing(this.options, message, event, () => this.handle(message, event));
         if (again) await this.options.deadLetters?.done(place);
       } catch (error) {
         if (!(await this.givesUp(message, place, error))) throw error;
       }
     }
     settle(() => message.ack());
-  }
-
-  private handleTraced(message: JsMsg, event: ReceivedEvent): Promise<void> {
-    const { tracer = noTracer, service } = this.options;
-    if (tracer === noTracer) return this.handle(message, event);
-    const form = {
-      name: `process ${message.subject}`,
-      kind: SpanKind.CONSUMER,
-      parent: traceOf(message, event.id),
-      attributes: {
-        ...eventAttributes('process', message.subject, event),
-        'messaging.consumer.group.name': service,
-        'anneal.event.delivery': message.info.deliveryCount,
-      },
-    };
-    return inSpan(tracer, form, () => this.handle(message, event));
   }
 
   private async handle(message: JsMsg, event: ReceivedEvent): Promise<void> {

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -93,6 +94,9 @@ describe.each(['bundle', 'bundle.tar'])('a %s', (name) => {
     expect(await loadBundle(bundle, { workDir, say: silent })).toMatchObject({
       ...{ workDir, hub: hub.url, files: created.files, bytes: created.bytes, differences: [] },
     });
+    expect(readdirSync(join(workDir, 'sources', 'used')).toSorted()).toEqual(
+      readdirSync(join(workDir, 'sources', 'content')).toSorted(),
+    );
     const asked = hub.requests.length;
     const offline = {
       ...{ fileRoots: [], hub: { endpoint: hub.url, token: undefined }, offline: true },

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, lstat, mkdir, open, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readFile, realpath, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { lockedPackages } from '@anneal/engine';
@@ -45,6 +45,7 @@ export async function loadBundle(
       await mkdir(dirname(join(workDir, path)), { recursive: true });
       await rename(join(staging, path), join(workDir, path));
     }
+    await markUsed(workDir, manifest.files);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
@@ -133,6 +134,15 @@ async function writeVerified(
   if (hash.digest('hex') !== sha256) throw broken(bundle, `${path} has another digest than its manifest says`);
   // As the cache keeps it: nobody writes into what others read.
   if (path.startsWith('sources/content/')) await chmod(target, 0o444);
+}
+
+/** What was not used for longest is what a full cache gives up first. */
+async function markUsed(workDir: string, files: readonly BundleFile[]): Promise<void> {
+  const used = join(workDir, 'sources', 'used');
+  await mkdir(used, { recursive: true });
+  for (const { path, sha256 } of files) {
+    if (path.startsWith('sources/content/')) await writeFile(join(used, sha256), '');
+  }
 }
 
 /** A note says that something is whole, so it comes after all that it is about. */
