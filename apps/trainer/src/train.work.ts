@@ -137,7 +137,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
           : await this.attend(process, { job, plan: settled.plan, folder, log, context });
       if ('ended' in process) {
         await readTrainingLog(folder, log);
-        traceTraining(this.tracer, log, exit);
+        await traceTraining(this.tracer, folder, log, exit);
       }
       const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
       if (outcome === 'completed') return { settled, log };
@@ -196,7 +196,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     } finally {
       silence();
       // One that is left alone goes on, and is told by whoever attends to it next.
-      if (process.state() === 'ended') traceTraining(this.tracer, log, exit);
+      if (process.state() === 'ended') await traceTraining(this.tracer, folder, log, exit);
       stopForetelling();
       await stopKeeping();
       // A paused run may be resumed on any host.

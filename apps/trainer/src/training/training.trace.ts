@@ -1,6 +1,7 @@
 import type { ExitRecord } from '@anneal/compute';
 import type { EngineEvent } from '@anneal/engine';
-import { markFailed, spanAt, type Tracer } from '@anneal/tracing';
+import { markFailed, noTracer, spanAt, type Tracer } from '@anneal/tracing';
+import type { RunFolder } from './run.folder.js';
 import type { TrainingLog } from './training.log.js';
 
 /** A span holds few events, and a training tells of thousands of steps. */
@@ -8,15 +9,16 @@ const mostSteps = 60;
 
 /**
  * Tells the latest start of a training, with what its process reported, as one span: when the process has ended, and by
- * whoever attended to that end, which need not be the service that started it.
+ * whoever attended to that end first, which need not be the service that started it.
  */
-export function traceTraining(
+export async function traceTraining(
   tracer: Tracer,
+  folder: Pick<RunFolder, 'tellsEnd'>,
   { current }: Pick<TrainingLog, 'current'>,
   exit: ExitRecord | undefined,
-): void {
+): Promise<void> {
   const [first, last] = [current.at(0), current.at(-1)];
-  if (!first || !last) return;
+  if (tracer === noTracer || !first || !last || !(await folder.tellsEnd())) return;
   const attributes = {
     'process.pid': first.pid,
     ...(exit?.code == null ? {} : { 'process.exit.code': exit.code }),
