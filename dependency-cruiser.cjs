@@ -47,6 +47,7 @@ module.exports = {
     },
     only('nats-in-messaging', '^libs/messaging/', '@nats-io'),
     only('s3-in-artifacts', '^libs/artifacts/', 'minio'),
+    only('opentelemetry-in-tracing', '^libs/tracing/', '@opentelemetry'),
     only('grpc-in-gateway', '^apps/gateway/', '(@grpc|grpc-health-check)'),
     only('hub-in-datasets-and-publisher', '^(libs/datasets|apps/publisher)/', '@huggingface'),
   ],

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
+import { bundleCommand } from './commands/bundle.command.js';
 import { compareCommand } from './commands/compare.command.js';
 import { dataCommands } from './commands/data.command.js';
 import { deadLettersCommand } from './commands/deadletters.command.js';
@@ -42,6 +43,7 @@ export function buildProgram(): Command {
     keysCommand(),
     doctorCommand(),
     supportBundleCommand(),
+    bundleCommand(),
     askCommand(),
     evaluateCommand(),
     rescoreCommand(),

@@ -32,7 +32,5 @@ export const datasetConfig = z.object({
   DATA_BUCKETS: list.describe('Buckets at S3_ENDPOINT that s3: sources may name, separated by ",". None when empty.'),
   SOURCE_MAX_GIB: gibibytes(100).describe('The most that is fetched of one source.'),
   SOURCE_CACHE_GIB: gibibytes(50).describe('What was fetched is kept up to this size below WORK_DIR/sources.'),
-  OFFLINE: z.stringbool().default(false).describe('Nothing is asked of the Hub and the internet; what is here works.'),
-  HF_HUB_OFFLINE: z.stringbool().default(false).describe('The same, by the name that Hugging Face gives it.'),
 });
 export type DatasetConfig = z.infer<typeof datasetConfig>;

@@ -29,6 +29,7 @@ import { CONFIG, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { DatasetConfig } from './dataset.config.js';
 import { toDatasetFailure } from './dataset.failure.js';
+import { MissingPieces } from './missing.pieces.js';
 import type { PrepareInput } from './prepare.input.js';
 import { PreparedSetTable } from './prepared-set.table.js';
 import { harnessOf, reachOf } from './reach.js';
@@ -110,17 +111,23 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     const reach: Reach = reachOf(this.config, this.store);
     const stage = (source: string, field: SourceField): Promise<StagedSource> =>
       stageSource({ ...dataset, source }, { field, directory: join(directory, field), signal, reach });
-    const source = await stage(dataset.source, 'dataset.source');
+    const missing = new MissingPieces();
+    const source = await missing.unlessMissing(stage(dataset.source, 'dataset.source'));
     const elsewhere = holdsOut(spec) ? dataset.heldOutFrom : undefined;
+    const heldOutFrom =
+      elsewhere === undefined ? undefined : await missing.unlessMissing(stage(elsewhere, 'dataset.heldOutFrom'));
     const { texts, unchecked } = await benchmarkTexts(evaluation, {
       ...{ reach, harness: harnessOf(this.config), directory: join(directory, 'benchmarks'), signal },
     });
+    if (reach.offline) for (const { failure } of unchecked) missing.note(failure);
+    await missing.demandNone(spec, reach);
+    if (!source) throw new Error('a source that is missing was not noticed');
     return {
       source,
       dataset,
       training,
       heldOut: holdsOut(spec) && elsewhere === undefined ? dataset.heldOut : 0,
-      heldOutFrom: elsewhere === undefined ? undefined : await stage(elsewhere, 'dataset.heldOutFrom'),
+      heldOutFrom,
       tokenizer: await findTokenizer(model, reach, signal),
       benchmarks: texts,
       uncheckedBenchmarks: unchecked,

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { connectBuckets, type ArtifactStore } from '@anneal/artifacts';
 import { SourceCache, type Reach } from '@anneal/datasets';
 import { configuredHarness, type InstalledHarness } from '@anneal/evaluation';
+import { findFetchedModel } from '@anneal/engine';
+import { isOffline } from '@anneal/service';
 import type { DatasetConfig } from './dataset.config.js';
 
 const GiB = 1024 ** 3;
@@ -23,7 +25,8 @@ export function reachOf(config: DatasetConfig, store: ArtifactStore): Reach {
     cache: new SourceCache(join(config.WORK_DIR, 'sources'), config.SOURCE_CACHE_GIB * GiB),
     httpsTargets: config.HTTPS_TARGETS,
     maxBytes: config.SOURCE_MAX_GIB * GiB,
-    offline: config.OFFLINE || config.HF_HUB_OFFLINE,
+    offline: isOffline(config),
+    fetchedModel: async (id, revision) => (await findFetchedModel(config.WORK_DIR, id, revision))?.directory,
     // Read at the moment of its use: a token lives in the environment and nowhere else.
     secret: (variable) => process.env[variable],
   };
@@ -32,6 +35,6 @@ export function reachOf(config: DatasetConfig, store: ArtifactStore): Reach {
 /** lm-eval as this service has it, to see what its tasks ask. */
 export function harnessOf(config: DatasetConfig): InstalledHarness | undefined {
   const { ENGINE_PYTHON: python, HF_ENDPOINT: endpoint, HF_TOKEN: token } = config;
-  const offline = config.OFFLINE || config.HF_HUB_OFFLINE;
+  const offline = isOffline(config);
   return configuredHarness(config, { python, hub: offline ? undefined : { endpoint, token }, threads: 1 });
 }

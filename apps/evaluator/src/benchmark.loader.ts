@@ -4,7 +4,7 @@ import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import type { AcceptedRunSpec, PreparedDataset } from '@anneal/contracts';
 import { SourceCache, type Reach } from '@anneal/datasets';
 import { fromHub, loadBenchmarks, type LoadedBenchmark } from '@anneal/evaluation';
-import { CONFIG } from '@anneal/service';
+import { CONFIG, isOffline } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EvaluatorConfig } from './evaluator.config.js';
 import { harnessOf } from './inference/harness.js';
@@ -48,6 +48,6 @@ export class BenchmarkLoader {
     const { FILE_ROOTS: fileRoots, HF_ENDPOINT: endpoint, HF_TOKEN: token, WORK_DIR } = this.config;
     // The cache of the dataset service, where the two have the same WORK_DIR.
     const cache = new SourceCache(join(WORK_DIR, 'sources'), this.config.SOURCE_CACHE_GIB * GiB);
-    return { fileRoots, hub: { endpoint, token }, cache, offline: this.config.OFFLINE || this.config.HF_HUB_OFFLINE };
+    return { fileRoots, hub: { endpoint, token }, cache, offline: isOffline(this.config) };
   }
 }

@@ -17,8 +17,6 @@ export const evaluatorConfig = z.object({
     .max(1_000_000)
     .default(50)
     .describe('Benchmarks of the Hub are kept below WORK_DIR/sources, with what else is there up to this size.'),
-  OFFLINE: z.stringbool().default(false).describe('No benchmark is asked of the Hub; what is here works.'),
-  HF_HUB_OFFLINE: z.stringbool().default(false).describe('The same, by the name that Hugging Face gives it.'),
   ...harnessConfigShape,
   DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the first GPU of the host, if there is one.'),
   THREADS: z.coerce

@@ -8,7 +8,8 @@ import {
   type TrainingPlan,
 } from '@anneal/contracts';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
-import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
+import { CONFIG, LOGGER, TRACER, type Logger, type StageWork } from '@anneal/service';
+import type { Tracer } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MemoryTable } from './plan/memory.table.js';
@@ -28,6 +29,7 @@ import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
 import { trainingOutcome } from './training/training.outcome.js';
 import { TrainingProgress } from './training/training.progress.js';
+import { traceTraining } from './training/training.trace.js';
 
 interface Attended {
   readonly job: ClaimedJob<TrainInput>;
@@ -43,6 +45,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
   constructor(
     @Inject(CONFIG) private readonly config: TrainerConfig,
     @Inject(LOGGER) private readonly log: Logger,
+    @Inject(TRACER) private readonly tracer: Tracer,
     private readonly settling: SettleTraining,
     private readonly launching: LaunchTraining,
     private readonly storing: StoreResult,
@@ -132,7 +135,10 @@ export class TrainModelWork implements StageWork<TrainInput> {
         'ended' in process
           ? process.ended
           : await this.attend(process, { job, plan: settled.plan, folder, log, context });
-      if ('ended' in process) await readTrainingLog(folder, log);
+      if ('ended' in process) {
+        await readTrainingLog(folder, log);
+        await traceTraining(this.tracer, folder, log, exit);
+      }
       const outcome = await trainingOutcome({ folder, log, exit, plan: settled.plan });
       if (outcome === 'completed') return { settled, log };
       // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
@@ -176,17 +182,21 @@ export class TrainModelWork implements StageWork<TrainInput> {
     const silence = this.progress.report(job, log, process);
     const stopForetelling = this.queue.follow(job, log);
     const stopKeeping = this.checkpoints.follow(job, folder, context);
+    let exit: ExitRecord | undefined;
     try {
       const { signal } = context;
-      return await attendTraining(process, {
+      exit = await attendTraining(process, {
         ...{ folder, log, plan, limits, signal, onStop, checkpointSeconds, adoptSeconds },
       });
+      return exit;
     } catch (error) {
       // As above: a retry of the run is not to find this end.
       if (error instanceof Failure && !error.retryable) await folder.putProcessAside();
       throw error;
     } finally {
       silence();
+      // One that is left alone goes on, and is told by whoever attends to it next.
+      if (process.state() === 'ended') await traceTraining(this.tracer, folder, log, exit);
       stopForetelling();
       await stopKeeping();
       // A paused run may be resumed on any host.

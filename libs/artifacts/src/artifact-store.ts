@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Failure, type ArtifactKind, type ArtifactRef, type Manifest, type ManifestFile } from '@anneal/contracts';
+import {
+  artifactRef,
+  Failure,
+  type ArtifactKind,
+  type ArtifactRef,
+  type Manifest,
+  type ManifestFile,
+} from '@anneal/contracts';
+import { inSpan, SpanKind } from '@anneal/tracing';
 import type { FileLink, GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
 import { connect, type Connection, type TransferLimits } from './connection.js';
 import { downloadDirectory } from './directory.js';
@@ -61,7 +69,7 @@ export class ArtifactStore {
       const files = await filesOf(directory, options.include);
       return this.#put(kind, files, directory, options);
     };
-    return this.#attempt(`store ${directory}`, work, options.signal);
+    return this.#traced('put', { kind }, () => this.#attempt(`store ${directory}`, work, options.signal));
   }
 
   /** Stores exactly these files and bytes, and names them. */
@@ -70,7 +78,8 @@ export class ArtifactStore {
     files: readonly SourceFile[],
     options: Omit<PutOptions, 'include'> = {},
   ): Promise<ArtifactRef> {
-    return this.#attempt('store files', () => this.#put(kind, files, 'the list', options), options.signal);
+    const work = (): Promise<ArtifactRef> => this.#put(kind, files, 'the list', options);
+    return this.#traced('put', { kind }, () => this.#attempt('store files', work, options.signal));
   }
 
   /** The verified list of an artifact's files. */
@@ -92,9 +101,11 @@ export class ArtifactStore {
    * there from an earlier, interrupted try are kept when they are right.
    */
   async getDirectory(ref: ArtifactRef, directory: string, options: GetOptions = {}): Promise<void> {
-    const manifest = await this.readManifest(ref);
-    const work = (): Promise<void> => downloadDirectory(this.#connection, manifest, directory, options);
-    await this.#attempt(`fetch an artifact to ${directory}`, work, options.signal);
+    await this.#traced('get', ref, async () => {
+      const manifest = await this.readManifest(ref);
+      const work = (): Promise<void> => downloadDirectory(this.#connection, manifest, directory, options);
+      await this.#attempt(`fetch an artifact to ${directory}`, work, options.signal);
+    });
   }
 
   /** A whole file of an artifact, verified; for small ones. */
@@ -207,6 +218,22 @@ export class ArtifactStore {
     throw new Failure('ARTIFACT_MISSING', `The ${ref.kind} ${ref.digest.slice(0, 12)} has no file ${path}.`, {
       remedy: 'Check which stage made the artifact and with which version.',
       file: path,
+    });
+  }
+
+  /** One span for an artifact, however many requests that takes. */
+  async #traced<T>(
+    doing: 'put' | 'get',
+    which: Pick<ArtifactRef, 'kind'> | ArtifactRef,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const { bucket, tracer } = this.#connection;
+    const form = { name: `${doing} ${which.kind}`, kind: SpanKind.CLIENT, attributes: { 'aws.s3.bucket': bucket } };
+    return inSpan(tracer, form, async (span) => {
+      const result = await work();
+      const ref = artifactRef.safeParse(doing === 'put' ? result : which).data;
+      if (ref) span.setAttributes({ 'anneal.artifact.digest': ref.digest, 'anneal.artifact.bytes': ref.bytes });
+      return result;
     });
   }
 

@@ -1,4 +1,5 @@
 import { artifactRef, type ManifestFile } from '@anneal/contracts';
+import type { Tracer } from '@anneal/tracing';
 import { z } from 'zod';
 
 /** Where the store is and with which keys it is used. */
@@ -11,6 +12,8 @@ export interface StoreOptions {
   readonly region: string;
   /** The address by which those know the store who are given links; the endpoint when left out. */
   readonly publicEndpoint?: string | undefined;
+  /** Records what is stored and fetched; nothing when left out. */
+  readonly tracer?: Tracer;
 }
 
 /** A link to the bytes of a file, for whoever has it and as long as it lasts. */

@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { Duplex } from 'node:stream';
 import { Failure } from '@anneal/contracts';
+import { noTracer, type Tracer } from '@anneal/tracing';
 import { Client } from 'minio';
 import type { StoreOptions } from './artifact-types.js';
 
@@ -24,6 +25,7 @@ export interface Connection {
   readonly region: string;
   readonly endpoint: string;
   readonly partBytes: number;
+  readonly tracer: Tracer;
   /** Whether parts carry their SHA-256; switched off once when the server does not know the header. */
   partChecksums: boolean;
 }
@@ -31,11 +33,11 @@ export interface Connection {
 /** Opens no socket yet: the first request does. */
 export function connect(options: StoreOptions, limits: Partial<TransferLimits> = {}): Connection {
   const { idleMs, partBytes } = { ...defaults, ...limits };
-  const { endpoint, publicEndpoint = endpoint, bucket, region } = options;
+  const { endpoint, publicEndpoint = endpoint, bucket, region, tracer = noTracer } = options;
   const url = parseEndpoint(endpoint);
   const client = clientAt(url, options, idleMs);
   const linking = clientAt(parseEndpoint(publicEndpoint), options, idleMs);
-  return { client, linking, bucket, region, endpoint: url.origin, partBytes, partChecksums: true };
+  return { client, linking, bucket, region, endpoint: url.origin, partBytes, tracer, partChecksums: true };
 }
 
 function clientAt(url: URL, { accessKey, secretKey, region }: StoreOptions, idleMs: number): Client {

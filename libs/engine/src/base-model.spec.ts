@@ -171,6 +171,25 @@ describe('a model of the Hub', () => {
     expect((await locateOnHub()).base.revision).toBe(first);
   });
 
+  it('is what was fetched before for an offline service, which asks nobody', async () => {
+    const offline = (revision: string) =>
+      locate('acme/small', { hub: { endpoint: 'http://127.0.0.1:1', token: undefined }, offline: true }, revision);
+    await expect(offline('main')).rejects.toMatchObject({ code: 'SOURCE_OFFLINE', field: 'model.base' });
+    await fetcher();
+    await locateOnHub();
+    expect((await offline('main')).base.revision).toBe(first);
+    expect((await offline(first)).base.revision).toBe(first);
+    for (const other of [second, 'dev']) await expect(offline(other)).rejects.toMatchObject({ code: 'SOURCE_OFFLINE' });
+    expect(await asked()).toBe(1);
+  });
+
+  it('of which a part only is here is none for an offline service', async () => {
+    await fetcher('exit 5');
+    await expect(locateOnHub()).rejects.toThrow();
+    const offline = locate('acme/small', { hub: { endpoint, token: undefined }, offline: true }, first);
+    await expect(offline).rejects.toMatchObject({ code: 'SOURCE_OFFLINE' });
+  });
+
   it.each([
     [404, 'MODEL_NOT_FOUND'],
     [401, 'MODEL_NOT_FOUND'],

@@ -47,6 +47,13 @@ describe('the environment of an engine process', () => {
       ANNEAL_STOP_FILE: '/s',
     });
   });
+
+  it('names the trace that the process belongs to', () => {
+    expect(engineProcessEnv(engine, { home: '/h' })).not.toHaveProperty('TRACEPARENT');
+    expect(engineProcessEnv(engine, { home: '/h', trace: { traceparent: '00-a-b-01' } })).toMatchObject({
+      TRACEPARENT: '00-a-b-01',
+    });
+  });
 });
 
 it('only the fetching of a model has the network and the token', () => {

@@ -19,6 +19,8 @@ export interface EngineProcess {
   readonly events?: string;
   /** A training that finds this file writes a checkpoint and ends. */
   readonly stopFile?: string;
+  /** The trace that it belongs to, as `traceparent` and `tracestate`. */
+  readonly trace?: Readonly<Record<string, string>>;
 }
 
 const pythonFolder = join(import.meta.dirname, '..', 'python');
@@ -29,7 +31,7 @@ const pythonFolder = join(import.meta.dirname, '..', 'python');
  * not end after the model is saved.
  */
 export function engineProcessEnv({ python }: EngineLocation, options: EngineProcess): Record<string, string> {
-  const { home, gpus = [], threads, events, stopFile } = options;
+  const { home, gpus = [], threads, events, stopFile, trace = {} } = options;
   const { PATH = '/usr/bin:/bin', LANG, TZ } = process.env;
   return {
     PATH: `${dirname(python)}:${PATH}`,
@@ -56,6 +58,7 @@ export function engineProcessEnv({ python }: EngineLocation, options: EngineProc
     GOMP_SPINCOUNT: '2000',
     ...(events === undefined ? {} : { ANNEAL_EVENTS: events }),
     ...(stopFile === undefined ? {} : { ANNEAL_STOP_FILE: stopFile }),
+    ...Object.fromEntries(Object.entries(trace).map(([name, value]) => [name.toUpperCase(), value])),
   };
 }
 

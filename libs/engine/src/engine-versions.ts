@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { EngineLocation } from './engine-environment.js';
 
@@ -20,4 +20,15 @@ export async function engineVersions({ python }: EngineLocation): Promise<Record
     }
   }
   return versions;
+}
+
+/** Versions of the engine's packages, as its lock file has them. */
+export async function lockedPackages(): Promise<Record<string, string>> {
+  const lock = await readFile(join(import.meta.dirname, '..', 'python', 'requirements.txt'), 'utf8');
+  return Object.fromEntries(
+    [...lock.matchAll(/^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)/gm)].map(([, name = '', version = '']) => [
+      name,
+      version,
+    ]),
+  );
 }

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from '@anneal/compute';
 import { Failure } from '@anneal/contracts';
+import { missingOffline } from '@anneal/outbound';
 import { z } from 'zod';
 import { fetchCommand } from './axolotl-commands.js';
 import { fetchProcessEnv, type EngineLocation } from './engine-environment.js';
@@ -10,6 +11,8 @@ import { fetchProcessEnv, type EngineLocation } from './engine-environment.js';
 export interface HubOptions {
   /** From where models with a Hub id are fetched; the only step that may use the network. */
   readonly hub: { readonly endpoint: string; readonly token: string | undefined };
+  /** Nothing is asked of the Hub: what was fetched before is all there is. */
+  readonly offline?: boolean;
   readonly engine: EngineLocation;
   /** Models of the Hub go here, and so do digests of local ones: gigabytes are fetched and hashed once. */
   readonly workDir: string;
@@ -26,16 +29,55 @@ export async function fetchFromHub(
   revision: string,
   options: HubOptions,
 ): Promise<{ directory: string; revision: string }> {
-  const models = join(options.workDir, 'models', id.replace('/', '--'));
+  if (options.offline) {
+    const here = await findFetchedModel(options.workDir, id, revision);
+    if (here) return here;
+    throw missingOffline(`The model ${id} at revision ${revision}`, 'model.base');
+  }
+  const models = modelsOf(options.workDir, id);
   await mkdir(models, { recursive: true });
   const commit = isCommit(revision) ? revision : await resolveCommit(id, revision, models, options);
   const directory = join(models, commit);
-  const complete = `${directory}.json`;
-  if (!known.safeParse(await readJson(complete)).success) {
+  if (!(await isComplete(directory))) {
     await fetchCommit(id, commit, directory, options);
-    await writeAtomically(complete, JSON.stringify({ commit }));
+    await writeAtomically(completeNote(directory), JSON.stringify({ commit }));
   }
   return { directory, revision: commit };
+}
+
+/**
+ * A model of the Hub that was fetched to this machine, whole; a branch or tag is where it was the last time.
+ *
+ * @returns undefined when it is not here
+ */
+export async function findFetchedModel(
+  workDir: string,
+  id: string,
+  revision: string,
+): Promise<{ directory: string; revision: string } | undefined> {
+  const models = modelsOf(workDir, id);
+  const noted = isCommit(revision)
+    ? { commit: revision }
+    : known.safeParse(await readJson(revisionNote(models, revision))).data;
+  if (noted === undefined) return undefined;
+  const directory = join(models, noted.commit);
+  return (await isComplete(directory)) ? { directory, revision: noted.commit } : undefined;
+}
+
+function modelsOf(workDir: string, id: string): string {
+  return join(workDir, 'models', id.replace('/', '--'));
+}
+
+function revisionNote(models: string, revision: string): string {
+  return join(models, `${encodeURIComponent(revision)}.revision.json`);
+}
+
+function completeNote(directory: string): string {
+  return `${directory}.json`;
+}
+
+async function isComplete(directory: string): Promise<boolean> {
+  return known.safeParse(await readJson(completeNote(directory))).success;
 }
 
 /** Asks which commit a branch or tag is at; when the Hub is away, the one of the last time is good enough. */
@@ -45,7 +87,7 @@ async function resolveCommit(
   models: string,
   { hub, signal }: HubOptions,
 ): Promise<string> {
-  const note = join(models, `${encodeURIComponent(revision)}.revision.json`);
+  const note = revisionNote(models, revision);
   const url = new URL(`/api/models/${id}/revision/${encodeURIComponent(revision)}`, hub.endpoint);
   const headers: Record<string, string> = hub.token === undefined ? {} : { authorization: `Bearer ${hub.token}` };
   let response: Response | undefined;

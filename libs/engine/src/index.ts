@@ -36,6 +36,7 @@ export {
   type LmEvalTask,
 } from './lm-eval-command.js';
 export { demandModelFolder } from './model-folder.js';
-export { engineVersions } from './engine-versions.js';
+export { engineVersions, lockedPackages } from './engine-versions.js';
 export { vllmCommand, vllmProcessEnv } from './vllm-command.js';
 export { trainOutcome, type EndedTraining, type TrainFailureCode, type TrainOutcome } from './train-outcome.js';
+export { findFetchedModel } from './hub-model.js';

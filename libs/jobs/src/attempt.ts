@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure, StageFailed, type EndedAttempt } from '@anneal/contracts';
 import type { EntityManager } from 'typeorm';
+import { AttemptTrace } from './attempt-trace.js';
 import { sayAttempt } from './attempt-word.js';
 import { transaction } from './database.js';
-import { fail, giveBack, retryLater, succeed, waitForEnd, type Claim } from './job-rows.js';
+import { fail, giveBack, rememberTrace, retryLater, succeed, waitForEnd, type Claim } from './job-rows.js';
 import { Lease } from './lease.js';
 import { silentLog } from './log.js';
 import { retryDelayMs } from './retry-delay.js';
@@ -29,6 +30,7 @@ export interface AttemptOptions<Input> {
 export class Attempt<Input> {
   private readonly job: ClaimedJob<unknown>;
   private readonly lease: Lease;
+  private readonly trace: AttemptTrace;
   private readonly log;
   /** What was written down of its end. */
   private written: AttemptOutcome | undefined;
@@ -37,19 +39,21 @@ export class Attempt<Input> {
     const { worker, claim, leaseSeconds, claimedAt } = options;
     this.job = claim.job;
     this.log = worker.log ?? silentLog;
+    this.trace = new AttemptTrace(worker.stage, claim, worker.tracer);
     this.lease = new Lease({ dataSource: worker.dataSource, job: this.job, leaseSeconds, claimedAt, log: this.log });
   }
 
   /** Never rejects: what cannot be written down is logged, and the lease runs out. */
   async run(): Promise<void> {
     try {
-      await this.work();
+      await this.trace.run(() => this.work());
     } catch (error) {
       this.log.error({ err: error, ...this.fields() }, 'the end of an attempt could not be written down');
     } finally {
       this.lease.end();
       const { worker, claimedAt } = this.options;
       const otherwise = this.lease.signal.reason === 'cancelled' ? 'cancelled' : 'lease_lost';
+      this.trace.end(this.written ?? otherwise);
       worker.onEnded?.(this.job, this.written ?? otherwise, (performance.now() - claimedAt) / 1000);
     }
   }
@@ -74,6 +78,7 @@ export class Attempt<Input> {
     if (!input.success) return this.failForGood(unreadableInput(this.job, input.error.message));
     if (claim.paused) this.lease.abort('paused');
     else worker.onBegin?.(this.job);
+    await this.rememberTrace();
     try {
       const completion = await worker.work(
         { ...this.job, input: input.data },
@@ -99,6 +104,7 @@ export class Attempt<Input> {
       return;
     }
     const failure = this.toFailure(error);
+    this.trace.failed(failure);
     const waits = failure.isOutage && this.job.outages < mostOutages;
     if (!waits && (!failure.retryable || this.job.attempt >= this.job.maxAttempts)) return this.failForGood(failure);
     const pauseMs = retryDelayMs(waits ? this.job.outages + 1 : this.job.attempt, this.options.worker.backoff);
@@ -116,6 +122,16 @@ export class Attempt<Input> {
       return true;
     });
     if (held) this.options.worker.onRetry?.(this.job, failure, nextTryAt);
+  }
+
+  private async rememberTrace(): Promise<void> {
+    const { carrier } = this.trace;
+    if (Object.keys(carrier).length === 0) return;
+    const { dataSource } = this.options.worker;
+    // A link between two attempts is worth no attempt.
+    await rememberTrace(dataSource, this.job, carrier).catch((error: unknown) =>
+      this.log.warn({ err: error, ...this.fields() }, 'the trace of an attempt could not be remembered'),
+    );
   }
 
   private isToGoOnLater(): boolean {
@@ -136,6 +152,7 @@ export class Attempt<Input> {
   private async failForGood(failure: Failure): Promise<void> {
     const { outbox, stage, reportFailure = true, onFailed } = this.options.worker;
     const { runId, attempt, causationId, turn } = this.job;
+    this.trace.failed(failure);
     this.log.error({ err: failure, code: failure.code, ...this.fields() }, 'a job failed for good');
     await this.settle('failed', async (tx) => {
       if (!(await fail(tx, this.job, failure.toDetail()))) return false;

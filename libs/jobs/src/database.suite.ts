@@ -54,6 +54,7 @@ describe('the database', () => {
         'JobAttempts1764000000002',
         'JobOutages1764000000001',
         'JobTables1764000000000',
+        'JobTraces1764000000004',
         'JobTurns1764000000003',
       ]);
       const tables = await database.query<{ table_name: string }>(
@@ -77,7 +78,7 @@ describe('the database', () => {
       const dataSource = await database.open('evaluator');
       for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
-      expect(await dataSource.runMigrations()).toHaveLength(5);
+      expect(await dataSource.runMigrations()).toHaveLength(6);
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

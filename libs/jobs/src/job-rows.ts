@@ -1,4 +1,5 @@
 import { Failure, type EndedAttempt, type FailureDetail } from '@anneal/contracts';
+import { traceCarrier, type TraceCarrier } from '@anneal/tracing';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { countOf, returnedRows } from './rows.js';
@@ -24,6 +25,8 @@ const claimedRow = z
     paused: z.boolean(),
     started_at: z.date(),
     turn: z.int(),
+    trace: traceCarrier.nullable(),
+    attempt_trace: traceCarrier.nullable(),
     silent_number: z.int().nullable(),
     silent_since: z.date().nullable(),
     silent_until: z.date().nullable(),
@@ -32,6 +35,8 @@ const claimedRow = z
     exhausted: row.exhausted,
     paused: row.paused,
     silent: silentAttempt(row),
+    trace: row.trace,
+    lastTrace: row.attempt_trace,
     job: {
       id: row.id,
       runId: row.run_id,
@@ -49,7 +54,7 @@ const claimedRow = z
 /**
  * `exhausted`: the last attempt's worker fell silent; the job is claimed only to be failed. `paused`: the run was paused
  * meanwhile; the job is claimed only to stop what that worker left running. `silent`: the attempt of that worker, which
- * ended without a word.
+ * ended without a word. `trace`: of the event that led to the job. `lastTrace`: of the last claim before this one.
  */
 export type Claim = z.infer<typeof claimedRow>;
 
@@ -89,7 +94,7 @@ export async function claim(
        FROM next
       WHERE job.id = next.id
      RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, lease_token, causation_id, exhausted,
-               paused, attempt_started_at AS started_at, silent_number, silent_since, silent_until`,
+               paused, attempt_started_at AS started_at, silent_number, silent_since, silent_until, trace, attempt_trace`,
     [kind, owner, leaseSeconds, except],
   );
   const [row] = returnedRows(result);
@@ -128,6 +133,11 @@ async function change(database: Queryable, job: Owned, set: string, values: unkn
     [job.id, job.token, ...values],
   );
   return countOf(result) === 1;
+}
+
+/** Lets the claim that comes after this one say which it follows, also when this process is gone by then. */
+export function rememberTrace(database: Queryable, job: Owned, trace: TraceCarrier): Promise<boolean> {
+  return change(database, job, 'attempt_trace = $3::jsonb', [JSON.stringify(trace)]);
 }
 
 const unowned = 'lease_owner = NULL, lease_until = NULL';

@@ -166,10 +166,23 @@ class JobTurns1764000000003 implements MigrationInterface {
   }
 }
 
+class JobTraces1764000000004 implements MigrationInterface {
+  readonly name = 'JobTraces1764000000004';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job ADD COLUMN trace jsonb, ADD COLUMN attempt_trace jsonb');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job DROP COLUMN trace, DROP COLUMN attempt_trace');
+  }
+}
+
 /** The migrations of inbox, outbox and job rows; createDataSource puts them before a service's own. */
 export const jobMigrations: readonly MigrationClass[] = [
   JobTables1764000000000,
   JobOutages1764000000001,
   JobAttempts1764000000002,
   JobTurns1764000000003,
+  JobTraces1764000000004,
 ];

@@ -1,5 +1,6 @@
 import type { EventData, EventDefinition, ServiceName } from '@anneal/contracts';
-import { encodeEvent } from '@anneal/messaging';
+import { encodeEvent, eventAttributes, type EncodedEvent } from '@anneal/messaging';
+import { carrierOf, inSpan, noTracer, SpanKind, type Tracer } from '@anneal/tracing';
 import type { EntityManager } from 'typeorm';
 import { newEventId } from './event-id.js';
 
@@ -24,7 +25,10 @@ export interface AdoptedEvent {
 
 /** What a service says. An event exists when the transaction that wrote it does; OutboxRelay publishes it. */
 export class Outbox {
-  constructor(private readonly source: ServiceName) {}
+  constructor(
+    private readonly source: ServiceName,
+    private readonly tracer: Tracer = noTracer,
+  ) {}
 
   /**
    * Writes an event in the caller's transaction. It is encoded here and now, so that what is published later is what
@@ -46,12 +50,19 @@ export class Outbox {
       ...(causationId === undefined ? {} : { causationId }),
       ...(turn === 0 ? {} : { turn }),
     });
-    await tx.query('INSERT INTO outbox (id, subject, headers, payload) VALUES ($1, $2, $3, $4)', [
-      id,
-      event.subject,
-      JSON.stringify(event.headers),
-      event.payload,
-    ]);
+    const form = {
+      name: `create ${event.subject}`,
+      kind: SpanKind.PRODUCER,
+      attributes: eventAttributes('create', event.subject, { id, runId }),
+    };
+    await inSpan(this.tracer, form, () =>
+      tx.query('INSERT INTO outbox (id, subject, headers, payload) VALUES ($1, $2, $3, $4)', [
+        id,
+        event.subject,
+        JSON.stringify(withTrace(event)),
+        event.payload,
+      ]),
+    );
     return id;
   }
 
@@ -71,7 +82,12 @@ export class Outbox {
     await tx.query(
       `INSERT INTO outbox (id, subject, headers, payload, published_at, stream_seq)
        VALUES ($1, $2, $3, $4, now(), $5) ON CONFLICT (id) DO NOTHING`,
-      [id, event.subject, JSON.stringify(event.headers), event.payload, streamSequence],
+      [id, event.subject, JSON.stringify(withTrace(event)), event.payload, streamSequence],
     );
   }
+}
+
+/** The headers of an event with the trace that it is said in: whoever takes it, days later perhaps, goes on with that. */
+function withTrace({ headers }: EncodedEvent): Record<string, string> {
+  return { ...headers, ...carrierOf() };
 }

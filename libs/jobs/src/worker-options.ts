@@ -1,4 +1,5 @@
 import type { Failure, StageName } from '@anneal/contracts';
+import type { Tracer } from '@anneal/tracing';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { Log } from './log.js';
@@ -35,5 +36,7 @@ export interface JobWorkerOptions<Input> {
   readonly onRetry?: (job: ClaimedJob<unknown>, failure: Failure, nextTryAt: Date) => void;
   /** Tells how an attempt ended and how long it took in this process; called once for each, and may not throw. */
   readonly onEnded?: (job: ClaimedJob<unknown>, outcome: AttemptOutcome, seconds: number) => void;
+  /** Records each claim and what came of it; nothing when left out. */
+  readonly tracer?: Tracer;
   readonly log?: Log;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { continuing } from '@anneal/tracing';
 import { Attempt } from './attempt.js';
 import { Bell } from './bell.js';
 import { sayAttempt } from './attempt-word.js';
@@ -89,7 +90,8 @@ export class JobWorker<Input> {
       const next = await transaction(dataSource, async (tx) => {
         const found = await claim(tx, { kind, owner, leaseSeconds, except });
         // Whoever takes over from a worker that fell silent says how its attempt ended: it cannot do so itself.
-        if (found?.silent) await sayAttempt(tx, options, found.job, found.silent);
+        const { silent, job, trace, lastTrace } = found ?? {};
+        if (silent && job) await continuing(lastTrace ?? trace, () => sayAttempt(tx, options, job, silent));
         return found;
       });
       if (next) this.begin(next, claimedAt, words);

@@ -5,6 +5,7 @@ import {
   decodeEvent,
   encodeEvent,
   eventIdOfPlace,
+  traceTextOf,
   type DecodedEvent,
   type EncodedEvent,
   type IncomingMessage,
@@ -193,4 +194,37 @@ describe('the id of a place', () => {
 
 it('no two events share a type', () => {
   expect(new Set(eventList.map(({ type }) => type)).size).toBe(eventList.length);
+});
+
+describe('the trace that a message brings', () => {
+  const subject = 'anneal.train.requested';
+  const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+  it.each<[string, IncomingMessage]>([
+    ['headers', message(subject, '{}', { traceparent: parent, tracestate: 'a=1' })],
+    ['headers in another case', message(subject, '{}', { Traceparent: parent, TraceState: 'a=1' })],
+    ['attributes', message(subject, '{}', { 'ce-traceparent': parent, 'ce-tracestate': 'a=1' })],
+    [
+      'a structured event',
+      message(subject, JSON.stringify({ traceparent: parent, tracestate: 'a=1', data: {} }), {
+        'content-type': 'application/cloudevents+json',
+      }),
+    ],
+    [
+      'headers, which come before attributes',
+      message(subject, '{}', {
+        traceparent: parent,
+        tracestate: 'a=1',
+        'ce-traceparent': 'other',
+        'ce-tracestate': 'b=2',
+      }),
+    ],
+  ])('is read from %s', (_, given) => {
+    expect(traceTextOf(given)).toEqual({ traceparent: parent, tracestate: 'a=1' });
+  });
+
+  it('is none where nothing is said, or nothing can be read', () => {
+    expect(traceTextOf(message(subject, '{}'))).toEqual({});
+    expect(traceTextOf(message(subject, 'no JSON', { 'content-type': 'application/cloudevents+json' }))).toEqual({});
+  });
 });

@@ -110,9 +110,7 @@ export function eventIdOfPlace(streamSequence: number, storedAt: string): string
  * @param fallbackId id of an event of the front door that has none; the same at every delivery
  */
 export function decodeEvent(message: IncomingMessage, fallbackId: string): DecodedEvent {
-  const parts = /^application\/cloudevents/i.test(header(message, 'content-type') ?? '')
-    ? structuredParts(message)
-    : binaryParts(message);
+  const parts = partsOf(message);
   const { attributes } = parts;
   // A replayed message says the id that it was known by, even where the message of the first time said none.
   const said = decodeHeaderValue(header(message, 'ce-id') ?? '');
@@ -170,6 +168,11 @@ interface Parts {
   unreadable?: string;
 }
 
+function partsOf(message: IncomingMessage): Parts {
+  const structured = /^application\/cloudevents/i.test(header(message, 'content-type') ?? '');
+  return structured ? structuredParts(message) : binaryParts(message);
+}
+
 function binaryParts(message: IncomingMessage): Parts {
   const attributes = new Map<string, string>();
   let unreadable: string | undefined;
@@ -225,6 +228,20 @@ function frontDoorEvent(
     data: json?.value,
   };
   return { ok: true, definition, event };
+}
+
+/**
+ * The trace that a message says it belongs to: in headers of their own, as other users of the broker write them, or in
+ * the CloudEvents extension for distributed tracing.
+ */
+export function traceTextOf(message: IncomingMessage): Record<string, string> {
+  const said: Record<string, string> = {};
+  const attributes = header(message, 'traceparent') === undefined ? partsOf(message).attributes : undefined;
+  for (const name of ['traceparent', 'tracestate']) {
+    const text = attributes ? attributes.get(name) : header(message, name);
+    if (text !== undefined) said[name] = text;
+  }
+  return said;
 }
 
 /** A header by its name in any case; undefined when it is absent or empty. */

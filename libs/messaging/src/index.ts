@@ -41,3 +41,4 @@ export { JetStreamStrategy, type JetStreamStrategyOptions } from './jetstream.st
 export type { DeadLetterBox, DeadMessage, DeliveredEvent } from './dead-letter-box.js';
 export { followProgress, ProgressPublisher } from './progress.js';
 export { followEvents, type Follower } from './follow.js';
+export { eventAttributes } from './event-trace.js';

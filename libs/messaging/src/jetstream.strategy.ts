@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Failure, type FailureCode, type ReceivedEvent, type ServiceName } from '@anneal/contracts';
 import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import type { Tracer } from '@anneal/tracing';
 import { BaseRpcContext, Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { brokerFailure } from './broker-failure.js';
@@ -10,6 +11,7 @@ import type { DeadLetterBox, DeadMessage, DeliveredEvent } from './dead-letter-b
 import { decodeEvent, eventIdOfPlace } from './envelope.js';
 import { jetStreamTransport } from './on-event.js';
 import { ackWaitMs, durableStream, isMissing } from './topology.js';
+import { processing } from './event-trace.js';
 
 export interface JetStreamStrategyOptions {
   readonly connection: NatsConnection;
@@ -22,6 +24,8 @@ export interface JetStreamStrategyOptions {
   /** How often a handler may fail before its event is set aside; 10 when left out. */
   readonly mostFailures?: number;
   readonly log?: { warn(message: string, fields?: object): void };
+  /** Records the handling of each event; nothing when left out. */
+  readonly tracer?: Tracer;
 }
 
 const longestDelayMs = 30_000;
@@ -199,7 +203,8 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
       await this.setAside(message, { cause: 'crashing', eventId: place.eventId, reason });
     } else {
       try {
-        await this.handle(message, { ...decoded.event, streamSequence: message.seq });
+        const event = { ...decoded.event, streamSequence: message.seq };
+        await processing(this.options, message, event, () => this.handle(message, event));
         if (again) await this.options.deadLetters?.done(place);
       } catch (error) {
         if (!(await this.givesUp(message, place, error))) throw error;

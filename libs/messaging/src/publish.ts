@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Failure, TrainRequested } from '@anneal/contracts';
+import { contextFrom, inSpan, isTraced, SpanKind, type Tracer } from '@anneal/tracing';
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { brokerFailure } from './broker-failure.js';
 import { envelopeHeaders, frontDoorSource, type EncodedEvent } from './envelope.js';
+import { eventAttributes } from './event-trace.js';
 import { encodeHeaderValue } from './percent.js';
 import { durableStream } from './topology.js';
 
@@ -18,9 +20,24 @@ export interface Published {
 /**
  * Publishes an event and waits until the stream has stored it. Publishing the same id again stores nothing.
  *
+ * @param tracer records the sending as part of the trace that the event brings; its headers stay as they are
  * @throws Failure BROKER_UNAVAILABLE or UNAUTHORIZED
  */
-export async function publishEvent(js: JetStreamClient, encoded: EncodedEvent): Promise<Published> {
+export async function publishEvent(js: JetStreamClient, encoded: EncodedEvent, tracer?: Tracer): Promise<Published> {
+  const trace = contextFrom(tracer && encoded.headers);
+  // What was written before anything was traced stays so: a trace that begins here would be about nothing.
+  if (!tracer || !isTraced(trace)) return publish(js, encoded);
+  const event = { id: encoded.headers['Nats-Msg-Id'] ?? '', runId: encoded.headers['ce-subject'] };
+  const form = {
+    name: `send ${encoded.subject}`,
+    kind: SpanKind.CLIENT,
+    parent: trace,
+    attributes: eventAttributes('send', encoded.subject, event),
+  };
+  return inSpan(tracer, form, () => publish(js, encoded));
+}
+
+async function publish(js: JetStreamClient, encoded: EncodedEvent): Promise<Published> {
   const headers = newHeaders();
   for (const [name, value] of Object.entries(encoded.headers)) headers.set(name, value);
   try {

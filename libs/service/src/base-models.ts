@@ -2,9 +2,12 @@ import { ArtifactCache, ArtifactStore, resolveFileReference } from '@anneal/arti
 import type { AcceptedRunSpec } from '@anneal/contracts';
 import { locateBaseModel, type LocatedModel } from '@anneal/engine';
 import { Inject, Injectable } from '@nestjs/common';
+import { isOffline } from './config.js';
 import { CONFIG } from './tokens.js';
 
 interface BaseModelsConfig {
+  OFFLINE: boolean;
+  HF_HUB_OFFLINE: boolean;
   FILE_ROOTS: readonly string[];
   WORK_DIR: string;
   ENGINE_PYTHON: string;
@@ -27,6 +30,7 @@ export class BaseModels {
       resolveFile: (reference) =>
         resolveFileReference(reference, { roots, field: 'model.base', missing: 'MODEL_NOT_FOUND' }),
       hub: { endpoint: HF_ENDPOINT, token: HF_TOKEN },
+      offline: isOffline(this.config),
       engine: { python },
       workDir,
       store: this.store,

@@ -25,6 +25,17 @@ export const baseConfigShape = {
   HTTP_PORT: number(0, 0, 65_535).describe('0 takes a free port.'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   LEASE_SECONDS: number(30, 2, 3600).describe('A worker that is silent for this long loses its job.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: urlOf('http:', 'https:')
+    .optional()
+    .describe('Base URL of a receiver of OTLP over HTTP, for traces; nothing is traced without it.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Share of the traces begun here that is recorded, 0 to 1.'),
+  OFFLINE: z.stringbool().default(false).describe('Nothing outside is asked; what is here works.'),
+  HF_HUB_OFFLINE: z.stringbool().default(false).describe('The same, by the name that Hugging Face gives it.'),
   STOP_GRACE_SECONDS: number(20, 0, 3600).describe(
     'How long running work may take to finish when the service is stopped.',
   ),
@@ -59,6 +70,11 @@ export const fileRootsShape = {
 } as const;
 
 export type BaseConfig = z.infer<z.ZodObject<typeof baseConfigShape>>;
+
+/** Whether nothing outside of this installation may be asked. */
+export function isOffline({ OFFLINE, HF_HUB_OFFLINE }: Pick<BaseConfig, 'OFFLINE' | 'HF_HUB_OFFLINE'>): boolean {
+  return OFFLINE || HF_HUB_OFFLINE;
+}
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -9,6 +9,7 @@ import {
   type WorkContext,
 } from '@anneal/jobs';
 import type { ProgressPublisher } from '@anneal/messaging';
+import type { Tracer } from '@anneal/tracing';
 import type { ModuleMetadata, Type } from '@nestjs/common';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { z } from 'zod';
@@ -38,6 +39,7 @@ export interface WorkerHost {
   readonly leaseSeconds: number;
   readonly log: Logger;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly instanceOf: <Work>(work: Type<Work>) => Work;
 }
 

@@ -1,6 +1,7 @@
 export {
   baseConfigShape,
   fileRootsShape,
+  isOffline,
   parseConfig,
   storeConfigShape,
   workConfigShape,
@@ -16,4 +17,4 @@ export type { Metrics } from './metrics.js';
 export { runService } from './run.js';
 export { startService, type RunningService } from './start.js';
 export { cacheProvider, storeProvider } from './store.js';
-export { CONFIG, LOGGER, METRICS, NATS } from './tokens.js';
+export { CONFIG, LOGGER, METRICS, NATS, TRACER } from './tokens.js';

@@ -1,3 +1,4 @@
+import { traceFields } from '@anneal/tracing';
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger } from 'pino';
 
@@ -5,11 +6,12 @@ export type { Logger } from 'pino';
 
 const secretFields = ['password', 'token', 'authorization', 'secretKey', 'apiKey', 'url'];
 
-/** One JSON line per entry, with the service's name; credentials are cut out of the fields that may hold them. */
+/** One JSON line per entry, with the service's name and the trace that it belongs to; credentials are cut out of the fields that may hold them. */
 export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
   const options = {
     level,
     base: { service },
+    mixin: traceFields,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     // Errors of drivers carry their whole connection; what a reader needs is what happened and where.

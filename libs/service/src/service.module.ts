@@ -1,6 +1,7 @@
 import { ArtifactStore } from '@anneal/artifacts';
 import { Inbox, JobQueue, Outbox, type DeadLetterTable, type OutboxRelay } from '@anneal/jobs';
 import { ProgressPublisher, PulsePublisher, type JetStreamStrategy, type NatsConnection } from '@anneal/messaging';
+import type { Tracer } from '@anneal/tracing';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { BaseConfig } from './config.js';
@@ -11,7 +12,7 @@ import { Metrics } from './metrics.js';
 import { Pulse } from './pulse.js';
 import { readinessOf, type AskReadiness, type Drain } from './readiness.js';
 import { RunCourseConsumer } from './run-course.consumer.js';
-import { CONFIG, LOGGER, METRICS, NATS, READINESS } from './tokens.js';
+import { CONFIG, LOGGER, METRICS, NATS, READINESS, TRACER } from './tokens.js';
 
 /** What a service stands on, made before Nest starts. */
 export interface Foundation<Config extends BaseConfig> {
@@ -23,6 +24,7 @@ export interface Foundation<Config extends BaseConfig> {
   readonly relay: OutboxRelay;
   readonly strategy: JetStreamStrategy;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly deadLetters: DeadLetterTable;
   readonly drain: Drain;
 }
@@ -48,6 +50,7 @@ export class ServiceModule {
         { provide: LOGGER, useValue: foundation.logger },
         { provide: NATS, useValue: connection },
         { provide: METRICS, useValue: metrics },
+        { provide: TRACER, useValue: foundation.tracer },
         {
           provide: READINESS,
           inject: [{ token: ArtifactStore, optional: true }],

@@ -13,13 +13,16 @@ import {
   type DeadLetterBox,
   type NatsConnection,
 } from '@anneal/messaging';
+import { startTracing, type Tracer } from '@anneal/tracing';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { build } from './build.js';
 import { parseConfig, type BaseConfig, type Environment } from './config.js';
 import type { ServiceDefinition, WorkerDeclaration, WorkerHost } from './definition.js';
 import { createLogger, NestLogger, type Logger } from './logging.js';
 import { Metrics } from './metrics.js';
 import type { HttpServer } from './metrics/request.metrics.js';
+import { traceRequests, type TracedServer } from './request.spans.js';
 import { ServiceModule, type Foundation } from './service.module.js';
 
 export interface RunningService {
@@ -53,7 +56,8 @@ export async function startService<Config extends BaseConfig>(
   const logger = options.logger ?? createLogger(definition.name, config.LOG_LEVEL);
   const opened: Opened[] = [];
   try {
-    const foundation = await lay(definition, config, logger, opened);
+    const tracer = await openTracing(definition.name, config, logger, opened);
+    const foundation = await lay(definition, config, logger, tracer, opened);
     const app = await openApp(definition, foundation, opened);
     await foundation.relay.start();
     // Relay and workers stop before the app closes, and what the workers wrote last is still published.
@@ -79,10 +83,27 @@ export async function startService<Config extends BaseConfig>(
   }
 }
 
+/** Opened before all else, and closed after it: what is closed still has something to tell. */
+async function openTracing(
+  service: string,
+  { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: share }: BaseConfig,
+  logger: Logger,
+  opened: Opened[],
+): Promise<Tracer> {
+  const onChange = (arriving: boolean, reason?: string): void => {
+    if (arriving) logger.info({}, 'traces arrive again');
+    else logger.warn({ reason }, 'traces cannot be sent and are lost until their receiver is back');
+  };
+  const tracing = await startTracing({ service, version: build.version, endpoint, share, onChange });
+  opened.push({ close: () => tracing.stop(), withinMs: closeMs });
+  return tracing.tracer;
+}
+
 async function lay<Config extends BaseConfig>(
   definition: ServiceDefinition<Config>,
   config: Config,
   logger: Logger,
+  tracer: Tracer,
   opened: Opened[],
 ): Promise<Foundation<Config>> {
   const dataSource = createDataSource({
@@ -103,7 +124,7 @@ async function lay<Config extends BaseConfig>(
   const relay = new OutboxRelay({
     dataSource,
     url: config.POSTGRES_URL,
-    publish: (encoded) => publishEvent(stream, encoded),
+    publish: (encoded) => publishEvent(stream, encoded, tracer),
     streamState: () => durableStreamState(connection),
     log: logger,
   });
@@ -116,10 +137,11 @@ async function lay<Config extends BaseConfig>(
     service: definition.name,
     log: { warn: (message, fields) => logger.warn(fields ?? {}, message) },
     deadLetters: watched(deadLetters, metrics, logger),
+    tracer,
   });
-  const outbox = new Outbox(definition.name);
+  const outbox = new Outbox(definition.name, tracer);
   const drain = { begun: false };
-  return { config, logger, connection, dataSource, outbox, relay, strategy, metrics, deadLetters, drain };
+  return { config, logger, connection, dataSource, outbox, relay, strategy, metrics, tracer, deadLetters, drain };
 }
 
 function workDirOf(config: BaseConfig & { WORK_DIR?: unknown }): string | undefined {
@@ -153,8 +175,9 @@ async function openApp<Config extends BaseConfig>(
   foundation: Foundation<Config>,
   opened: Opened[],
 ): Promise<NestFastifyApplication> {
-  const { config, logger, strategy, metrics } = foundation;
+  const { config, logger, strategy, metrics, tracer } = foundation;
   const adapter = new FastifyAdapter(definition.http);
+  traceRequests(adapter.getInstance<TracedServer>(), tracer);
   metrics.ofRequests(adapter.getInstance<HttpServer>());
   const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.of(definition, foundation), adapter, {
     logger: new NestLogger(logger),
@@ -194,7 +217,7 @@ async function openListeners<Config extends BaseConfig>(
 
 function startWorkers<Config extends BaseConfig>(
   { stage, workers = [] }: ServiceDefinition<Config>,
-  { dataSource, outbox, config, logger, metrics }: Foundation<Config>,
+  { dataSource, outbox, config, logger, metrics, tracer }: Foundation<Config>,
   app: NestFastifyApplication,
 ): ReturnType<WorkerDeclaration['start']>[] {
   if (!stage) return [];
@@ -206,6 +229,7 @@ function startWorkers<Config extends BaseConfig>(
     leaseSeconds: config.LEASE_SECONDS,
     log: logger,
     metrics,
+    tracer,
     instanceOf: (work) => app.get(work),
   };
   return workers.map((declared) => declared.start(host));

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore, connectStore } from '@anneal/artifacts';
+import type { Tracer } from '@anneal/tracing';
 import type { Provider } from '@nestjs/common';
+import { TRACER } from './tokens.js';
 
 interface StoreConfig {
   S3_ENDPOINT: string;
@@ -22,7 +24,8 @@ export function storeProvider(
 ): Provider {
   return {
     provide: ArtifactStore,
-    useFactory: async () => {
+    inject: [TRACER],
+    useFactory: async (tracer: Tracer) => {
       const options = {
         endpoint: config.S3_ENDPOINT,
         accessKey: config.S3_ACCESS_KEY,
@@ -30,6 +33,7 @@ export function storeProvider(
         bucket: config.S3_BUCKET,
         region: config.S3_REGION,
         publicEndpoint,
+        tracer,
       };
       const store = connectStore(options, partBytes === undefined ? {} : { partBytes });
       await store.ensureReady();

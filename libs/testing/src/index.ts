@@ -15,3 +15,4 @@ export { writeOwnTasks } from './own-task.js';
 export { letterTokenizer, writeLetterTokenizer } from './letter-tokenizer.js';
 export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
 export { CompletionsServer, type AskedServer } from './completions-server.js';
+export { SpanReceiver, type ReceivedSpan } from './otlp/span-receiver.js';

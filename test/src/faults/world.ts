@@ -27,6 +27,12 @@ export interface WorldOptions {
   readonly prepare?: (folder: string) => void;
 }
 
+interface RequestChange {
+  readonly steps?: number;
+  readonly checkpointEvery?: number;
+  readonly to?: 'registry' | 'hub';
+}
+
 export const leaseSeconds = 3;
 const trainingRows = 8;
 /** The one token that the small Hub knows. */
@@ -109,12 +115,30 @@ export class World {
   }
 
   /** Asks for a run at the front door, with bare JSON, as any client would; repeats until the broker has taken it. */
-  async request(change: { steps?: number; checkpointEvery?: number; to?: 'registry' | 'hub' } = {}): Promise<string> {
+  async request(change: RequestChange = {}): Promise<string> {
+    const spec = this.specOf(change);
+    await this.publish('anneal.train.requested', JSON.stringify(spec), { 'Nats-Msg-Id': `request-${spec.id}` });
+    return spec.id;
+  }
+
+  /** Asks for a run over HTTP, at the gateway of this world or at another one. */
+  async submit(headers: Record<string, string> = {}, gateway = this.gatewayUrl()): Promise<string> {
+    const spec = this.specOf({});
+    const init = {
+      method: 'POST',
+      body: JSON.stringify(spec),
+      headers: { 'content-type': 'application/json', ...headers },
+    };
+    const answer = await this.call(new URL('/api/runs', gateway), init);
+    if (!answer.ok) throw new Error(`${spec.id} was refused: ${await answer.text()}`);
+    return spec.id;
+  }
+
+  private specOf({ steps = 12, checkpointEvery = 4, to = 'registry' }: RequestChange) {
     const id = `run-${(this.counter += 1)}`;
     this.requested.push(id);
-    const { steps = 12, checkpointEvery = 4, to = 'registry' } = change;
     if (to === 'hub') this.onHub.add(id);
-    const spec = {
+    return {
       id,
       name: id,
       model: { base: `file:${this.options.engine?.model ?? this.engine.model}` },
@@ -130,8 +154,6 @@ export class World {
       evaluation: { benchmarks: [{ name: 'own-set', source: `file:${join(this.folder, 'questions.jsonl')}` }] },
       publish: { when: 'always', to: to === 'hub' ? `hub:${hubName(id)}` : `registry:${id}:latest` },
     };
-    await this.publish('anneal.train.requested', JSON.stringify(spec), { 'Nats-Msg-Id': `request-${id}` });
-    return id;
   }
 
   async publish(subject: string, payload: string | Uint8Array, fields: Record<string, string> = {}): Promise<void> {
@@ -148,10 +170,10 @@ export class World {
     }
   }
 
-  async call(path: string, init: RequestInit = {}): Promise<Response> {
+  async call(path: string | URL, init: RequestInit = {}): Promise<Response> {
     return fetch(new URL(path, this.gatewayUrl()), {
       ...init,
-      headers: { authorization: `Bearer ${this.servers.servers.secret('api-key')}` },
+      headers: { ...init.headers, authorization: `Bearer ${this.servers.servers.secret('api-key')}` },
       signal: AbortSignal.timeout(5_000),
     });
   }

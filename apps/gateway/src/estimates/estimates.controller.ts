@@ -1,8 +1,9 @@
 import { totalmem } from 'node:os';
 import { estimateRequest, Failure, type Estimate, type EstimateRequest } from '@anneal/contracts';
 import { readHubModelSize, type ModelSize } from '@anneal/engine';
+import { missingOffline } from '@anneal/outbound';
 import { estimateRun, modelShape, parseHosts, readModelConfig } from '@anneal/planning';
-import { CONFIG } from '@anneal/service';
+import { CONFIG, isOffline } from '@anneal/service';
 import { Body, Controller, HttpCode, HttpStatus, Inject, Post } from '@nestjs/common';
 import type { GatewayConfig } from '../gateway.config.js';
 import { readRequest } from '../http/read-request.js';
@@ -45,6 +46,7 @@ export class EstimatesController {
         field: 'model',
       });
     }
+    if (isOffline(this.config)) throw missingOffline(`The size of ${model}`, 'model');
     return readHubModelSize(model.replace(/^hub:/, ''), revision, {
       endpoint: this.config.HF_ENDPOINT,
       token: undefined,

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Metadata, status, type ServerUnaryCall, type ServerWritableStream } from '@grpc/grpc-js';
 import { Failure } from '@anneal/contracts';
 import { createLogger } from '@anneal/service';
+import { noTracer } from '@anneal/tracing';
 import { describe, expect, it, vi } from 'vitest';
 import type { Admission } from '../keys/admission.js';
 import { CallEdge } from './call.edge.js';
@@ -35,7 +36,7 @@ class TestCall extends EventEmitter {
 const method = { requestDeserialize: (bytes: Buffer): object => bytes };
 
 function setUp(admit: () => Promise<object> = async () => ({ keyId: 'k', project: 'p', scope: 'submit', limits: {} })) {
-  return new CallEdge({ admit } as unknown as Admission, createLogger('gateway', 'silent'));
+  return new CallEdge({ admit } as unknown as Admission, createLogger('gateway', 'silent'), noTracer);
 }
 
 describe('the edge of a call', () => {

@@ -8,7 +8,8 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import { Failure } from '@anneal/contracts';
-import { LOGGER, type Logger } from '@anneal/service';
+import { LOGGER, TRACER, type Logger } from '@anneal/service';
+import { contextFrom, inSpan, SpanKind, type Tracer } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { toErrorAnswer } from '../http/api-error.js';
@@ -27,6 +28,9 @@ interface Method<Request> {
   readonly requestDeserialize: (bytes: Buffer) => Request;
 }
 
+/** Those that are not the caller's doing. */
+const serverErrors: ReadonlySet<string> = new Set(['UNKNOWN', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS']);
+
 /** What every call over gRPC passes before its message is read: its id, the API key, limits, and its own deadline. */
 @Injectable()
 export class CallEdge {
@@ -36,6 +40,7 @@ export class CallEdge {
   constructor(
     private readonly admission: Admission,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TRACER) private readonly tracer: Tracer,
   ) {}
 
   unary<Request, Response>(
@@ -45,7 +50,7 @@ export class CallEdge {
   ): handleUnaryCall<Request, Response> {
     return (call, answer) => {
       const say: Act = async (caller) => answer(null, await act(read(method, call.request), caller));
-      this.track(this.pass(call, wanted, say, answer));
+      this.track(this.traced(call, () => this.pass(call, wanted, say, answer)));
     };
   }
 
@@ -65,7 +70,7 @@ export class CallEdge {
         await act(read(method, call.request), caller, call, signal);
         call.end();
       };
-      this.track(this.pass(call, wanted, write, (failed) => call.emit('error', failed)));
+      this.track(this.traced(call, () => this.pass(call, wanted, write, (failed) => call.emit('error', failed))));
     };
   }
 
@@ -85,7 +90,24 @@ export class CallEdge {
     this.underWay.add(done);
   }
 
-  private async pass(call: Call, wanted: Scope, act: Act, fail: (failed: StatusObject) => void): Promise<void> {
+  /** Records the call, within the caller's own trace when its metadata name one. */
+  private async traced(call: Call, pass: () => Promise<status>): Promise<void> {
+    const method = call.getPath().replace(/^\//, '');
+    const form = {
+      name: method,
+      kind: SpanKind.SERVER,
+      parent: contextFrom(textsOf(call.metadata)),
+      attributes: { 'rpc.system.name': 'grpc', 'rpc.method': method },
+    };
+    await inSpan(this.tracer, form, async (span) => {
+      const code = status[await pass()];
+      span.setAttribute('rpc.response.status_code', code);
+      if (serverErrors.has(code)) span.setAttribute('error.type', code);
+    });
+  }
+
+  /** @returns how the call ended */
+  private async pass(call: Call, wanted: Scope, act: Act, fail: (failed: StatusObject) => void): Promise<status> {
     const requestId = requestIdOf(call.metadata.get('x-request-id')[0]);
     const ending = new AbortController();
     const stop = (): void => ending.abort(this.stopping.signal.reason);
@@ -93,7 +115,7 @@ export class CallEdge {
     if (this.stopping.signal.aborted) stop();
     call.once('cancelled', () => ending.abort());
     let caller: Caller | undefined;
-    let code = status.OK;
+    let code: status = status.OK;
     try {
       call.sendMetadata(metadataOf({ 'x-request-id': requestId }));
       caller = await this.admission.admit(authorizationOf(call.metadata), wanted);
@@ -110,6 +132,7 @@ export class CallEdge {
       this.stopping.signal.removeEventListener('abort', stop);
       if (caller && wanted !== 'read') this.note(caller, call, { code: status[code], requestId });
     }
+    return code;
   }
 
   private note({ keyId: key, project }: Caller, call: Call, said: { code: string; requestId: string }): void {
@@ -140,6 +163,15 @@ function isOver(call: Call): boolean {
 function authorizationOf(metadata: Metadata): string | undefined {
   const [given] = metadata.get('authorization');
   return typeof given === 'string' ? given : undefined;
+}
+
+function textsOf(metadata: Metadata): Record<string, string> {
+  return Object.fromEntries(
+    ['traceparent', 'tracestate'].flatMap((name) => {
+      const [given] = metadata.get(name);
+      return typeof given === 'string' ? [[name, given]] : [];
+    }),
+  );
 }
 
 function metadataOf(entries: Record<string, string>): Metadata {

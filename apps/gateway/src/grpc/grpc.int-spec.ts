@@ -12,6 +12,7 @@ import {
   type Progress,
 } from '@anneal/contracts';
 import { createLogger } from '@anneal/service';
+import { noTracer } from '@anneal/tracing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
 import { TestGateway, until } from '../gateway.fixture.js';
@@ -303,7 +304,7 @@ describe('the server', () => {
 
   it('says so when something else has its port', async () => {
     const { hostname, port } = new URL(`http://${gateway.grpcAddress}`);
-    const edge = new CallEdge({} as Admission, createLogger('gateway', 'silent'));
+    const edge = new CallEdge({} as Admission, createLogger('gateway', 'silent'), noTracer);
     const config = { GRPC_HOST: hostname, GRPC_PORT: Number(port) } as GatewayConfig;
     const other = new GrpcServer({ handlers: () => ({}) } as unknown as RunsGrpc, edge, config);
     await expect(other.listen()).rejects.toMatchObject({ code: 'PORT_TAKEN' });

@@ -14,6 +14,7 @@ const statusByCode: Partial<Record<FailureCode, number>> = {
   MODEL_INVALID: 400,
   MODEL_GATED: 400,
   DOES_NOT_FIT: 400,
+  SOURCE_OFFLINE: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,
   RUN_NOT_FOUND: 404,

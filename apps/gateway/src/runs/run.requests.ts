@@ -16,8 +16,11 @@ import {
   type StageName,
 } from '@anneal/contracts';
 import { Outbox } from '@anneal/jobs';
-import { Injectable } from '@nestjs/common';
+import { publishingOffline } from '@anneal/outbound';
+import { CONFIG, isOffline } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import type { GatewayConfig } from '../gateway.config.js';
 import type { Caller } from '../keys/caller.js';
 import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
@@ -30,6 +33,7 @@ import { runNotFound, RunTable } from './run.table.js';
 @Injectable()
 export class RunRequests {
   constructor(
+    @Inject(CONFIG) private readonly config: GatewayConfig,
     private readonly dataSource: DataSource,
     private readonly outbox: Outbox,
     private readonly table: RunTable,
@@ -39,7 +43,7 @@ export class RunRequests {
   /**
    * Starts a run. Asked again with the same id and the same RunSpec, it answers with the run that is there.
    *
-   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec
+   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec, SOURCE_OFFLINE when it cannot be published
    */
   async start(spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
     return this.dataSource.transaction((tx) => this.startIn(tx, spec, project));
@@ -48,6 +52,8 @@ export class RunRequests {
   /** Starts a run in a transaction that does more: see {@link start}. */
   async startIn(tx: EntityManager, spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
     const accepted = acceptRunSpec(spec, spec.id ?? newRunId());
+    const refusal = isOffline(this.config) ? publishingOffline(accepted.publish) : undefined;
+    if (refusal) throw refusal;
     const opened = openedRun(accepted, new Date().toISOString(), project);
     if (await this.table.open(tx, opened)) {
       // The event comes back to this service's own consumer, which finds the row and does nothing.

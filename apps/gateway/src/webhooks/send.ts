@@ -1,6 +1,6 @@
 import { request as plain } from 'node:http';
 import { request as secure } from 'node:https';
-import { lookupFor } from '@anneal/outbound';
+import { lookupFor, type Targets } from '@anneal/outbound';
 
 const answerMs = 10_000;
 
@@ -13,10 +13,10 @@ const answerMs = 10_000;
  */
 export function send(
   target: URL,
-  { headers, body, allowed }: { headers: Record<string, string>; body: string; allowed: 'public' | 'any' },
+  { headers, body, allowed }: { headers: Record<string, string>; body: string; allowed: Targets },
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const lookup = lookupFor(target, [allowed]);
+    const lookup = lookupFor(target, allowed);
     const open = target.protocol === 'https:' ? secure : plain;
     const outgoing = open(
       target,

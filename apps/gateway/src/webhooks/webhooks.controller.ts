@@ -20,7 +20,7 @@ import { toPage } from '../openai/page.js';
 import { readRequest } from '../http/read-request.js';
 import { repetitionOf, RequestMemory, stillThere } from '../openai/request.memory.js';
 import { newSecret } from './signature.js';
-import { requireTarget } from './target.js';
+import { requireTarget, webhookTargets } from './target.js';
 import { toOpenaiEndpoint } from './webhook.row.js';
 import { WebhookTable } from './webhook.table.js';
 import { Webhooks } from './webhooks.js';
@@ -48,7 +48,7 @@ export class WebhooksController {
   @HttpCode(HttpStatus.OK)
   async create(@By() caller: Caller, @Body() body: unknown, @Req() request: Request): Promise<OpenaiEndpoint> {
     const { name, url, event_types: eventTypes } = readRequest(webhookWish, body ?? {});
-    requireTarget(url, this.config.WEBHOOK_TARGETS);
+    requireTarget(url, webhookTargets(this.config));
     const repetition = repetitionOf(request.headers);
     const content = JSON.stringify([name, url, eventTypes]);
     const id = await this.memory.once({ caller, call: 'webhook_endpoints', content, repetition }, (tx) =>
@@ -77,7 +77,7 @@ export class WebhooksController {
   async update(@By() { project }: Caller, @Param('id') id: string, @Body() body: unknown): Promise<OpenaiEndpoint> {
     const change = readRequest(webhookChange, body ?? {});
     const before = await this.table.find(project, id);
-    if (change.url !== undefined) requireTarget(change.url, this.config.WEBHOOK_TARGETS);
+    if (change.url !== undefined) requireTarget(change.url, webhookTargets(this.config));
     await this.table.update(id, {
       name: change.name ?? before.name,
       url: change.url ?? before.url,

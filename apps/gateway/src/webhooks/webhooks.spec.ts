@@ -28,13 +28,13 @@ describe('a target', () => {
     'file:///etc/passwd',
     'no address',
   ])('%s is refused', (url) => {
-    expect(() => requireTarget(url, 'public')).toThrow(
+    expect(() => requireTarget(url, ['public'])).toThrow(
       expect.objectContaining({ code: 'REQUEST_INVALID', field: 'url' }),
     );
   });
 
   it('may be anything that speaks HTTP where the operator says so', () => {
-    expect(requireTarget('http://127.0.0.1:80/', 'any').port).toBe('');
-    expect(() => requireTarget('ftp://example.com/', 'any')).toThrow();
+    expect(requireTarget('http://127.0.0.1:80/', ['any']).port).toBe('');
+    expect(() => requireTarget('ftp://example.com/', ['any'])).toThrow();
   });
 });

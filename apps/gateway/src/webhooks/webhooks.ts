@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../gateway.config.js';
 import { newOpenaiId } from '../openai/openai-id.js';
 import { send } from './send.js';
 import { signatures } from './signature.js';
-import { requireTarget } from './target.js';
+import { requireTarget, webhookTargets } from './target.js';
 import { secretsOf, type DeliveryRow, type EndpointRow } from './webhook.row.js';
 import { WebhookTable } from './webhook.table.js';
 
@@ -87,7 +87,7 @@ export class Webhooks implements OnApplicationBootstrap, BeforeApplicationShutdo
   }
 
   private async post(endpoint: EndpointRow, id: string, body: string): Promise<number> {
-    const allowed = this.config.WEBHOOK_TARGETS;
+    const allowed = webhookTargets(this.config);
     const timestamp = Math.floor(Date.now() / 1000);
     const headers = {
       'content-type': 'application/json',

@@ -67,11 +67,15 @@ afterEach(async () => {
 });
 
 /** One attempt; the failure that it ends with is what the worker would see. */
-async function publish(runId: string, spec: RunSpecInput['publish'] = {}): Promise<Publication> {
+async function publish(
+  runId: string,
+  spec: RunSpecInput['publish'] = {},
+  change: Partial<PublisherConfig> = {},
+): Promise<Publication> {
   const evaluatedRun = evaluated({ to: `hub:${name}`, ...spec });
   const input = { ...evaluatedRun, runId, merge: { ...evaluatedRun.merge, artifact } };
   const cache = new ArtifactCache(store, `${servers.folder}/cache`);
-  const target = new HubTarget({ HF_ENDPOINT: hub.url } as PublisherConfig, store, cache, dataSource);
+  const target = new HubTarget({ HF_ENDPOINT: hub.url, ...change } as PublisherConfig, store, cache, dataSource);
   try {
     return await target.publish({
       runId,
@@ -102,6 +106,11 @@ describe('the Hub as a target', () => {
     expect(repository.file('README.md', revision)?.toString()).toBe('# the card\n');
     const parts = hub.requests.filter(({ method, path }) => method === 'PUT' && /\/lfs\/[0-9a-f]+\/\d+$/.test(path));
     expect(parts).toHaveLength(3);
+  });
+
+  it('is not asked by an offline publisher', async () => {
+    await expect(publish(runId(), {}, { OFFLINE: true })).rejects.toMatchObject({ code: 'SOURCE_OFFLINE' });
+    expect(hub.requests).toEqual([]);
   });
 
   it.each([

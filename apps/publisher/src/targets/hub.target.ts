@@ -1,5 +1,6 @@
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import { CONFIG } from '@anneal/service';
+import { publishingOffline } from '@anneal/outbound';
+import { CONFIG, isOffline } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -26,6 +27,8 @@ export class HubTarget implements PublishTarget {
 
   async publish(request: PublishRequest): Promise<Publication> {
     const { runId, input, to, signal } = request;
+    const refusal = isOffline(this.config) ? publishingOffline(input.spec.publish) : undefined;
+    if (refusal) throw refusal;
     const { artifact } = input.merge;
     const repository = new HubRepository(to.replace(/^hub:/, ''), {
       hubUrl: this.config.HF_ENDPOINT,

@@ -15,6 +15,7 @@ import {
 } from '@anneal/engine';
 import type { ClaimedJob } from '@anneal/jobs';
 import { BaseModels, CONFIG, LOGGER, type Logger } from '@anneal/service';
+import { carrierOf } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
 import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
@@ -140,6 +141,7 @@ export class LaunchTraining {
         threads: device === 'cpu' ? Math.max(1, Math.floor(this.config.THREADS / processes)) : this.config.THREADS,
         events: folder.events,
         stopFile: folder.stop,
+        trace: carrierOf(),
       }),
       cwd: folder.path,
       // Merges and evaluations take the same locks, and so does another installation with the same folder.

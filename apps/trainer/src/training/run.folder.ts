@@ -1,4 +1,4 @@
-import { readdir, rename } from 'node:fs/promises';
+import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
 import type { AxolotlPaths } from '@anneal/engine';
@@ -39,6 +39,15 @@ export class RunFolder {
   /** Keeps the records and logs of a process that has ended, where nobody takes them for those of the next one. */
   async putProcessAside(): Promise<void> {
     await rename(this.process, `${this.process}-until-${Date.now()}`).catch(() => undefined);
+  }
+
+  /** @returns whether nobody told the end of the latest process before */
+  async tellsEnd(): Promise<boolean> {
+    return writeFile(join(this.process, 'told'), '', { flag: 'wx' }).then(
+      () => true,
+      // A process that was put aside was attended to just now.
+      (error: NodeJS.ErrnoException) => error.code !== 'EEXIST',
+    );
   }
 
   /** Folders of all processes that trained here, in the order in which they started. */

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Failure } from '@anneal/contracts';
-import { get, shown, type Answer } from '@anneal/outbound';
+import { type Answer, get, missingOffline, shown } from '@anneal/outbound';
 import { z } from 'zod';
 import type { KnownDigest } from './download.js';
 import { stagedFile } from './file.source.js';
 import { openedAt, openHttp } from './http.download.js';
-import { missingOffline } from './offline.js';
 import type { Fetching } from './reach.js';
 import type { SourceField, StagedSource } from './source.js';
 

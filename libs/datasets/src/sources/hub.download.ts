@@ -1,7 +1,7 @@
+import { missingOffline } from '@anneal/outbound';
 import { Failure } from '@anneal/contracts';
 import { openHttp } from './http.download.js';
 import { hubStatusFailure, hubUnavailable, type HubAccess, type HubFile, type HubListing } from './hub.listing.js';
-import { missingOffline } from './offline.js';
 
 /** Latency, not bandwidth, is what many small shards wait for. */
 const filesAtOnce = 4;

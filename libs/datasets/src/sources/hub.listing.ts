@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { missingOffline } from '@anneal/outbound';
 import { Failure } from '@anneal/contracts';
 import { datasetInfo, HubApiError, listFiles } from '@huggingface/hub';
 import { z } from 'zod';
-import { missingOffline } from './offline.js';
 import type { Fetching } from './reach.js';
 
 export interface HubAccess extends Fetching {

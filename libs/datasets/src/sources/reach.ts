@@ -17,6 +17,8 @@ export interface Reach {
   readonly httpsTargets?: Targets;
   /** The most that is fetched of one file; 100 GiB when left out. */
   readonly maxBytes?: number;
+  /** The folder of a model of the Hub that was fetched before, for an offline service; none when left out. */
+  readonly fetchedModel?: (id: string, revision: string) => Promise<string | undefined>;
   /** No network call is tried to the Hub or the internet. */
   readonly offline?: boolean;
   /** The value of a variable that holds a secret, at the moment of its use; none can be named when left out. */

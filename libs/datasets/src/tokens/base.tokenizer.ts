@@ -36,13 +36,20 @@ class OutOfReach extends Error {}
 async function readerOf({ base, revision }: BaseModel, reach: Reach, signal: AbortSignal): Promise<Read> {
   if (base.startsWith('file:')) {
     const options = { roots: reach.fileRoots, field: 'model.base', missing: 'MODEL_NOT_FOUND' } as const;
-    const directory = await resolveFileReference(base, options);
-    return (name) => unlessMissing(readFile(join(directory, name), 'utf8'));
+    return folderReader(await resolveFileReference(base, options));
   }
   if (base.startsWith('registry:')) return registryReader(base, reach.store);
-  if (reach.offline) throw new OutOfReach();
+  if (reach.offline) {
+    const directory = await reach.fetchedModel?.(base.replace(/^hub:/, ''), revision);
+    if (directory === undefined) throw new OutOfReach();
+    return folderReader(directory);
+  }
   return (name) =>
     fromHub(`${base.replace(/^hub:/, '')}/resolve/${encodeURIComponent(revision)}/${name}`, reach, signal);
+}
+
+function folderReader(directory: string): Read {
+  return (name) => unlessMissing(readFile(join(directory, name), 'utf8'));
 }
 
 async function registryReader(base: string, store: ArtifactStore | undefined): Promise<Read> {

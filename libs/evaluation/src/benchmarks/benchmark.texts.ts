@@ -13,7 +13,7 @@ import { ownSet } from './own-set/own-set.benchmark.js';
 export interface BenchmarkTexts {
   readonly texts: readonly BenchmarkText[];
   /** Benchmarks whose questions are not at hand, and why. */
-  readonly unchecked: readonly { readonly benchmark: string; readonly reason: string }[];
+  readonly unchecked: readonly { readonly benchmark: string; readonly reason: string; readonly failure: Failure }[];
 }
 
 interface Where {
@@ -42,7 +42,7 @@ export async function benchmarkTexts(
   };
   const labels = labelsOf(benchmarks);
   const texts: BenchmarkText[] = [];
-  const unchecked: { benchmark: string; reason: string }[] = [];
+  const unchecked: { benchmark: string; reason: string; failure: Failure }[] = [];
   for (const [index, spec] of benchmarks.entries()) {
     const benchmark = labels[index] ?? spec.name;
     try {
@@ -52,7 +52,7 @@ export async function benchmarkTexts(
       signal.throwIfAborted();
       // The evaluator is the one that fails a run for it, or finds the benchmark on its own machine.
       if (!(error instanceof Failure)) throw error;
-      unchecked.push({ benchmark, reason: withoutFolders(error.message, directory) });
+      unchecked.push({ benchmark, reason: withoutFolders(error.message, directory), failure: error });
     }
   }
   return { texts, unchecked };
