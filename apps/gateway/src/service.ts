@@ -23,6 +23,7 @@ import { CreateProjects1767225800000 } from './migrations/1767225800000-CreatePr
 import { CreateOpenai1767225900000 } from './migrations/1767225900000-CreateOpenai.js';
 import { AddRunTree1767226000000 } from './migrations/1767226000000-AddRunTree.js';
 import { AddAlarms1767226200000 } from './migrations/1767226200000-AddAlarms.js';
+import { AddFileObjective1767226300000 } from './migrations/1767226300000-AddFileObjective.js';
 import { AddKeyLimits1767226100000 } from './migrations/1767226100000-AddKeyLimits.js';
 import { openaiControllers, openaiProviders } from './openai/openai.surface.js';
 import { RunArtifacts } from './runs/run.artifacts.js';
@@ -46,6 +47,7 @@ export const gatewayService = defineService({
     AddRunTree1767226000000,
     AddKeyLimits1767226100000,
     AddAlarms1767226200000,
+    AddFileObjective1767226300000,
   ],
   http: {
     // What is refused before there is a route, such as a path that cannot be decoded, is answered in the same form.

@@ -432,10 +432,16 @@ describe('what trainings took of a GPU', () => {
       await table.note(dataSource.manager, 'one', plan(10e9), 99e9);
       await table.note(dataSource.manager, 'two', plan(12e9, 1.2), 14e9);
       await table.note(dataSource.manager, 'unbelievable', plan(10e9), 10e3);
-      return [await table.ratios(gemma, 'qlora'), await table.ratios(gemma, 'lora')];
+      await table.note(dataSource.manager, 'pairs', { ...plan(10e9), dpo: { beta: 0.1 } }, 20e9);
+      return [
+        await table.ratios(gemma, { method: 'qlora', objective: 'sft' }),
+        await table.ratios(gemma, { method: 'lora', objective: 'sft' }),
+        await table.ratios(gemma, { method: 'qlora', objective: 'dpo' }),
+      ];
     });
     expect(ratios[0]?.get('zero2')?.ratio).toBeCloseTo(1.3);
     expect(ratios[0]?.get('zero2')?.trainings).toBe(2);
     expect(ratios[1]?.size).toBe(0);
+    expect(ratios[2]?.get('zero2')).toEqual({ ratio: 2, trainings: 1 });
   });
 });

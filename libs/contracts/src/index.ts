@@ -28,6 +28,7 @@ export {
 } from './estimates.api.js';
 export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';
 export {
+  defaultBeta,
   defaultLearningRates,
   modelReference,
   acceptRunSpec,
@@ -37,6 +38,8 @@ export {
   runName,
   runSpec,
   specProblem,
+  trainingObjective,
+  trainingSection,
   type AcceptedRunSpec,
   type Benchmark,
   type HeldOutBenchmark,
@@ -45,6 +48,7 @@ export {
   type RunSpec,
   type RunSpecInput,
   type SpecProblem,
+  type TrainingObjective,
 } from './run-spec.js';
 export {
   serviceNames,
@@ -95,6 +99,7 @@ export {
   type EvaluatedModel,
   type EvaluationAlarm,
   type MergedModel,
+  type PreferenceMetrics,
   preparedDataset,
   type PreparedDataset,
   type TrainedModel,

@@ -68,9 +68,14 @@ const datasetShape = {
     .optional()
     .describe('Where the dataset service finds the token for a gated or private Hub dataset; never the token.'),
   columns: z
-    .partialRecord(z.enum(['messages', 'question', 'input', 'answer', 'system']), text(200))
+    .partialRecord(
+      z.enum(['messages', 'question', 'input', 'answer', 'system', 'prompt', 'chosen', 'rejected']),
+      text(200),
+    )
     .optional()
-    .describe('Which column of the source holds what: messages, or question (with an input) and answer.'),
+    .describe(
+      'Which column of the source holds what: messages, or question (with an input) and answer; of preference pairs prompt, chosen and rejected.',
+    ),
   system: z.string().min(1).max(20_000).optional().describe('System prompt put before every row that has none.'),
   heldOut: z
     .number()
@@ -117,11 +122,44 @@ const loraShape = {
   dropout: z.number().min(0).max(0.9).default(0),
 };
 
-/** Of an adapter and of all weights, when a RunSpec names none. */
-export const defaultLearningRates = { lora: 2e-4, qlora: 2e-4, full: 2e-5 } as const;
+/** What a model learns from: answers, or which of two answers is the better one. */
+export const trainingObjectives = ['sft', 'dpo'] as const;
+export const trainingObjective = z.enum(trainingObjectives);
+export type TrainingObjective = z.infer<typeof trainingObjective>;
+
+/**
+ * Of an adapter and of all weights, when a RunSpec names none. Those of DPO are the ones of the published recipes of Zephyr
+ * 7B (alignment-handbook, dpo-qlora and dpo-full): a model that has learnt its answers is moved a little.
+ */
+export const defaultLearningRates = {
+  sft: { lora: 2e-4, qlora: 2e-4, full: 2e-5 },
+  dpo: { lora: 5e-6, qlora: 5e-6, full: 5e-7 },
+} as const;
+/** As in the paper (arXiv 2305.18290, appendix B) and in TRL. */
+export const defaultBeta = 0.1;
+
+const dpoShape = {
+  beta: z
+    .number()
+    .positive()
+    .max(2)
+    .default(defaultBeta)
+    .describe('How closely the model is kept to the one it began as: the higher, the closer.'),
+};
 
 const trainingShape = {
-  method: z.enum(['lora', 'qlora', 'full']),
+  method: z
+    .enum(['lora', 'qlora', 'full'], {
+      error: ({ input }) =>
+        input === 'dpo' ? '"dpo" is short for lora with objective dpo, and the objective says otherwise' : undefined,
+    })
+    .describe('Which weights are trained. "dpo" is taken, too: it is short for lora with objective dpo.'),
+  objective: z
+    .enum(trainingObjectives)
+    .default('sft')
+    .describe(
+      'sft learns the answers of the rows; dpo learns from pairs to prefer the chosen answer to the rejected one.',
+    ),
   strategy: z
     .enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed', 'zero1', 'zero2', 'zero3'])
     .default('auto')
@@ -284,15 +322,41 @@ const publishShape = {
   tokenRef: secretReference.optional().describe('Where the publisher finds the token; never the token.'),
 };
 
-const training = z.strictObject({
+const trainingFields = {
   ...trainingShape,
   lora: z.strictObject(loraShape).optional(),
+  dpo: z.strictObject(dpoShape).optional(),
   earlyStopping: z
     .strictObject(earlyStoppingShape)
     .optional()
     .describe('Ends the training when the loss falls no more, and keeps the best checkpoint.'),
   axolotl: z.strictObject(furtherKeysShape).optional().describe('Further keys of Axolotl, as they are.'),
-});
+};
+/** The section of a RunSpec that says how a model is trained, field by field. */
+export const trainingSection = z.strictObject(trainingFields).superRefine(refuseContradictions);
+
+type Training = z.infer<z.ZodObject<typeof trainingFields>>;
+
+function refuseContradictions({ objective, dpo, samplePacking, axolotl }: Training, context: z.RefinementCtx): void {
+  const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
+  if (objective === 'sft') {
+    if (dpo) refuse(['dpo'], 'is for objective dpo, and the objective is sft');
+    return;
+  }
+  if (samplePacking) refuse(['samplePacking'], 'preference pairs are not packed: leave it out with objective dpo');
+  // Their loss is another one, and Axolotl would pass over these without a word.
+  for (const key of ['chunked_cross_entropy', 'train_on_inputs'] as const)
+    if (axolotl?.[key] === true) refuse(['axolotl', key], 'has no meaning with objective dpo');
+}
+
+/** Puts what `method: dpo` is short for in its place; what contradicts itself stays as it is and is refused. */
+function spellOut(training: unknown): unknown {
+  if (typeof training !== 'object' || training === null || !('method' in training)) return training;
+  if (training.method !== 'dpo') return training;
+  if ('objective' in training && training.objective !== 'dpo') return training;
+  return { ...training, method: 'lora', objective: 'dpo' };
+}
+
 const evaluation = z.strictObject({
   benchmarks: z
     .array(
@@ -321,13 +385,23 @@ export const runSpec = z
     name: runName.optional(),
     model: z.strictObject(modelShape),
     dataset: z.strictObject(datasetShape),
-    training,
+    training: z.preprocess(spellOut, trainingSection),
     evaluation: evaluation.prefault({}),
     publish: z.strictObject(publishShape).prefault({}),
   })
+  .superRefine(({ dataset, training }, context) => {
+    const other = training.objective === 'dpo' ? ['question', 'input', 'answer'] : ['prompt', 'chosen', 'rejected'];
+    for (const column of Object.keys(dataset.columns ?? {}).filter((name) => other.includes(name))) {
+      const message =
+        training.objective === 'dpo'
+          ? 'is for rows with one answer; preference pairs have prompt, chosen and rejected'
+          : 'is for preference pairs: set training.objective to dpo, or name question and answer';
+      context.addIssue({ code: 'custom', path: ['dataset', 'columns', column], message });
+    }
+  })
   .meta({ id: 'RunSpec' });
 export type RunSpec = z.infer<typeof runSpec>;
-export type RunSpecInput = z.input<typeof runSpec>;
+export type RunSpecInput = Omit<z.input<typeof runSpec>, 'training'> & { training: z.input<typeof trainingSection> };
 export type Benchmark = RunSpec['evaluation']['benchmarks'][number];
 export type HeldOutBenchmark = Extract<Benchmark, { name: 'held-out' }>;
 export type OwnSetBenchmark = Extract<Benchmark, { name: 'own-set' }>;
@@ -346,6 +420,7 @@ export const carriedRunSpec = z.object({
   training: z.object({
     ...trainingShape,
     lora: z.object(loraShape).optional(),
+    dpo: z.object(dpoShape).optional(),
     earlyStopping: z.object(earlyStoppingShape).optional(),
     axolotl: z.object(furtherKeysShape).optional(),
   }),

@@ -39,6 +39,12 @@ LOG_FIELDS = {
     "tokens/train_per_sec_per_gpu": "tokensPerSecondPerGpu",
     "tokens/trainable": "trainableTokens",
     "tokens/total": "totalTokens",
+    "rewards/accuracies": "rewardAccuracy",
+    "rewards/margins": "rewardMargin",
+    "rewards/chosen": "chosenReward",
+    "rewards/rejected": "rejectedReward",
+    "logps/chosen": "chosenLogProbability",
+    "logps/rejected": "rejectedLogProbability",
     "memory/max_active (GiB)": "memoryActiveGib",
     "memory/max_allocated (GiB)": "memoryAllocatedGib",
     "memory/device_reserved (GiB)": "memoryReservedGib",
@@ -84,6 +90,11 @@ def true_on_any_rank(flag: bool) -> bool:
     votes = torch.tensor([int(flag)], device=device)
     torch.distributed.all_reduce(votes, op=torch.distributed.ReduceOp.MAX)
     return bool(votes.item())
+
+
+def gets_adapter_in_trainer(cfg: Any) -> bool:
+    """True if TRL puts the adapter beside the weights, as it does when it learns from pairs."""
+    return bool(cfg.get("rl")) and bool(cfg.get("adapter"))
 
 
 class Reporter(TrainerCallback):
@@ -169,6 +180,7 @@ class ReporterPlugin(BasePlugin):
         super().__init__()
         self.reporter = Reporter()
         self.post_train_calls = 0
+        self.model_reported = False
 
     def register(self, cfg: Any) -> None:
         """First sign of life: the configuration was read."""
@@ -195,7 +207,14 @@ class ReporterPlugin(BasePlugin):
         return extra
 
     def post_model_load(self, cfg: Any, model: PreTrainedModel) -> None:
-        """Reports the model's size, and how many of its parameters are trained."""
+        """Reports the model's size, unless it gets its adapter later."""
+        # A full preference training loads the reference, too.
+        if not gets_adapter_in_trainer(cfg) and not self.model_reported:
+            self.report_model(model)
+
+    def report_model(self, model: torch.nn.Module) -> None:
+        """The model's size, and how many of its parameters are trained."""
+        self.model_reported = True
         parameters = list(model.parameters())
         emit(
             "modelLoaded",
@@ -205,6 +224,8 @@ class ReporterPlugin(BasePlugin):
 
     def post_trainer_create(self, cfg: Any, trainer: Trainer) -> None:
         """Reports how many rows are left after Axolotl dropped those that are too long."""
+        if gets_adapter_in_trainer(cfg):
+            self.report_model(trainer.model)
         rows = {"trainRows": trainer.train_dataset, "evalRows": trainer.eval_dataset}
         emit("dataLoaded", **{name: len(data) for name, data in rows.items() if hasattr(data, "__len__")})
 

@@ -96,8 +96,16 @@ const imports: Readonly<Record<string, Import>> = {
     value === true || config['lora_target_modules'] !== undefined
       ? kept('training.lora')
       : changed('adapters go beside all linear layers unless training.axolotl.lora_target_modules names some'),
+  rl: (value, { training }) => {
+    if (value !== 'dpo') return refused('of the ways to learn from preferences, dpo is known here');
+    training.objective = 'dpo';
+    return kept('training.objective');
+  },
+  rl_beta: beta,
+  dpo_beta: beta,
   sequence_len: number('sequenceLength'),
-  sample_packing: (value, { training }) => {
+  sample_packing: (value, { config, training }) => {
+    if (config['rl'] === 'dpo') return changed('preference pairs are not packed');
     training.samplePacking = value === true;
     return kept('training.samplePacking');
   },
@@ -260,6 +268,13 @@ function importMethod(value: unknown, { training }: Draft): Verdict {
     : refused('of adapters, lora and qlora are known; lora is taken');
 }
 
+function beta(value: unknown, { config, training }: Draft): Verdict {
+  if (typeof value !== 'number') return refused('is no number');
+  if (config['rl'] !== 'dpo') return changed('it is for rl: dpo only');
+  training.dpo = { beta: value };
+  return kept('training.dpo.beta');
+}
+
 function revision(value: unknown, { model }: Draft): Verdict {
   if (typeof value !== 'string') return refused('is no text');
   model.revision = value;
@@ -276,15 +291,31 @@ function stageOf(value: unknown): string | undefined {
   return parsed.success ? String(parsed.data.zero_optimization.stage) : undefined;
 }
 
+/**
+ * Axolotl's forms of preference pairs, by the second part of their names: the first one is a chat template. The columns of
+ * most are found by looking.
+ */
+const pairForms: Readonly<Record<string, NonNullable<Draft['dataset']['columns']>>> = {
+  default: {},
+  argilla: {},
+  argilla_chat: {},
+  prompt_pairs: {},
+  ultra: {},
+  intel: { prompt: 'question', system: 'system' },
+  icr: { prompt: 'input', system: 'system' },
+};
+
 const datasetEntry = z.looseObject({
   path: z.string(),
   type: z.union([z.string(), z.record(z.string(), z.unknown())]).nullish(),
   name: z.string().nullish(),
   split: z.string().nullish(),
   field_messages: z.string().nullish(),
+  field_chosen: z.string().nullish(),
+  field_rejected: z.string().nullish(),
 });
 
-function importDatasets(value: unknown, { dataset, training }: Draft): Verdict {
+function importDatasets(value: unknown, { config, dataset, training }: Draft): Verdict {
   const parsed = z.array(datasetEntry).min(1).safeParse(value);
   const [first, ...more] = parsed.success ? parsed.data : [];
   if (!first) return refused('it is no list of datasets with a path');
@@ -294,8 +325,12 @@ function importDatasets(value: unknown, { dataset, training }: Draft): Verdict {
   if (first.name) dataset.config = first.name;
   if (first.split) dataset.split = first.split;
   const type = typeof first.type === 'string' ? first.type : undefined;
-  const said = datasetType(type, first.field_messages ?? undefined, dataset, training);
+  const isDpo = config['rl'] === 'dpo';
+  const said = isDpo
+    ? pairType(type, first, dataset)
+    : datasetType(type, first.field_messages ?? undefined, dataset, training);
   const known = new Set(['path', 'type', 'name', 'split', 'field_messages', 'ds_type', 'data_files']);
+  if (isDpo) for (const field of ['field_chosen', 'field_rejected']) known.add(field);
   const others = Object.keys(first).filter((key) => !known.has(key));
   const left = [
     ...(said === undefined ? [] : [said]),
@@ -325,6 +360,25 @@ function datasetType(
     return 'rows of the alpaca form are asked through the chat template, without their input column';
   }
   return `rows of type ${type ?? '(its own)'} are read as chats or questions with answers, by dataset.columns`;
+}
+
+/** @returns what is different here, if anything */
+function pairType(
+  type: string | undefined,
+  { field_messages: prompt, field_chosen: chosen, field_rejected: rejected }: z.infer<typeof datasetEntry>,
+  dataset: Draft['dataset'],
+): string | undefined {
+  const [template, name = ''] = type?.split('.') ?? [];
+  const form = Object.hasOwn(pairForms, name) ? pairForms[name] : undefined;
+  const columns = {
+    ...form,
+    ...(prompt && type === 'chat_template.default' ? { prompt } : {}),
+    ...(chosen ? { chosen } : {}),
+    ...(rejected ? { rejected } : {}),
+  };
+  if (Object.keys(columns).length > 0) dataset.columns = columns;
+  if (form === undefined) return `pairs of type ${type ?? '(its own)'} are read as prompt, chosen and rejected`;
+  return template === 'chat_template' ? undefined : 'pairs are written in the chat template of the model';
 }
 
 /** A path becomes a file: reference; owner/name is one of the Hub. */

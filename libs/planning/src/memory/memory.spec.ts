@@ -7,6 +7,7 @@ import { memoryPerGpu, type Load } from './memory.js';
 const shape = (name: keyof typeof configs): ModelShape => modelShape(readModelConfig(configs[name], name));
 const short: Load = {
   method: 'lora',
+  objective: 'sft',
   strategy: 'single',
   gpus: 1,
   rank: 16,
