@@ -247,7 +247,9 @@ function importKey(key: string, value: unknown, draft: Draft): Verdict {
   );
 }
 
-function furtherKey(key: keyof typeof furtherKeysShape, value: unknown, { training }: Draft): Verdict {
+function furtherKey(key: keyof typeof furtherKeysShape, value: unknown, { config, training }: Draft): Verdict {
+  if (config['rl'] === 'dpo' && (key === 'chunked_cross_entropy' || key === 'train_on_inputs'))
+    return changed('it has no meaning for preference pairs');
   const parsed = furtherKeysShape[key].safeParse(value);
   if (!parsed.success) return refused(parsed.error.issues[0]?.message ?? 'its value is out of range');
   training.axolotl = { ...training.axolotl, [key]: parsed.data };
