@@ -1,4 +1,4 @@
-import { defaultBeta, type Hyperparameters, type JobBody } from '@anneal/contracts';
+import { defaultBeta, type Hyperparameters, type JobBody, type TrainingObjective } from '@anneal/contracts';
 
 /** Preferences are learnt in one pass: more of them and the model drifts away from what it could do. */
 const usualEpochs = { supervised: 3, dpo: 1 } as const;
@@ -23,9 +23,13 @@ export function settleHyperparameters({ method, hyperparameters: legacy }: JobBo
   };
 }
 
-/** A batch as rows at once, and how often before a step. */
-export function splitBatch(batch: number): { microBatch: number; gradientAccumulation: number } {
-  const divisors = Array.from({ length: largestMicroBatch }, (_, n) => n + 1).filter((n) => batch % n === 0);
+/** A batch as rows at once, and how often before a step. A pair is two sequences. */
+export function splitBatch(
+  batch: number,
+  objective: TrainingObjective,
+): { microBatch: number; gradientAccumulation: number } {
+  const most = objective === 'dpo' ? largestMicroBatch / 2 : largestMicroBatch;
+  const divisors = Array.from({ length: most }, (_, n) => n + 1).filter((n) => batch % n === 0);
   const microBatch = divisors.at(-1) ?? 1;
   return { microBatch, gradientAccumulation: batch / microBatch };
 }

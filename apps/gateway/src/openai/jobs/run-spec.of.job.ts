@@ -49,7 +49,7 @@ export function runSpecOfJob(parts: JobParts): RunSpec {
         objective,
         ...(beta === undefined ? {} : { dpo: { beta } }),
         epochs,
-        ...splitBatch(batch),
+        ...splitBatch(batch, objective),
         learningRate: usualRate * multiplier,
         seed,
         ...fragment.training,
@@ -68,7 +68,10 @@ function refuseOtherObjective({ training = {} }: RunSpecFragment, objective: Tra
   const fields = ['objective', 'dpo'].filter((field) => training[field] !== undefined);
   const problems = fields
     .filter((field) => !(field === 'objective' && training[field] === objective))
-    .map((field) => ({ field: `anneal.training.${field}`, message: 'is said by "method": {"type": "dpo"} of the job' }));
+    .map((field) => ({
+      field: `anneal.training.${field}`,
+      message: 'is said by "method": {"type": "dpo"} of the job',
+    }));
   if (training['method'] === 'dpo')
     problems.push({
       field: 'anneal.training.method',
