@@ -40,7 +40,6 @@ export const engineEvent = z.discriminatedUnion('event', [
     epoch: number.optional(),
     tokensPerSecondPerGpu: number.optional(),
     trainableTokens: z.int().min(0).optional(),
-    totalTokens: number.optional(),
     rewardAccuracy: number.optional(),
     rewardMargin: number.optional(),
     chosenReward: number.optional(),

@@ -25,6 +25,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerContr
 
 from anneal_engine.checkpoint_marker import write_marker
 from anneal_engine.events import emit, is_main_process
+from anneal_engine.pair_tokens import answer_tokens, learnt_by
 
 STOP_FILE_VARIABLE = "ANNEAL_STOP_FILE"
 REPORTED_PACKAGES = ("axolotl", "torch", "transformers", "accelerate", "peft", "trl", "datasets")
@@ -102,6 +103,8 @@ class Reporter(TrainerCallback):
 
     def __init__(self) -> None:
         self.stopped = False
+        # Of a training on preference pairs
+        self.tokens_per_epoch: int | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -139,7 +142,10 @@ class Reporter(TrainerCallback):
         if "train_runtime" in logs:
             emit("summary", step=state.global_step, **renamed(logs, SUMMARY_FIELDS))
         elif "loss" in logs:
-            emit("log", step=state.global_step, **renamed(logs, LOG_FIELDS))
+            fields = renamed(logs, LOG_FIELDS)
+            if self.tokens_per_epoch is not None:
+                fields["trainableTokens"] = learnt_by(state.epoch, self.tokens_per_epoch)
+            emit("log", step=state.global_step, **fields)
             if not math.isfinite(logs["loss"]):
                 raise LossNotFinite(f"the loss of step {state.global_step} is {logs['loss']}")
 
@@ -226,6 +232,8 @@ class ReporterPlugin(BasePlugin):
         """Reports how many rows are left after Axolotl dropped those that are too long."""
         if gets_adapter_in_trainer(cfg):
             self.report_model(trainer.model)
+        if cfg.get("rl") and is_main_process():
+            self.reporter.tokens_per_epoch = answer_tokens(trainer.train_dataset)
         rows = {"trainRows": trainer.train_dataset, "evalRows": trainer.eval_dataset}
         emit("dataLoaded", **{name: len(data) for name, data in rows.items() if hasattr(data, "__len__")})
 
