@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { modelReference, trainingObjectives, trainingSection } from './run-spec.js';
+import { modelReference, trainingSection } from './run-spec.js';
+import { trainingObjective } from './training-objective.js';
 
 const bytes = z.number().min(0).describe('Bytes.');
 const { method, objective, strategy, sequenceLength, microBatch, gradientCheckpointing, optimizer } =
@@ -61,7 +62,7 @@ export const estimate = z
   .object({
     model: z.object({ reference: z.string(), family: z.string(), architecture: z.string() }),
     method,
-    objective: z.enum(trainingObjectives),
+    objective: trainingObjective,
     strategy: z.enum(['single', 'ddp', 'fsdp', 'zero1', 'zero2', 'zero3']),
     device: z.enum(['cpu', 'gpu']),
     gpus: z.int(),

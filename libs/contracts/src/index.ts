@@ -28,8 +28,6 @@ export {
 } from './estimates.api.js';
 export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';
 export {
-  defaultBeta,
-  defaultLearningRates,
   modelReference,
   acceptRunSpec,
   carriedRunSpec,
@@ -38,7 +36,6 @@ export {
   runName,
   runSpec,
   specProblem,
-  trainingObjective,
   trainingSection,
   type AcceptedRunSpec,
   type Benchmark,
@@ -48,8 +45,8 @@ export {
   type RunSpec,
   type RunSpecInput,
   type SpecProblem,
-  type TrainingObjective,
 } from './run-spec.js';
+export { defaultBeta, defaultLearningRates, trainingObjective, type TrainingObjective } from './training-objective.js';
 export {
   serviceNames,
   stageName,

@@ -1,5 +1,12 @@
 import { z } from 'zod';
 import { furtherKeysShape, whyDangerous } from './further-keys.js';
+import {
+  dpoShape,
+  refuseContradictions,
+  refuseOtherColumns,
+  spellOut,
+  trainingObjective,
+} from './training-objective.js';
 
 const printable = /^[^\p{Cc}]+$/u;
 const text = (max: number) => z.string().min(1).max(max).regex(printable, 'no control characters');
@@ -122,31 +129,6 @@ const loraShape = {
   dropout: z.number().min(0).max(0.9).default(0),
 };
 
-/** What a model learns from: answers, or which of two answers is the better one. */
-export const trainingObjectives = ['sft', 'dpo'] as const;
-export const trainingObjective = z.enum(trainingObjectives);
-export type TrainingObjective = z.infer<typeof trainingObjective>;
-
-/**
- * Of an adapter and of all weights, when a RunSpec names none. Those of DPO are the ones of the published recipes of Zephyr
- * 7B (alignment-handbook, dpo-qlora and dpo-full): a model that has learnt its answers is moved a little.
- */
-export const defaultLearningRates = {
-  sft: { lora: 2e-4, qlora: 2e-4, full: 2e-5 },
-  dpo: { lora: 5e-6, qlora: 5e-6, full: 5e-7 },
-} as const;
-/** As in the paper (arXiv 2305.18290, appendix B) and in TRL. */
-export const defaultBeta = 0.1;
-
-const dpoShape = {
-  beta: z
-    .number()
-    .positive()
-    .max(2)
-    .default(defaultBeta)
-    .describe('How closely the model is kept to the one it began as: the higher, the closer.'),
-};
-
 const trainingShape = {
   method: z
     .enum(['lora', 'qlora', 'full'], {
@@ -154,8 +136,7 @@ const trainingShape = {
         input === 'dpo' ? '"dpo" is short for lora with objective dpo, and the objective says otherwise' : undefined,
     })
     .describe('Which weights are trained. "dpo" is taken, too: it is short for lora with objective dpo.'),
-  objective: z
-    .enum(trainingObjectives)
+  objective: trainingObjective
     .default('sft')
     .describe(
       'sft learns the answers of the rows; dpo learns from pairs to prefer the chosen answer to the rejected one.',
@@ -335,28 +316,6 @@ const trainingFields = {
 /** The section of a RunSpec that says how a model is trained, field by field. */
 export const trainingSection = z.strictObject(trainingFields).superRefine(refuseContradictions);
 
-type Training = z.infer<z.ZodObject<typeof trainingFields>>;
-
-function refuseContradictions({ objective, dpo, samplePacking, axolotl }: Training, context: z.RefinementCtx): void {
-  const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
-  if (objective === 'sft') {
-    if (dpo) refuse(['dpo'], 'is for objective dpo, and the objective is sft');
-    return;
-  }
-  if (samplePacking) refuse(['samplePacking'], 'preference pairs are not packed: leave it out with objective dpo');
-  // Their loss is another one, and Axolotl would pass over these without a word.
-  for (const key of ['chunked_cross_entropy', 'train_on_inputs'] as const)
-    if (axolotl?.[key] === true) refuse(['axolotl', key], 'has no meaning with objective dpo');
-}
-
-/** Puts what `method: dpo` is short for in its place; what contradicts itself stays as it is and is refused. */
-function spellOut(training: unknown): unknown {
-  if (typeof training !== 'object' || training === null || !('method' in training)) return training;
-  if (training.method !== 'dpo') return training;
-  if ('objective' in training && training.objective !== 'dpo') return training;
-  return { ...training, method: 'lora', objective: 'dpo' };
-}
-
 const evaluation = z.strictObject({
   benchmarks: z
     .array(
@@ -389,16 +348,7 @@ export const runSpec = z
     evaluation: evaluation.prefault({}),
     publish: z.strictObject(publishShape).prefault({}),
   })
-  .superRefine(({ dataset, training }, context) => {
-    const other = training.objective === 'dpo' ? ['question', 'input', 'answer'] : ['prompt', 'chosen', 'rejected'];
-    for (const column of Object.keys(dataset.columns ?? {}).filter((name) => other.includes(name))) {
-      const message =
-        training.objective === 'dpo'
-          ? 'is for rows with one answer; preference pairs have prompt, chosen and rejected'
-          : 'is for preference pairs: set training.objective to dpo, or name question and answer';
-      context.addIssue({ code: 'custom', path: ['dataset', 'columns', column], message });
-    }
-  })
+  .superRefine(refuseOtherColumns)
   .meta({ id: 'RunSpec' });
 export type RunSpec = z.infer<typeof runSpec>;
 export type RunSpecInput = Omit<z.input<typeof runSpec>, 'training'> & { training: z.input<typeof trainingSection> };

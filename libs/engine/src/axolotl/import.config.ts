@@ -1,6 +1,7 @@
 import { Failure, furtherKeysShape, whyDangerous, type RunSpecInput } from '@anneal/contracts';
 import { z } from 'zod';
 import { isAxolotlKey } from '../axolotl-schema.js';
+import { importPairs } from './import.pairs.js';
 
 /** What became of one key of a foreign configuration. */
 export interface ImportedKey {
@@ -293,20 +294,6 @@ function stageOf(value: unknown): string | undefined {
   return parsed.success ? String(parsed.data.zero_optimization.stage) : undefined;
 }
 
-/**
- * Axolotl's forms of preference pairs, by the second part of their names: the first one is a chat template. The columns of
- * most are found by looking.
- */
-const pairForms: Readonly<Record<string, NonNullable<Draft['dataset']['columns']>>> = {
-  default: {},
-  argilla: {},
-  argilla_chat: {},
-  prompt_pairs: {},
-  ultra: {},
-  intel: { prompt: 'question', system: 'system' },
-  icr: { prompt: 'input', system: 'system' },
-};
-
 const datasetEntry = z.looseObject({
   path: z.string(),
   type: z.union([z.string(), z.record(z.string(), z.unknown())]).nullish(),
@@ -328,9 +315,9 @@ function importDatasets(value: unknown, { config, dataset, training }: Draft): V
   if (first.split) dataset.split = first.split;
   const type = typeof first.type === 'string' ? first.type : undefined;
   const isDpo = config['rl'] === 'dpo';
-  const said = isDpo
-    ? pairType(type, first, dataset)
-    : datasetType(type, first.field_messages ?? undefined, dataset, training);
+  const pairs = isDpo ? importPairs(type, first) : undefined;
+  if (pairs?.columns) dataset.columns = pairs.columns;
+  const said = pairs ? pairs.said : datasetType(type, first.field_messages ?? undefined, dataset, training);
   const known = new Set(['path', 'type', 'name', 'split', 'field_messages', 'ds_type', 'data_files']);
   if (isDpo) for (const field of ['field_chosen', 'field_rejected']) known.add(field);
   const others = Object.keys(first).filter((key) => !known.has(key));
@@ -362,25 +349,6 @@ function datasetType(
     return 'rows of the alpaca form are asked through the chat template, without their input column';
   }
   return `rows of type ${type ?? '(its own)'} are read as chats or questions with answers, by dataset.columns`;
-}
-
-/** @returns what is different here, if anything */
-function pairType(
-  type: string | undefined,
-  { field_messages: prompt, field_chosen: chosen, field_rejected: rejected }: z.infer<typeof datasetEntry>,
-  dataset: Draft['dataset'],
-): string | undefined {
-  const [template, name = ''] = type?.split('.') ?? [];
-  const form = Object.hasOwn(pairForms, name) ? pairForms[name] : undefined;
-  const columns = {
-    ...form,
-    ...(prompt && type === 'chat_template.default' ? { prompt } : {}),
-    ...(chosen ? { chosen } : {}),
-    ...(rejected ? { rejected } : {}),
-  };
-  if (Object.keys(columns).length > 0) dataset.columns = columns;
-  if (form === undefined) return `pairs of type ${type ?? '(its own)'} are read as prompt, chosen and rejected`;
-  return template === 'chat_template' ? undefined : 'pairs are written in the chat template of the model';
 }
 
 /** A path becomes a file: reference; owner/name is one of the Hub. */
