@@ -9,6 +9,8 @@ export interface PreparedRow {
   /** Place in the source, counted from 1. */
   readonly number: number;
   readonly digest: string;
+  /** Rows of one group, such as pairs of answers to one prompt, fall on the same side; each by itself when left out. */
+  readonly group?: string;
   /** Conversation or pair as JSON, on one line. */
   readonly line: string;
   /** Whether some of its answers are kept but not learnt. */
@@ -63,7 +65,7 @@ export class PreparedFiles<Row extends PreparedRow> {
 
   /** Takes a row that is no duplicate, for one side or the other. */
   async add(row: Row): Promise<void> {
-    const forTraining = this.split.take(row.digest, row);
+    const forTraining = this.split.take(row.group ?? row.digest, row);
     if (!forTraining) return;
     this.train += 1;
     this.untrainedTurns ||= forTraining.untrainedTurns;
@@ -112,12 +114,12 @@ export class PreparedFiles<Row extends PreparedRow> {
   private async writeHeldOut(): Promise<void> {
     const file = await LineFile.create(join(this.directory, 'held-out.jsonl'));
     try {
-      for (const { digest, row } of this.split.heldOut) {
+      for (const { row } of this.split.heldOut) {
         const stored = storedRow(row.line);
         const { messages } = stored;
         const asked = isPair(stored) ? messages : messages.slice(0, -1);
         const item = {
-          id: digest.slice(0, 16),
+          id: row.digest.slice(0, 16),
           messages: asked.map(({ role, content }) => ({ role, content })),
           // Of a pair, the answer that is preferred.
           expected: isPair(stored) ? stored.chosen : (messages.at(-1)?.content ?? ''),

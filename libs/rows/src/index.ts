@@ -4,7 +4,7 @@ export { findFormat, type DataFormat } from './format.js';
 export { jsonlRow, readJsonlRows, tooLong } from './jsonl.rows.js';
 export { loadQaPrompt } from './load-qa.js';
 export type { Message, RowRefusal } from './message.js';
-export type { PreferencePair } from './preference.js';
+export { promptDigest, type PreferencePair } from './preference.js';
 export type { Rows, SourceRow } from './row.js';
 export { linesIn, longestLine, readLineBatches, readLineBlocks, readTextLines, type TextLine } from './text-lines.js';
 export {

@@ -38,10 +38,20 @@ export function readPair(columns: SourceRow['columns'], format: DataFormat, syst
 
 /** Names a pair by its content alone. */
 export function pairDigest({ messages, chosen, rejected }: PreferencePair): string {
-  const asked = messages.map(({ role, content }) => [role, content]);
-  return createHash('sha256')
-    .update(JSON.stringify([asked, chosen, rejected]))
-    .digest('hex');
+  return digestOf([contentOf(messages), chosen, rejected]);
+}
+
+/** Names what was asked, which many sets have several pairs of answers to. */
+export function promptDigest({ messages }: PreferencePair): string {
+  return digestOf(contentOf(messages));
+}
+
+function contentOf(messages: readonly Message[]): unknown[] {
+  return messages.map(({ role, content }) => [role, content]);
+}
+
+function digestOf(content: unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }
 
 function pairIn(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): PreferencePair {

@@ -2,6 +2,7 @@ import type { RowProblemCode } from '@anneal/contracts';
 import {
   conversationsOf,
   isPair,
+  promptDigest,
   readTrainingRow,
   rowDigest,
   storedRow,
@@ -35,6 +36,8 @@ export interface UsableRow {
   /** The row as it is stored. */
   readonly line: string;
   readonly digest: string;
+  /** Of what was asked, when the row is one of several pairs that may have been. */
+  readonly group?: string;
   /** Of the longer conversation, where it is a pair. */
   readonly characters: number;
   readonly untrainedTurns: boolean;
@@ -130,6 +133,7 @@ export class Lane {
       number,
       line: JSON.stringify(trained),
       digest: rowDigest(trained),
+      ...(isPair(trained) ? { group: promptDigest(trained) } : {}),
       characters: Math.max(...conversations.map(charactersOf)),
       untrainedTurns: trained.messages.some(({ train }) => train === false),
       counted,

@@ -108,6 +108,21 @@ describe('a set of preference pairs', () => {
     });
   });
 
+  it('has all pairs of one prompt on the same side', async () => {
+    const rows = Array.from({ length: 60 }, (_, index) => ({
+      ...{ prompt: `What is ${index % 20}?`, chosen: `yes ${index}`, rejected: 'no' },
+    }));
+    const { stored } = await prepared(rows, { heldOut: 0.5, dataset: { ...wishes, nearDuplicates: 1 } });
+    const prompts = async (name: string): Promise<string[]> =>
+      ((await stored(name)) as { messages: { content: string }[] }[]).map(({ messages }) => messages[0]?.content ?? '');
+    const [train, heldOut] = [await prompts('train.jsonl'), await prompts('held-out.jsonl')];
+    expect(train.length + heldOut.length).toBe(60);
+    expect(heldOut.length).toBeGreaterThan(0);
+    expect(heldOut.filter((prompt) => train.includes(prompt))).toEqual([]);
+    const ids = ((await stored('held-out.jsonl')) as { id: string }[]).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
   it('is refused at once where rows with one answer come, and the reverse', async () => {
     const answers = [
       {
