@@ -1,11 +1,12 @@
-// Writes the example's two data sets and its prompt. Seeded: the same files every time.
-//   node generate.mjs           writes train.jsonl, held-out.jsonl and prompt.txt beside this file
+// Writes the example's data sets and its prompt. Seeded: the same files every time.
+//   node generate.mjs           writes train.jsonl, pairs.jsonl, held-out.jsonl and prompt.txt beside this file
 //   node generate.mjs --check   fails if those files are not exactly what it would write
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const SEED = 20261125;
 const TRAIN_ROWS = 400;
+const PAIRS = 160;
 const HELD_OUT = { unseenRoom: 12, unseenPair: 24, seenPair: 24 };
 
 /** What people call each device. */
@@ -142,6 +143,21 @@ function makeItems(pick, count, choosePair, wordings, percents) {
 const userMessage = (item) => ({ role: 'user', content: INSTRUCTION + item.request });
 const answerText = ({ device, room, action, percent }) => JSON.stringify({ device, room, action, percent });
 
+/** What a talkative model says: the right object, with something else around it that no program can read. */
+const CHATTER = [
+  (answer) => `Sure! Here is the JSON object:\n${answer}`,
+  (answer) => `${answer}\nLet me know if there is anything else that I can do for you.`,
+  (answer) => `I have understood your request. The object is ${answer}.`,
+  (answer) => `\`\`\`json\n${answer}\n\`\`\``,
+];
+
+/** A preference pair in the form of OpenAI's files. */
+const toPair = (item, index) => ({
+  input: { messages: [userMessage(item)] },
+  preferred_output: [{ role: 'assistant', content: answerText(item) }],
+  non_preferred_output: [{ role: 'assistant', content: CHATTER[index % CHATTER.length](answerText(item)) }],
+});
+
 function buildItems() {
   const random = seededRandom(SEED);
   const pick = (list) => list[Math.floor(random() * list.length)];
@@ -188,6 +204,7 @@ const files = {
   'train.jsonl': toJsonLines(
     train.map((item) => ({ messages: [userMessage(item), { role: 'assistant', content: answerText(item) }] })),
   ),
+  'pairs.jsonl': toJsonLines(train.slice(0, PAIRS).map(toPair)),
   'held-out.jsonl': toJsonLines(
     heldOut.map((item, index) => ({
       id: `home-${String(index + 1).padStart(2, '0')}`,

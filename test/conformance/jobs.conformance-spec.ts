@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { baseModels } from './base-models.js';
 import { connect } from './client.js';
 import { refusalOf } from './refusal.js';
-import { conversation, uploadRows } from './training-file.js';
+import { conversation, goodPairs, uploadRows } from './training-file.js';
 import {
   endless,
   jobRequest,
@@ -212,6 +212,34 @@ describe('a job', () => {
   });
 });
 
+describe('a job that learns from preference pairs', () => {
+  it('ends with a model, and with the rewards of both answers among its results', async () => {
+    const { id: training_file } = await uploadRows(client, goodPairs);
+    const hyperparameters = { beta: 0.2, batch_size: 4, learning_rate_multiplier: 'auto', n_epochs: 'auto' } as const;
+    const job = await trainedJob(client, { training_file, method: { type: 'dpo', dpo: { hyperparameters } } });
+    const settled = { ...hyperparameters, learning_rate_multiplier: 1, n_epochs: 1 };
+    expect(job.method).toEqual({ type: 'dpo', dpo: { hyperparameters: settled } });
+    expect((await client.models.retrieve(job.fine_tuned_model)).id).toBe(job.fine_tuned_model);
+    const [header, ...lines] = (await (await client.files.content(job.result_files[0] ?? '')).text())
+      .trim()
+      .split('\n');
+    expect(header).toBe('step,train_loss,learning_rate,reward_accuracy,reward_margin');
+    expect(Number(lines.at(-1)?.split(',')[4])).toBeGreaterThan(0);
+  });
+
+  it('is refused a file of rows with one answer each, as the other kind is a file of pairs', async () => {
+    const [{ id: answers }, { id: pairs }] = [await uploadRows(client), await uploadRows(client, goodPairs)];
+    const refusals = [
+      refusalOf(startJob(client, { training_file: answers, method: { type: 'dpo' } })),
+      refusalOf(startJob(client, { training_file: pairs })),
+    ];
+    for (const error of await Promise.all(refusals)) {
+      expect(error).toBeInstanceOf(BadRequestError);
+      expect(error.param).toBe('training_file');
+    }
+  });
+});
+
 describe('hyperparameters', () => {
   it.each([
     ['are settled when they are left out', { type: 'supervised' as const }],
@@ -253,7 +281,8 @@ describe('a request', () => {
     ['suffix', { suffix: 'x'.repeat(65) }],
     ['seed', { seed: -1 }],
     ['metadata', { metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`key${n}`, 'value'])) }],
-    ['method.type', { method: { type: 'dpo' } }],
+    ['training_file', { method: { type: 'dpo' } }],
+    ['method.dpo.hyperparameters.beta', { method: { type: 'dpo', dpo: { hyperparameters: { beta: 2.5 } } } }],
     ['method.type', { method: { type: 'reinforcement' } }],
     [bounds('n_epochs'), { method: supervised({ n_epochs: 51 }) }],
     [bounds('batch_size'), { method: supervised({ batch_size: 0 }) }],

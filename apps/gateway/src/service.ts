@@ -23,6 +23,7 @@ import { CreateProjects1767225800000 } from './migrations/1767225800000-CreatePr
 import { CreateOpenai1767225900000 } from './migrations/1767225900000-CreateOpenai.js';
 import { AddRunTree1767226000000 } from './migrations/1767226000000-AddRunTree.js';
 import { AddAlarms1767226200000 } from './migrations/1767226200000-AddAlarms.js';
+import { AddFileObjective1767226300000 } from './migrations/1767226300000-AddFileObjective.js';
 import { AddVerdictRule1767226350000 } from './migrations/1767226350000-AddVerdictRule.js';
 import { AddKeyLimits1767226100000 } from './migrations/1767226100000-AddKeyLimits.js';
 import { openaiControllers, openaiProviders } from './openai/openai.surface.js';
@@ -47,6 +48,7 @@ export const gatewayService = defineService({
     AddRunTree1767226000000,
     AddKeyLimits1767226100000,
     AddAlarms1767226200000,
+    AddFileObjective1767226300000,
     AddVerdictRule1767226350000,
   ],
   http: {

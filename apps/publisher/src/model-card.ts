@@ -13,7 +13,7 @@ export function modelCard(runId: string, input: PublishInput): string {
     ...(onHub ? { base_model: spec.model.base.replace(/^hub:/, '') } : {}),
     library_name: 'transformers',
     pipeline_tag: 'text-generation',
-    tags: ['anneal', training.plan.method],
+    tags: ['anneal', training.plan.method, ...(training.plan.dpo ? ['dpo'] : [])],
   });
   const { plan } = training;
   const lora = plan.lora ? `, rank ${plan.lora.rank}, alpha ${plan.lora.alpha}, dropout ${plan.lora.dropout}` : '';
@@ -46,7 +46,7 @@ ${dataset.rows.duplicates} duplicates left out. Stored as \`${dataset.artifact.d
 
 ## Training
 
-${plan.method}${lora}; ${training.steps} steps of ${plan.effectiveBatch} rows, sequence length ${plan.sequenceLength}, learning rate
+${plan.method}${plan.dpo ? ` by DPO from preference pairs, beta ${plan.dpo.beta}` : ''}${lora}; ${training.steps} steps of ${plan.effectiveBatch} rows, sequence length ${plan.sequenceLength}, learning rate
 ${plan.learningRate} (${plan.scheduler}), seed ${plan.seed}, ${plan.precision} on ${plan.processes} ${plan.device.toUpperCase()} process(es). Loss ${training.loss.first.toFixed(3)} to
 ${training.loss.last.toFixed(3)} in ${Math.round(training.seconds)} s. Engine: ${versions(training.engine)}. Configuration: \`${training.planArtifact.digest}\`.
 

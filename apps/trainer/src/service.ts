@@ -3,6 +3,7 @@ import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTr
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
 import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-CreateTrainingMemory.js';
+import { AddTrainingObjective1767226300000 } from './migrations/1767226300000-AddTrainingObjective.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';
@@ -31,6 +32,7 @@ export const trainerService = defineService({
     CreateTrainingCheckpoint1767225700000,
     CreateDeviceRequest1767226000000,
     CreateTrainingMemory1767226100000,
+    AddTrainingObjective1767226300000,
   ],
   module: (config) => ({
     controllers: [TrainerConsumer],

@@ -221,6 +221,7 @@ function toTrainedModel(
     loss: { first: log.firstLoss ?? 0, last: log.lastLoss ?? 0 },
     log: written,
     seconds: log.seconds,
+    ...(log.preference ? { preference: log.preference } : {}),
     ...(log.peakBytes === undefined ? {} : { peakBytesPerGpu: log.peakBytes }),
     ...(log.tokens === undefined ? {} : { tokens: log.tokens }),
     engine: log.versions,

@@ -123,12 +123,11 @@ export class TestTrainer {
       training: { method: 'lora', microBatch: 1, gradientAccumulation: 1, ...training },
     } satisfies RunSpecInput);
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const row = (index: number) => ({
-      messages: [
-        { role: 'user', content: `${index}?` },
-        { role: 'assistant', content: `${index}` },
-      ],
-    });
+    const question = (index: number) => ({ role: 'user', content: `${index}?` });
+    const row = (index: number) =>
+      parsed.spec.training.objective === 'dpo'
+        ? { messages: [question(index)], chosen: `${index}`, rejected: 'no' }
+        : { messages: [question(index), { role: 'assistant', content: `${index}` }] };
     const lines = Array.from({ length: rows }, (_, index) => `${JSON.stringify(row(index))}\n`).join('');
     const artifact = await this.store.putFiles('dataset', [{ path: 'train.jsonl', source: Buffer.from(lines) }]);
     await this.say(DatasetPrepared, {

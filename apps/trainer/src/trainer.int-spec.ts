@@ -89,6 +89,30 @@ describe('a training', () => {
       'tokenizer_config.json',
     ]);
   });
+
+  it('learns from preference pairs, tells how far the model prefers the chosen ones, and stores the adapter', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('pairs', { method: 'qlora', objective: 'dpo' });
+    await trainer.prepare('preferred', { objective: 'dpo', dpo: { beta: 0.3 } });
+    const { training } = await trainer.word(TrainingCompleted, 'preferred');
+    expect(training).toMatchObject({ plan: { dpo: { beta: 0.3 }, learningRate: 5e-6 }, preference: { accuracy: 1 } });
+    expect(training.preference?.margin).toBeGreaterThan(0);
+    expect(await filesOf(training.artifact)).toEqual(adapterFiles);
+    expect(readFileSync(trainer.folder('preferred', 'config.yaml'), 'utf8')).toMatch(/^rl: dpo\nrl_beta: 0\.3$/m);
+    const told = trainer.progress.filter(({ runId }) => runId === 'preferred');
+    expect(told.some(({ rewardAccuracy, rewardMargin = 0 }) => rewardAccuracy === 1 && rewardMargin > 0)).toBe(true);
+    expect((await trainer.word(StageFailed, 'pairs')).failure).toMatchObject({ code: 'SPEC_UNSUPPORTED' });
+  });
+
+  it('learns from pairs with the text of load-qa, too', async () => {
+    await trainer.prepare('pairs-qa', { method: 'full', objective: 'dpo', prompt: 'load-qa' });
+    await trainer.word(TrainingCompleted, 'pairs-qa');
+    const data = /path: (data\/\S+)/.exec(readFileSync(trainer.folder('pairs-qa', 'config.yaml'), 'utf8'))?.[1] ?? '';
+    const [line = ''] = readFileSync(trainer.folder('pairs-qa', data), 'utf8').split('\n');
+    expect(JSON.parse(line)).toEqual({
+      ...{ prompt: expect.stringMatching(/USER: 0\?\nASSISTANT:$/) as string, chosen: '0', rejected: 'no' },
+    });
+  });
 });
 
 describe('a training that is disturbed', () => {
@@ -432,10 +456,16 @@ describe('what trainings took of a GPU', () => {
       await table.note(dataSource.manager, 'one', plan(10e9), 99e9);
       await table.note(dataSource.manager, 'two', plan(12e9, 1.2), 14e9);
       await table.note(dataSource.manager, 'unbelievable', plan(10e9), 10e3);
-      return [await table.ratios(gemma, 'qlora'), await table.ratios(gemma, 'lora')];
+      await table.note(dataSource.manager, 'pairs', { ...plan(10e9), dpo: { beta: 0.1 } }, 20e9);
+      return [
+        await table.ratios(gemma, { method: 'qlora', objective: 'sft' }),
+        await table.ratios(gemma, { method: 'lora', objective: 'sft' }),
+        await table.ratios(gemma, { method: 'qlora', objective: 'dpo' }),
+      ];
     });
     expect(ratios[0]?.get('zero2')?.ratio).toBeCloseTo(1.3);
     expect(ratios[0]?.get('zero2')?.trainings).toBe(2);
     expect(ratios[1]?.size).toBe(0);
+    expect(ratios[2]?.get('zero2')).toEqual({ ratio: 2, trainings: 1 });
   });
 });

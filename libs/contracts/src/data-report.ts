@@ -10,6 +10,10 @@ export const rowProblemCodes = [
   'wrong-role',
   'empty',
   'answer-missing',
+  'chosen-missing',
+  'rejected-missing',
+  'answers-equal',
+  'prompts-differ',
   'duplicate-turn',
   'over-long',
   'template-refuses',
@@ -63,8 +67,12 @@ export type ContaminationMatch = z.infer<typeof contaminationMatch>;
 
 const tokenReport = z.object({
   tokenizer: z.string().describe('SHA-256 of the tokenizer and of the chat template.'),
-  total: z.int(),
+  total: z.int().describe('Of both conversations where a row is a pair.'),
   trained: z.int().describe('Tokens that the loss is computed on.'),
+  pairs: z
+    .object({ prompt: z.int(), chosen: z.int(), rejected: z.int() })
+    .optional()
+    .describe('Of preference pairs, all rows together; the percentiles are of the longer conversation of each.'),
   mean: z.number(),
   percentiles: z.object({ p50: z.int(), p90: z.int(), p95: z.int(), p99: z.int(), max: z.int() }),
   histogram: z
@@ -84,6 +92,10 @@ const previewRow = z.object({
   parts: z
     .array(z.object({ text: z.string(), trained: z.boolean() }))
     .describe('The text as the model sees it, in order; by roles when its template is not at hand.'),
+  rejected: z
+    .array(z.object({ text: z.string(), trained: z.boolean() }))
+    .optional()
+    .describe('Of a preference pair: the same with the rejected answer; parts has the chosen one.'),
 });
 export type PreviewRow = z.infer<typeof previewRow>;
 
@@ -92,7 +104,7 @@ export const dataReport = z
   .object({
     version: z.literal(1),
     format: z.object({
-      name: z.enum(['chat', 'sharegpt', 'question-answer', 'alpaca']),
+      name: z.enum(['chat', 'sharegpt', 'question-answer', 'alpaca', 'preference', 'openai-preference']),
       columns: z.record(z.string(), z.string()),
     }),
     rows: z.int().describe('Rows that were read.'),

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { modelReference, runSpec } from './run-spec.js';
+import { modelReference, trainingSection } from './run-spec.js';
+import { trainingObjective } from './training-objective.js';
 
 const bytes = z.number().min(0).describe('Bytes.');
-const { method, strategy, sequenceLength, microBatch, gradientCheckpointing, optimizer } = runSpec.shape.training.shape;
+const { method, objective, strategy, sequenceLength, microBatch, gradientCheckpointing, optimizer } =
+  trainingSection.shape;
 
 export const hostsText = z
   .string()
@@ -20,6 +22,7 @@ export const estimateRequest = z
       .optional()
       .describe('What config.json of the model says, in place of model: nothing is fetched.'),
     method,
+    objective,
     hosts: hostsText,
     strategy,
     sequenceLength,
@@ -36,7 +39,9 @@ export type EstimateRequest = z.infer<typeof estimateRequest>;
 
 export const perGpu = z
   .object({
-    weights: bytes,
+    weights: bytes.describe(
+      'Of the model and, where it is another one, of the reference that pairs are compared with.',
+    ),
     gradients: bytes,
     optimizer: bytes,
     activations: bytes,
@@ -57,6 +62,7 @@ export const estimate = z
   .object({
     model: z.object({ reference: z.string(), family: z.string(), architecture: z.string() }),
     method,
+    objective: trainingObjective,
     strategy: z.enum(['single', 'ddp', 'fsdp', 'zero1', 'zero2', 'zero3']),
     device: z.enum(['cpu', 'gpu']),
     gpus: z.int(),

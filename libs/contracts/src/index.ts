@@ -28,7 +28,6 @@ export {
 } from './estimates.api.js';
 export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';
 export {
-  defaultLearningRates,
   modelReference,
   acceptRunSpec,
   carriedRunSpec,
@@ -37,6 +36,7 @@ export {
   runName,
   runSpec,
   specProblem,
+  trainingSection,
   type AcceptedRunSpec,
   type Benchmark,
   type HeldOutBenchmark,
@@ -47,6 +47,7 @@ export {
   type RunSpecInput,
   type SpecProblem,
 } from './run-spec.js';
+export { defaultBeta, defaultLearningRates, trainingObjective, type TrainingObjective } from './training-objective.js';
 export {
   serviceNames,
   stageName,
@@ -96,6 +97,7 @@ export {
   type EvaluatedModel,
   type EvaluationAlarm,
   type MergedModel,
+  type PreferenceMetrics,
   preparedDataset,
   type PreparedDataset,
   type TrainedModel,

@@ -9,6 +9,8 @@ const wantedHyperparameters = z.strictObject({
   learning_rate_multiplier: orAuto(z.number().positive().max(1000)),
 });
 
+const dpoHyperparameters = wantedHyperparameters.extend({ beta: orAuto(z.number().positive().max(2)) });
+
 const metadata = z
   .record(z.string().min(1).max(64), z.string().max(512))
   .refine((pairs) => Object.keys(pairs).length <= 16, 'metadata has at most 16 pairs');
@@ -43,9 +45,9 @@ export const jobBody = z
     hyperparameters: wantedHyperparameters.partial().nullish(),
     method: z
       .strictObject({
-        type: z.literal('supervised', 'only "supervised" is supported yet'),
+        type: z.enum(['supervised', 'dpo'], '"supervised" and "dpo" are the methods that are supported'),
         supervised: z.strictObject({ hyperparameters: wantedHyperparameters.partial().nullish() }).nullish(),
-        dpo: z.unknown().optional(),
+        dpo: z.strictObject({ hyperparameters: dpoHyperparameters.partial().nullish() }).nullish(),
         reinforcement: z.unknown().optional(),
       })
       .nullish(),
@@ -64,6 +66,7 @@ export const hyperparameters = z.object({
   n_epochs: z.number(),
   batch_size: z.number(),
   learning_rate_multiplier: z.number(),
+  beta: z.number().optional().describe('Of a job with the method dpo.'),
 });
 export type Hyperparameters = z.infer<typeof hyperparameters>;
 
@@ -97,7 +100,10 @@ export const openaiJob = z
     seed: z.int(),
     error: z.object({ code: z.string(), message: z.string(), param: z.string().nullable() }).nullable(),
     hyperparameters,
-    method: z.object({ type: z.literal('supervised'), supervised: z.object({ hyperparameters }) }),
+    method: z.discriminatedUnion('type', [
+      z.object({ type: z.literal('supervised'), supervised: z.object({ hyperparameters }) }),
+      z.object({ type: z.literal('dpo'), dpo: z.object({ hyperparameters }) }),
+    ]),
     integrations: z.array(z.never()),
     metadata: z.record(z.string(), z.string()),
   })

@@ -30,6 +30,11 @@ export const progress = z
     loss: z.number().optional(),
     learningRate: z.number().optional(),
     tokensPerSecond: z.number().optional(),
+    rewardAccuracy: z
+      .number()
+      .optional()
+      .describe('Learning from pairs: share of them whose chosen answer is preferred to the rejected one.'),
+    rewardMargin: z.number().optional().describe('Learning from pairs: how much it is preferred, on average.'),
     position: z
       .int()
       .min(1)

@@ -32,6 +32,19 @@ describe('RunSpec', () => {
     expect(parsed.ok).toBe(true);
   });
 
+  it('learns from preference pairs by any method, and takes "dpo" as short for an adapter that does', () => {
+    const trained = (training: object) => {
+      const parsed = parseRunSpec({ ...smallest, training });
+      return parsed.ok ? parsed.spec.training : undefined;
+    };
+    expect(trained({ method: 'qlora', objective: 'dpo', dpo: { beta: 0.3 } })).toMatchObject({
+      ...{ method: 'qlora', objective: 'dpo', dpo: { beta: 0.3 } },
+    });
+    expect(trained({ method: 'dpo' })).toEqual(trained({ method: 'lora', objective: 'dpo' }));
+    expect(trained({ method: 'dpo', objective: 'dpo', dpo: {} })?.dpo).toEqual({ beta: 0.1 });
+    expect(trained({ method: 'lora' })?.objective).toBe('sft');
+  });
+
   it.each([
     'acme/data',
     'hub:acme/data',
@@ -95,6 +108,20 @@ describe('RunSpec', () => {
     [{ ...smallest, dataset: { source: `artifact:${'0A'.repeat(32)}` } }, 'dataset.source'],
     [{ ...smallest, dataset: { source: 'acme/data', heldOutFrom: 'questions.jsonl' } }, 'dataset.heldOutFrom'],
     [{ ...smallest, training: { method: 'magic' } }, 'training.method'],
+    [{ ...smallest, training: { method: 'dpo', objective: 'sft' } }, 'training.method'],
+    [{ ...smallest, training: { method: 'dpo', dpo: { beta: 0 } } }, 'training.dpo.beta'],
+    [{ ...smallest, training: { method: 'dpo', dpo: { bta: 1 } } }, 'training.dpo.bta'],
+    [{ ...smallest, training: { method: 'lora', dpo: { beta: 1 } } }, 'training.dpo'],
+    [{ ...smallest, training: { method: 'dpo', samplePacking: true } }, 'training.samplePacking'],
+    [
+      { ...smallest, training: { method: 'dpo', axolotl: { train_on_inputs: true } } },
+      'training.axolotl.train_on_inputs',
+    ],
+    [
+      { ...smallest, training: { method: 'dpo' }, dataset: { source: 'acme/data', columns: { answer: 'a' } } },
+      'dataset.columns.answer',
+    ],
+    [{ ...smallest, dataset: { source: 'acme/data', columns: { chosen: 'a' } } }, 'dataset.columns.chosen'],
     [{ ...smallest, id: 'Not An Id' }, 'id'],
     [{ ...smallest, publish: { tokenRef: 'hf_secret' } }, 'publish.tokenRef'],
     [judgedBy([{ name: 'mmlu-pro', source: 'artifact:test.jsonl' }]), 'evaluation.benchmarks.0.source'],

@@ -1,5 +1,12 @@
 import { z } from 'zod';
 import { furtherKeysShape, whyDangerous } from './further-keys.js';
+import {
+  dpoShape,
+  refuseContradictions,
+  refuseOtherColumns,
+  spellOut,
+  trainingObjective,
+} from './training-objective.js';
 
 const printable = /^[^\p{Cc}]+$/u;
 const text = (max: number) => z.string().min(1).max(max).regex(printable, 'no control characters');
@@ -68,9 +75,14 @@ const datasetShape = {
     .optional()
     .describe('Where the dataset service finds the token for a gated or private Hub dataset; never the token.'),
   columns: z
-    .partialRecord(z.enum(['messages', 'question', 'input', 'answer', 'system']), text(200))
+    .partialRecord(
+      z.enum(['messages', 'question', 'input', 'answer', 'system', 'prompt', 'chosen', 'rejected']),
+      text(200),
+    )
     .optional()
-    .describe('Which column of the source holds what: messages, or question (with an input) and answer.'),
+    .describe(
+      'Which column of the source holds what: messages, or question (with an input) and answer; of preference pairs prompt, chosen and rejected.',
+    ),
   system: z.string().min(1).max(20_000).optional().describe('System prompt put before every row that has none.'),
   heldOut: z
     .number()
@@ -117,11 +129,18 @@ const loraShape = {
   dropout: z.number().min(0).max(0.9).default(0),
 };
 
-/** Of an adapter and of all weights, when a RunSpec names none. */
-export const defaultLearningRates = { lora: 2e-4, qlora: 2e-4, full: 2e-5 } as const;
-
 const trainingShape = {
-  method: z.enum(['lora', 'qlora', 'full']),
+  method: z
+    .enum(['lora', 'qlora', 'full'], {
+      error: ({ input }) =>
+        input === 'dpo' ? '"dpo" is short for lora with objective dpo, and the objective says otherwise' : undefined,
+    })
+    .describe('Which weights are trained. "dpo" is taken, too: it is short for lora with objective dpo.'),
+  objective: trainingObjective
+    .default('sft')
+    .describe(
+      'sft learns the answers of the rows; dpo learns from pairs to prefer the chosen answer to the rejected one.',
+    ),
   strategy: z
     .enum(['auto', 'single', 'ddp', 'fsdp', 'deepspeed', 'zero1', 'zero2', 'zero3'])
     .default('auto')
@@ -322,15 +341,19 @@ const publishShape = {
   tokenRef: secretReference.optional().describe('Where the publisher finds the token; never the token.'),
 };
 
-const training = z.strictObject({
+const trainingFields = {
   ...trainingShape,
   lora: z.strictObject(loraShape).optional(),
+  dpo: z.strictObject(dpoShape).optional(),
   earlyStopping: z
     .strictObject(earlyStoppingShape)
     .optional()
     .describe('Ends the training when the loss falls no more, and keeps the best checkpoint.'),
   axolotl: z.strictObject(furtherKeysShape).optional().describe('Further keys of Axolotl, as they are.'),
-});
+};
+/** The section of a RunSpec that says how a model is trained, field by field. */
+export const trainingSection = z.strictObject(trainingFields).superRefine(refuseContradictions);
+
 const evaluation = z.strictObject({
   benchmarks: z
     .array(
@@ -360,13 +383,14 @@ export const runSpec = z
     name: runName.optional(),
     model: z.strictObject(modelShape),
     dataset: z.strictObject(datasetShape),
-    training,
+    training: z.preprocess(spellOut, trainingSection),
     evaluation: evaluation.prefault({}),
     publish: z.strictObject(publishShape).prefault({}),
   })
+  .superRefine(refuseOtherColumns)
   .meta({ id: 'RunSpec' });
 export type RunSpec = z.infer<typeof runSpec>;
-export type RunSpecInput = z.input<typeof runSpec>;
+export type RunSpecInput = Omit<z.input<typeof runSpec>, 'training'> & { training: z.input<typeof trainingSection> };
 export type Benchmark = RunSpec['evaluation']['benchmarks'][number];
 export type HeldOutBenchmark = Extract<Benchmark, { name: 'held-out' }>;
 export type OwnSetBenchmark = Extract<Benchmark, { name: 'own-set' }>;
@@ -386,6 +410,7 @@ export const carriedRunSpec = z.object({
   training: z.object({
     ...trainingShape,
     lora: z.object(loraShape).optional(),
+    dpo: z.object(dpoShape).optional(),
     earlyStopping: z.object(earlyStoppingShape).optional(),
     axolotl: z.object(furtherKeysShape).optional(),
   }),

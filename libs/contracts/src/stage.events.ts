@@ -52,6 +52,10 @@ export const trainingPlan = z
     checkpointEvery: z.int().min(1),
     precision: z.enum(['float32', 'bfloat16']),
     lora: z.object({ rank: z.int(), alpha: z.int(), dropout: z.number() }).optional(),
+    dpo: z
+      .object({ beta: z.number() })
+      .optional()
+      .describe('Set when it learns from preference pairs; the batches are then counted in pairs.'),
     seed: z.int(),
     tooLargeMicroBatch: z
       .int()
@@ -89,6 +93,13 @@ export const baseModel = z
   .meta({ id: 'BaseModel' });
 export type BaseModel = z.infer<typeof baseModel>;
 
+/** How far a model prefers chosen answers to rejected ones, over the model it began as. */
+const preferenceMetrics = z.object({
+  accuracy: z.number().min(0).max(1).describe('Share of the pairs whose chosen answer has the larger reward.'),
+  margin: z.number().describe('Mean reward of chosen minus rejected answers: beta times their log-probability ratios.'),
+});
+export type PreferenceMetrics = z.infer<typeof preferenceMetrics>;
+
 export const trainedModel = z
   .object({
     artifact: artifactRef.describe('Adapter, or complete weights of a full fine-tune, with tokenizer.'),
@@ -98,6 +109,7 @@ export const trainedModel = z
     steps: z.int(),
     resumed: z.int().describe('How often the training went on from a checkpoint.'),
     loss: z.object({ first: z.number(), last: z.number() }),
+    preference: preferenceMetrics.optional().describe('Of the last step that was told, when pairs were learnt from.'),
     log: artifactRef.optional().describe('What Axolotl and its plugin wrote, over all starts.'),
     seconds: z.number(),
     peakBytesPerGpu: z.number().optional().describe('The most that it held of a GPU, where it trained on one.'),

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readTextLines, tooLong, type Message } from '@anneal/rows';
+import { isPair, readTextLines, storedRow, tooLong } from '@anneal/rows';
 import { HeldOutSplit } from './rows/held-out.split.js';
 import { LineFile } from './rows/line.file.js';
 
@@ -9,7 +9,9 @@ export interface PreparedRow {
   /** Place in the source, counted from 1. */
   readonly number: number;
   readonly digest: string;
-  /** The conversation as JSON, on one line. */
+  /** Rows of one group, such as pairs of answers to one prompt, fall on the same side; each by itself when left out. */
+  readonly group?: string;
+  /** Conversation or pair as JSON, on one line. */
   readonly line: string;
   /** Whether some of its answers are kept but not learnt. */
   readonly untrainedTurns: boolean;
@@ -63,7 +65,7 @@ export class PreparedFiles<Row extends PreparedRow> {
 
   /** Takes a row that is no duplicate, for one side or the other. */
   async add(row: Row): Promise<void> {
-    const forTraining = this.split.take(row.digest, row);
+    const forTraining = this.split.take(row.group ?? row.digest, row);
     if (!forTraining) return;
     this.train += 1;
     this.untrainedTurns ||= forTraining.untrainedTurns;
@@ -91,7 +93,7 @@ export class PreparedFiles<Row extends PreparedRow> {
     const file = await LineFile.create(path);
     try {
       for await (const { text } of readTextLines(this.trainPath, (row) => tooLong(row, 'train.jsonl'))) {
-        const { messages } = JSON.parse(text) as { messages: Message[] };
+        const { messages } = storedRow(text);
         const told = messages.map(({ role, content, train }) => ({
           role,
           content,
@@ -112,10 +114,16 @@ export class PreparedFiles<Row extends PreparedRow> {
   private async writeHeldOut(): Promise<void> {
     const file = await LineFile.create(join(this.directory, 'held-out.jsonl'));
     try {
-      for (const { digest, row } of this.split.heldOut) {
-        const { messages } = JSON.parse(row.line) as { messages: Message[] };
-        const asked = messages.slice(0, -1).map(({ role, content }) => ({ role, content }));
-        const item = { id: digest.slice(0, 16), messages: asked, expected: messages.at(-1)?.content ?? '' };
+      for (const { row } of this.split.heldOut) {
+        const stored = storedRow(row.line);
+        const { messages } = stored;
+        const asked = isPair(stored) ? messages : messages.slice(0, -1);
+        const item = {
+          id: row.digest.slice(0, 16),
+          messages: asked.map(({ role, content }) => ({ role, content })),
+          // Of a pair, the answer that is preferred.
+          expected: isPair(stored) ? stored.chosen : (messages.at(-1)?.content ?? ''),
+        };
         await file.addLine(JSON.stringify(item));
       }
       await file.flush();

@@ -52,6 +52,7 @@ describe('how a training ended', () => {
     ['no-memory', 'HOST_OUT_OF_MEMORY', /^MemoryError: Cannot allocate memory/],
     ['no-model', 'MODEL_NOT_FOUND', /^OSError: /],
     ['no-plugin', 'ENGINE_BUG', /^ModuleNotFoundError: /],
+    ['pair-too-long', 'BAD_DATA', /^ValueError: Sample exceeds configured sequence_len \(16\)/],
     ['too-long', 'BAD_DATA', /^ValueError: Sequence encountered with 116 tokens, which exceeds the maximum 16\.$/],
   ] as const)('names %s as %s, in the words of the trainer and not of its launcher', (name, code, detail) => {
     const outcome = outcomeOf(name);

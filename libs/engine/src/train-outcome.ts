@@ -73,7 +73,7 @@ const signs: readonly { code: TrainFailureCode; pattern: RegExp }[] = [
   {
     code: 'BAD_DATA',
     pattern:
-      /DatasetGenerationError|Messages is null|Sequence encountered with \d+ tokens, which exceeds|KeyError: '(messages|question|answer)'/,
+      /DatasetGenerationError|Messages is null|Sequence encountered with \d+ tokens, which exceeds|Sample exceeds configured sequence_len|Prompt, chosen and rejected keys are required|KeyError: '(messages|question|answer|chosen|rejected)'/,
   },
 ];
 

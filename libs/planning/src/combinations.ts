@@ -1,4 +1,4 @@
-import type { TrainingPlan } from '@anneal/contracts';
+import type { TrainingObjective, TrainingPlan } from '@anneal/contracts';
 
 export type Method = TrainingPlan['method'];
 export const strategies = ['single', 'ddp', 'fsdp', 'zero1', 'zero2', 'zero3'] as const;
@@ -18,6 +18,7 @@ interface Rule extends Combination {
   readonly method?: Method;
   readonly strategies?: readonly Strategy[];
   readonly layout?: Layout;
+  readonly objective?: TrainingObjective;
 }
 
 const sharing = ['ddp', 'fsdp', 'zero1', 'zero2', 'zero3'] as const;
@@ -26,6 +27,12 @@ const no = (reason: string, when: Omit<Rule, keyof Combination> = {}): Rule => (
 
 /** Which trainings there are. The first rule that applies decides, so the narrow ones come before the wide ones. */
 const rules: readonly Rule[] = [
+  no('Axolotl takes no four-bit weights that are shared by FSDP when it learns from pairs; zero2 or ddp does it.', {
+    objective: 'dpo',
+    method: 'qlora',
+    strategies: ['fsdp'],
+    layout: 'several',
+  }),
   no('Four-bit weights are computed with on GPUs only.', { method: 'qlora', layout: 'cpu' }),
   no('What processes share is chosen on GPUs; on the CPU the service says how many there are.', {
     strategies: sharing,
@@ -51,9 +58,15 @@ const rules: readonly Rule[] = [
 ];
 
 /** Whether there is such a training, and why. */
-export function combination(method: Method, strategy: Strategy, layout: Layout): Combination {
+export function combination(
+  method: Method,
+  strategy: Strategy,
+  layout: Layout,
+  objective: TrainingObjective = 'sft',
+): Combination {
   const rule = rules.find(
     (candidate) =>
+      (candidate.objective ?? objective) === objective &&
       (candidate.method ?? method) === method &&
       (candidate.strategies ?? [strategy]).includes(strategy) &&
       (candidate.layout ?? layout) === layout,

@@ -43,10 +43,11 @@ export function estimateRun({ reference, model, training, hosts, data, correctio
     correction,
   });
   if (!load) throw new Error('a model of known size has a load');
+  const conversations = training.objective === 'dpo' ? 2 : 1;
   const known = data.rows !== undefined || training.maxSteps !== undefined;
   const sequences = plan.steps * plan.effectiveBatch * (plan.samplePacking === true ? length / tokensPerRow : 1);
   const amount = known
-    ? { steps: plan.steps, tokens: Math.round(sequences * tokensPerRow) }
+    ? { steps: plan.steps, tokens: Math.round(sequences * tokensPerRow * conversations) }
     : { steps: undefined, tokens: undefined };
   const estimate = estimateTraining({ reference, model, load, hosts, amount, correction: correction?.(load.strategy) });
   if (!known || data.tokensPerRow !== undefined) return estimate;

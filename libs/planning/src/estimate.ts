@@ -29,6 +29,7 @@ export function estimateTraining({ reference, model, load, hosts, amount, correc
   return {
     model: { reference, family: model.family?.name ?? model.modelType, architecture: model.architecture },
     method: load.method,
+    objective: load.objective,
     strategy: load.strategy,
     device: load.gpus === 0 ? 'cpu' : 'gpu',
     gpus: load.gpus,

@@ -27,8 +27,31 @@ const good = (question = 'why') =>
 
 describe('a training file', () => {
   it('that is right is counted', async () => {
-    expect(await check(good('why'), '\r\n', good('wherefore'))).toEqual({ rows: 2, characters: 5 + 11, problems: [] });
-    expect(await check('{"prompt":"why","completion":"so"}')).toEqual({ rows: 1, characters: 5, problems: [] });
+    expect(await check(good('why'), '\r\n', good('wherefore'))).toEqual({
+      rows: 2,
+      characters: 5 + 11,
+      objective: 'sft',
+      problems: [],
+    });
+    expect(await check('{"prompt":"why","completion":"so"}')).toMatchObject({ rows: 1, characters: 5, problems: [] });
+  });
+
+  it('of preference pairs is checked as such', async () => {
+    const pair = (chosen: string): string =>
+      `${JSON.stringify({
+        input: { messages: [{ role: 'user', content: 'why' }] },
+        preferred_output: [{ role: 'assistant', content: chosen }],
+        non_preferred_output: [{ role: 'assistant', content: 'no' }],
+      })}\n`;
+    expect(await check(pair('so'), pair('no'), good())).toEqual({
+      rows: 1,
+      characters: 5,
+      objective: 'dpo',
+      problems: [
+        { row: 2, message: expect.stringMatching(/^In line 2 of d\.jsonl, .* have the same answer/) as string },
+        { row: 3, message: expect.stringContaining('column "preferred_output" has no answer') as string },
+      ],
+    });
   });
 
   it('is read on after a row that is wrong, and every problem names its line', async () => {
@@ -69,6 +92,7 @@ describe('a training file', () => {
     expect(await check(good(), latin1, good())).toEqual({
       rows: 2,
       characters: 10,
+      objective: 'sft',
       problems: [{ row: 2, message: 'Line 2 of d.jsonl is not UTF-8.' }],
     });
   });

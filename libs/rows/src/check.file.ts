@@ -1,8 +1,8 @@
-import { Failure } from '@anneal/contracts';
-import { toConversation } from './conversation.js';
-import { findFormat, type DataFormat } from './format.js';
+import { Failure, type TrainingObjective } from '@anneal/contracts';
+import { findFormat, objectiveOf, objectiveOfRow, type DataFormat } from './format.js';
 import { jsonlRow, tooLong } from './jsonl.rows.js';
 import { readTextLines } from './text-lines.js';
+import { conversationsOf, toTrainingRow } from './training.row.js';
 
 /** Whoever corrects a file rarely looks at more of them at once. */
 const mostProblems = 10;
@@ -20,6 +20,8 @@ export interface CheckedFile {
   readonly rows: number;
   /** Of their messages. */
   readonly characters: number;
+  /** What its rows are there to teach, as the first one that could be read says; nothing when there is none. */
+  readonly objective: TrainingObjective | undefined;
   readonly problems: readonly RowProblem[];
 }
 
@@ -38,8 +40,8 @@ export async function checkTrainingFile(path: string, name: string): Promise<Che
     for await (const line of readTextLines(path, (number) => tooLong(number, name))) {
       try {
         const row = jsonlRow(line, name);
-        format ??= findFormat([row], undefined, name);
-        const { messages } = toConversation(row, format, undefined, name);
+        format ??= findFormat([row], undefined, name, objectiveOfRow(row));
+        const [messages = []] = conversationsOf(toTrainingRow(row, format, undefined, name));
         rows += 1;
         characters += messages.reduce((sum, { content }) => sum + content.length, 0);
       } catch (error) {
@@ -52,7 +54,7 @@ export async function checkTrainingFile(path: string, name: string): Promise<Che
   }
   if (rows === 0 && problems.length === 0)
     problems.push({ row: 1, message: `${name} has no row, where line 1 should be the first.` });
-  return { rows, characters, problems };
+  return { rows, characters, objective: format && objectiveOf(format), problems };
 }
 
 function problemOf(error: unknown, line = 1): RowProblem {

@@ -1,11 +1,12 @@
-import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
+import { Failure, type AcceptedRunSpec, type TrainingObjective } from '@anneal/contracts';
+import { isShareGpt } from './message.js';
 import type { SourceRow } from './row.js';
 
 type Mapping = NonNullable<AcceptedRunSpec['dataset']['columns']>;
 
 /** How the rows of a source say what is asked and answered. */
 export interface DataFormat {
-  readonly name: 'chat' | 'sharegpt' | 'question-answer' | 'alpaca';
+  readonly name: 'chat' | 'sharegpt' | 'question-answer' | 'alpaca' | 'preference' | 'openai-preference';
   readonly columns: Mapping;
 }
 
@@ -16,32 +17,66 @@ const usualNames = {
   answer: ['answer', 'completion', 'output', 'response'],
 } as const;
 
+/** The names that preference pairs go by: OpenAI's, TRL's, and those of well-known sets. */
+const usualPairNames = {
+  prompt: ['prompt', 'question', 'instruction', 'input', 'problem', 'messages', 'conversation', 'conversations'],
+  chosen: ['chosen', 'preferred_output', 'chosen_response', 'preferred'],
+  rejected: ['rejected', 'non_preferred_output', 'rejected_response', 'dispreferred'],
+} as const;
+
 /** How many rows an error shows, so that its reader sees what is there. */
 const rowsShown = 3;
 const longestShown = 120;
+
+/** What rows of a format are there to teach. */
+export function objectiveOf({ name }: DataFormat): TrainingObjective {
+  return name === 'preference' || name === 'openai-preference' ? 'dpo' : 'sft';
+}
+
+/** What a row seems to be there to teach: it has two answers, one preferred to the other, or it has not. */
+export function objectiveOfRow({ columns }: SourceRow): TrainingObjective {
+  const present = Object.keys(columns);
+  const has = (names: readonly string[]): boolean => names.some((name) => present.includes(name));
+  return has(usualPairNames.chosen) && has(usualPairNames.rejected) ? 'dpo' : 'sft';
+}
 
 /**
  * Finds the format by looking at the first rows; the RunSpec's mapping wins over what is found by name.
  *
  * @param rows the first rows of the source, at least one
+ * @param objective what is to be learnt: answers, or which of two is the better one
  * @throws Failure DATASET_COLUMN_MISSING with the columns, some rows, and the format that comes nearest
  */
-export function findFormat(rows: readonly SourceRow[], wanted: Mapping | undefined, file: string): DataFormat {
+export function findFormat(
+  rows: readonly SourceRow[],
+  wanted: Mapping | undefined,
+  file: string,
+  objective: TrainingObjective = 'sft',
+): DataFormat {
   const [first] = rows;
   if (!first) throw new RangeError('a format is found by looking at rows');
   const present = Object.keys(first.columns);
   for (const [what, column] of Object.entries(wanted ?? {})) {
     if (!present.includes(column))
-      throw columnMissing(`dataset.columns.${what} names "${column}"`, rows, file, `dataset.columns.${what}`);
+      throw columnMissing(`dataset.columns.${what} names "${column}"`, rows, file, {
+        field: `dataset.columns.${what}`,
+      });
   }
+  if (objective === 'dpo') return pairFormat(rows, first, wanted, file);
   const found = (names: readonly string[]): string | undefined => names.find((name) => present.includes(name));
   const asksPair = wanted?.question !== undefined || wanted?.answer !== undefined;
   const messages = wanted?.messages ?? (asksPair ? undefined : found(usualNames.messages));
   if (messages !== undefined) return chatFormat({ ...wanted, messages }, first);
   const question = wanted?.question ?? found(usualNames.question);
   const answer = wanted?.answer ?? found(usualNames.answer);
+  if ((question === undefined || answer === undefined) && objectiveOfRow(first) === 'dpo')
+    throw columnMissing('These are preference pairs, and the answers of rows were to be learnt', rows, file, {
+      field: 'training.objective',
+      remedy:
+        'Set training.objective to dpo (method dpo of a fine-tuning job) to learn which answer is preferred, or give conversations, or questions with answers.',
+    });
   if (question === undefined || answer === undefined)
-    throw columnMissing('No column holds messages, nor question and answer', rows, file, 'dataset.columns');
+    throw columnMissing('No column holds messages, nor question and answer', rows, file, { field: 'dataset.columns' });
   // Only the instructions of alpaca's form have an input; elsewhere a column of that name may be anything.
   const input = wanted?.input ?? (question === 'instruction' ? found(usualNames.input) : undefined);
   const columns = { ...wanted, question, answer, ...(input === undefined ? {} : { input }) };
@@ -49,13 +84,76 @@ export function findFormat(rows: readonly SourceRow[], wanted: Mapping | undefin
 }
 
 function chatFormat(columns: Mapping & { messages: string }, { columns: row }: SourceRow): DataFormat {
-  const value = row[columns.messages];
-  const [first] = Array.isArray(value) ? (value as unknown[]) : [];
-  const isShareGpt = typeof first === 'object' && first !== null && 'from' in first && !('role' in first);
-  return { name: isShareGpt ? 'sharegpt' : 'chat', columns };
+  return { name: isShareGpt(row[columns.messages]) ? 'sharegpt' : 'chat', columns };
 }
 
-function columnMissing(what: string, rows: readonly SourceRow[], file: string, field: string): Failure {
+function pairFormat(
+  rows: readonly SourceRow[],
+  first: SourceRow,
+  wanted: Mapping | undefined,
+  file: string,
+): DataFormat {
+  const present = Object.keys(first.columns);
+  const found = (names: readonly string[]): string | undefined => names.find((name) => present.includes(name));
+  const chosen = wanted?.chosen ?? found(usualPairNames.chosen);
+  const rejected = wanted?.rejected ?? found(usualPairNames.rejected);
+  if (chosen === undefined || rejected === undefined) throw noPairs(rows, present, { chosen, rejected, file });
+  // A whole conversation says itself what was asked, and a column named like a prompt may then be anything.
+  const prompt = wanted?.prompt ?? (isConversation(first.columns[chosen]) ? undefined : found(usualPairNames.prompt));
+  if (prompt === undefined && !isConversation(first.columns[chosen]))
+    throw columnMissing(`"${chosen}" holds no whole conversations, and no column holds prompts`, rows, file, {
+      field: 'dataset.columns.prompt',
+      remedy: 'Name the column of what was asked in dataset.columns.prompt.',
+    });
+  const columns = { ...wanted, ...(prompt === undefined ? {} : { prompt }), chosen, rejected };
+  const isOpenai = chosen === 'preferred_output' && rejected === 'non_preferred_output';
+  return { name: isOpenai ? 'openai-preference' : 'preference', columns };
+}
+
+function noPairs(
+  rows: readonly SourceRow[],
+  present: readonly string[],
+  { chosen, rejected, file }: { chosen: string | undefined; rejected: string | undefined; file: string },
+): Failure {
+  const named = chosen ?? rejected;
+  if (named !== undefined) {
+    const other = chosen === undefined ? 'chosen' : 'rejected';
+    return columnMissing(`No column holds the ${other} answers beside "${named}"`, rows, file, {
+      field: `dataset.columns.${other}`,
+      remedy: `Name the column of the ${other} answers in dataset.columns.${other}.`,
+    });
+  }
+  const has = (names: readonly string[]): boolean => names.some((name) => present.includes(name));
+  const isSft = has(usualNames.messages) || (has(usualNames.question) && has(usualNames.answer));
+  return isSft
+    ? columnMissing(
+        'These rows have one answer each, and pairs of a chosen and a rejected one are needed',
+        rows,
+        file,
+        {
+          field: 'training.objective',
+          remedy:
+            'Leave training.objective out (method supervised of a fine-tuning job) to learn these answers, or give rows with prompt, chosen and rejected.',
+        },
+      )
+    : columnMissing('No column holds chosen and rejected answers', rows, file, {
+        field: 'dataset.columns',
+        remedy: 'Name the columns in dataset.columns, as prompt, chosen and rejected.',
+      });
+}
+
+/** Whether a value has more than an answer: several messages, of which the answer is the last. */
+function isConversation(value: unknown): boolean {
+  const list: unknown[] = Array.isArray(value) ? value : [];
+  return list.length > 1;
+}
+
+function columnMissing(
+  what: string,
+  rows: readonly SourceRow[],
+  file: string,
+  { field, remedy }: { field: string; remedy?: string },
+): Failure {
   const [first] = rows;
   const present = Object.keys(first?.columns ?? {});
   const named = present.map((name) => `"${name}"`).join(', ') || '(none)';
@@ -63,7 +161,7 @@ function columnMissing(what: string, rows: readonly SourceRow[], file: string, f
   return new Failure(
     'DATASET_COLUMN_MISSING',
     `${what}, but ${first?.unit ?? 'row'} ${first?.number ?? 1} of ${file} has the columns ${named}. It begins with ${shown.join('; ')}.`,
-    { remedy: nearest(present), field, file },
+    { remedy: remedy ?? nearest(present), field, file },
   );
 }
 

@@ -122,6 +122,28 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       expect(existsSync(bench.path('output-full/adapter_model.safetensors'))).toBe(false);
     });
 
+    it.concurrent('learns from preference pairs, and goes on where it was', { timeout: timeoutMs }, async () => {
+      const whole = await (await bench.train('pairs', { ...dpo, output_dir: 'output-pairs' })).end();
+      expect(whole.outcome).toEqual({ kind: 'completed' });
+      const size = whole.events.find((event) => event.event === 'modelLoaded');
+      expect(size?.trainable).toBeLessThan(size?.parameters ?? 0);
+      const [first, last] = whole.events.filter((event) => event.event === 'log');
+      // Before the first step the model is its own reference.
+      expect(first).toMatchObject({ step: 1, rewardMargin: 0, rewardAccuracy: 0 });
+      expect(last).toMatchObject({ step: 2, rewardAccuracy: 1 });
+      expect(last?.rewardMargin).toBeGreaterThan(0);
+      expect(last?.chosenReward).toBeGreaterThan(last?.rejectedReward ?? Infinity);
+      expect(existsSync(bench.path('output-pairs/adapter_model.safetensors'))).toBe(true);
+
+      const resumed = { output_dir: 'output-pairs-2', resume_from_checkpoint: 'output-pairs/checkpoint-1' };
+      const again = await (await bench.train('pairs-resumed', { ...dpo, ...resumed })).end();
+      expect(again.outcome).toEqual({ kind: 'completed' });
+      expect(stepsOf(again.events)).toEqual([2]);
+      expect(lossesOf(again.events)[0]).toBeCloseTo(lossesOf(whole.events)[1] ?? NaN, 4);
+      const log = again.events.find((event) => event.event === 'log');
+      expect(log?.rewardMargin).toBeCloseTo(last?.rewardMargin ?? NaN, 4);
+    });
+
     it('merges the adapter exactly', { timeout: timeoutMs }, async () => {
       const merge = await bench.run(
         'merge',
@@ -176,6 +198,12 @@ const row = (index: number) => ({
   ],
 });
 
+const pair = (index: number) => ({
+  messages: [{ role: 'user', content: `Say the number ${index}.` }],
+  chosen: `The number is ${index}.`,
+  rejected: `I would rather not say ${index}.`,
+});
+
 /** A folder in which programs of the engine run, with a model and a few rows. */
 class Workbench {
   private readonly processes: SupervisedProcess[] = [];
@@ -191,6 +219,10 @@ class Workbench {
     await writeFile(
       bench.path('rows.jsonl'),
       Array.from({ length: 8 }, (_, index) => `${JSON.stringify(row(index))}\n`).join(''),
+    );
+    await writeFile(
+      bench.path('pairs.jsonl'),
+      Array.from({ length: 8 }, (_, index) => `${JSON.stringify(pair(index))}\n`).join(''),
     );
     await writeFile(
       bench.path('merge.yaml'),
@@ -284,6 +316,10 @@ const method = {
   ...{ bf16: false, fp16: false, tf32: false },
 };
 const datasets = [{ path: 'rows.jsonl', ds_type: 'json', type: 'chat_template', field_messages: 'messages' }];
+const dpo = {
+  ...{ rl: 'dpo', rl_beta: 0.1, max_steps: 2, micro_batch_size: 2, save_steps: 1 },
+  datasets: [{ path: 'pairs.jsonl', ds_type: 'json', type: 'chat_template.default', field_messages: 'messages' }],
+};
 const training = {
   ...method,
   ...{ base_model: 'model', chat_template: 'tokenizer_default', datasets, val_set_size: 0, output_dir: 'output' },

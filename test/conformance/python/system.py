@@ -38,6 +38,19 @@ def conversation(question: str, answer: str) -> str:
 GOOD_ROWS = "".join(conversation(f"question {n}", f"answer {n}") for n in range(40)).encode()
 
 
+def preference(question: str, answer: str) -> str:
+    """One line of a training file for the method dpo."""
+    row = {
+        "input": {"messages": [{"role": "user", "content": question}]},
+        "preferred_output": [{"role": "assistant", "content": answer}],
+        "non_preferred_output": [{"role": "assistant", "content": f"not {answer}"}],
+    }
+    return json.dumps(row) + "\n"
+
+
+GOOD_PAIRS = "".join(preference(f"question {n}", f"answer {n}") for n in range(40)).encode()
+
+
 def upload_rows(client: OpenAI, rows: bytes = GOOD_ROWS) -> FileObject:
     """Uploads rows and waits until they are checked."""
     file = client.files.create(file=("train.jsonl", rows), purpose="fine-tune")

@@ -7,6 +7,7 @@ from openai import BadRequestError, ConflictError, NotFoundError
 
 from system import (
     ENDLESS,
+    GOOD_PAIRS,
     MIDDLING,
     MODEL,
     MODEL_THAT_IS_MISSING,
@@ -117,6 +118,21 @@ class JobsTest(unittest.TestCase):
         self.assertEqual([job.id for job in self.jobs.list(limit=2, metadata=mark)], ids[::-1])
         self.assertEqual([job.id for job in self.jobs.list(metadata={**mark, "turn": "2"})], [ids[1]])
 
+    def test_learn_from_preference_pairs(self) -> None:
+        training_file = upload_rows(self.client, GOOD_PAIRS).id
+        asked = {"beta": 0.2, "batch_size": 4, "learning_rate_multiplier": "auto", "n_epochs": "auto"}
+        method = {"type": "dpo", "dpo": {"hyperparameters": asked}}
+        job, model = trained_job(self.client, training_file=training_file, method=method)
+        self.assertEqual(self.client.models.retrieve(model).id, model)
+        assert job.method is not None and job.method.dpo is not None and job.method.dpo.hyperparameters is not None
+        settled = job.method.dpo.hyperparameters
+        self.assertEqual((job.method.type, settled.beta, settled.n_epochs), ("dpo", 0.2, 1))
+        metrics = [event.data for event in self.jobs.list_events(job.id) if event.type == "metrics"]
+        self.assertIn("reward_margin", metrics[0])
+        with self.assertRaises(BadRequestError) as refused:
+            start_job(self.client, training_file=training_file)
+        self.assertEqual(refused.exception.param, "training_file")
+
     def test_are_refused_with_the_name_of_the_field(self) -> None:
         training_file = upload_rows(self.client).id
         bad_file = upload_rows(self.client, b"no JSON\n").id
@@ -124,7 +140,7 @@ class JobsTest(unittest.TestCase):
             "model": {"model": "unknown"},
             "training_file": {"training_file": bad_file},
             "suffix": {"suffix": "x" * 65},
-            "method.type": {"method": {"type": "dpo"}},
+            "method.type": {"method": {"type": "reinforcement"}},
             "learning_rte": {"extra_body": {"learning_rte": 1}},
         }
         for param, change in refused.items():

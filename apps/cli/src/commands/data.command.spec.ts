@@ -114,6 +114,16 @@ describe('anneal data', () => {
     }
   });
 
+  it('shows both answers of preference pairs, and refuses pairs where answers are to be learnt', async () => {
+    const path = await file('pairs.jsonl', [{ prompt: 'How are you today?', chosen: 'Very well.', rejected: 'No.' }]);
+    const { stdout } = await anneal('preview', path, '--objective', 'dpo');
+    expect(stdout).toContain('chosen:\nuser: How are you today?\nassistant: «Very well.»');
+    expect(stdout).toContain('rejected:\nuser: How are you today?\nassistant: «No.»');
+    const { code, stdout: said } = await anneal('check', path, '--json');
+    const { error } = z.object({ error: failureDetail }).parse(JSON.parse(said));
+    expect([code, error.field]).toEqual([2, 'training.objective']);
+  });
+
   it('shows the first rows and marks what is learnt', async () => {
     const path = await file('shown.jsonl', [{ question: 'How are you today?', answer: 'Very well.' }]);
     expect((await anneal('preview', path)).stdout).toContain('user: How are you today?\nassistant: «Very well.»');

@@ -71,7 +71,15 @@ function describeTemplate({ template }: DataReport): string[] {
   ];
 }
 
-function rowLines({ row, tokens, parts }: PreviewRow): string[] {
-  const text = parts.map((part) => (part.trained ? paint('green', `«${part.text}»`) : part.text)).join('');
-  return ['', paint('bold', `row ${row}${tokens === null ? '' : `, ${tokens} tokens`}`), text.trimEnd()];
+function rowLines({ row, tokens, parts, rejected }: PreviewRow): string[] {
+  const title = paint('bold', `row ${row}${tokens === null ? '' : `, ${tokens} tokens`}`);
+  if (!rejected) return ['', title, textOf(parts, 'green')];
+  return ['', title, 'chosen:', textOf(parts, 'green'), 'rejected:', textOf(rejected, 'red')];
+}
+
+function textOf(parts: PreviewRow['parts'], colour: 'green' | 'red'): string {
+  return parts
+    .map(({ text, trained }) => (trained ? paint(colour, `«${text}»`) : text))
+    .join('')
+    .trimEnd();
 }

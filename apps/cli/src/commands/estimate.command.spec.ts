@@ -73,6 +73,31 @@ describe('anneal estimate', () => {
     expect(out).toMatch(/does not fit.*Cheapest change: /s);
   });
 
+  it('knows what learning from pairs takes, and what "dpo" is short for', async () => {
+    const made = async (...args: string[]) => {
+      const call = [
+        '--model',
+        folder,
+        '--hosts',
+        '1x80GB',
+        '--rows',
+        '640',
+        '--tokens-per-row',
+        '100',
+        '--json',
+        ...args,
+      ];
+      return estimate.parse(JSON.parse((await run(estimateCommand(), ...call)).out));
+    };
+    const [answers, pairs] = [await made('--method', 'full'), await made('--method', 'full', '--objective', 'dpo')];
+    expect(pairs).toMatchObject({ method: 'full', objective: 'dpo' });
+    expect(pairs.perGpu.weights).toBe(2 * answers.perGpu.weights);
+    expect(pairs.duration.tokens).toBe(2 * (answers.duration.tokens ?? 0));
+    expect(await made('--method', 'dpo')).toEqual(await made('--method', 'lora', '--objective', 'dpo'));
+    const { out } = await run(estimateCommand(), '--model', folder, '--method', 'dpo', '--hosts', '1x48GB');
+    expect(out).toContain('lora from preference pairs (DPO), single on one GPU');
+  });
+
   it('takes rows and method from a RunSpec', async () => {
     const { out } = await run(estimateCommand(), join(folder, 'run.yaml'), '--hosts', '2x24GB', '--json');
     const made = estimate.parse(JSON.parse(out));
@@ -86,6 +111,7 @@ describe('anneal estimate', () => {
     expect(await status('gemma-2-2b-math.yaml', '3x48GB')).toBe(0);
     // With a model of twice the size, even.
     expect(await status('llama-3.2-1b-lora.yaml', '1x24GB')).toBe(0);
+    expect(await status('home-control/preferences.yaml', '1x48GB')).toBe(0);
   });
 
   it.each([

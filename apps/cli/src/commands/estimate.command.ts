@@ -12,6 +12,7 @@ interface EstimateOptions {
   readonly model?: string;
   readonly revision: string;
   readonly method?: string;
+  readonly objective?: string;
   readonly hosts?: string;
   readonly strategy?: string;
   readonly sequenceLength?: number;
@@ -28,7 +29,15 @@ export function estimateCommand(): Command {
     .argument('[run.yaml]', 'a RunSpec; or give --model and --method')
     .option('--model <dir|id>', 'folder with config.json, or the id of a model on the Hub (which is asked then)')
     .option('--revision <name>', 'branch, tag or commit of a model on the Hub', 'main')
-    .addOption(new Option('--method <name>', 'how to train').choices(['lora', 'qlora', 'full']))
+    .addOption(
+      new Option('--method <name>', 'how to train; dpo is lora that learns from pairs').choices([
+        'lora',
+        'qlora',
+        'full',
+        'dpo',
+      ]),
+    )
+    .addOption(new Option('--objective <name>', 'what to learn (default: sft)').choices(['sft', 'dpo']))
     .option('--hosts <text>', 'cpu, or GPUs as 3x48GB (default: what this machine has)')
     .addOption(
       new Option('--strategy <name>', 'how several GPUs share the work (default: auto)').choices([
@@ -96,6 +105,7 @@ async function wishOf(file: string | undefined, options: EstimateOptions): Promi
     ...asRecord(given['training']),
     ...defined({
       method: options.method,
+      objective: options.objective,
       strategy: options.strategy,
       sequenceLength: options.sequenceLength,
       microBatch: options.microBatch,

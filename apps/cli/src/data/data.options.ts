@@ -8,6 +8,7 @@ export interface DataOptions {
   readonly revision: string;
   readonly columns?: Record<string, string>;
   readonly system?: string;
+  readonly objective: 'sft' | 'dpo';
   readonly prompt: 'chat' | 'load-qa';
   readonly config?: string;
   readonly split?: string;
@@ -34,7 +35,16 @@ export function dataCommand(name: string, description: string): Command {
     .argument('<source>', 'a file or folder, or any source that a run may name: owner/name, https:, file:')
     .option('--base <model>', 'base model, for its tokenizer and chat template: a folder or a Hub id')
     .option('--revision <name>', 'branch, tag or commit of the base model', 'main')
-    .option('--columns <pairs>', 'which column holds what: question=problem,answer=answer', columns)
+    .option(
+      '--columns <pairs>',
+      'which column holds what: question=problem,answer=answer; prompt, chosen, rejected of pairs',
+      columns,
+    )
+    .addOption(
+      new Option('--objective <name>', 'what is learnt: answers, or from preference pairs which one is better')
+        .choices(['sft', 'dpo'])
+        .default('sft'),
+    )
     .option('--system <text>', 'system prompt put before every row that has none')
     .addOption(new Option('--prompt <form>', 'how a row becomes text').choices(['chat', 'load-qa']).default('chat'))
     .option('--config <name>', 'configuration of a Hub dataset that has several')
@@ -61,7 +71,7 @@ export function dataCommand(name: string, description: string): Command {
 
 /** The request that the options stand for; what is checked about it is what a run would check. */
 export async function requestOf(source: string, options: DataOptions): Promise<RunSpec> {
-  const { base, revision, prompt, sequenceLength, benchmarks } = options;
+  const { base, revision, objective, prompt, sequenceLength, benchmarks } = options;
   const asked = {
     // No model is loaded; a name has to be there for the request to be one.
     model: { base: base === undefined ? 'none/none' : await referenceOf(base), revision },
@@ -79,7 +89,7 @@ export async function requestOf(source: string, options: DataOptions): Promise<R
         mostBadRows: options.mostBadRows,
       }),
     },
-    training: { method: 'lora', prompt, ...given({ sequenceLength }) },
+    training: { method: 'lora', objective, prompt, ...given({ sequenceLength }) },
     ...(benchmarks.length === 0 ? {} : { evaluation: { benchmarks: await Promise.all(benchmarks.map(benchmarkOf)) } }),
   };
   const parsed = parseRunSpec(asked);

@@ -57,11 +57,16 @@ function contamination({ decontamination: { benchmarks, flagged, matches, words 
 
 function tokens({ tokens: counted }: DataReport): string[] {
   if (!counted) return [];
-  const { total, trained, mean, percentiles, histogram, sequenceLength, over, batch, steps } = counted;
+  const { total, trained, mean, percentiles, histogram, sequenceLength, over, batch, steps, pairs } = counted;
   const { p50, p90, p95, p99, max } = percentiles;
   return [
     '',
     `${total} tokens, ${trained} of them trained; ${mean} a row (median ${p50}, 90% ${p90}, 95% ${p95}, 99% ${p99}, longest ${max}).`,
+    ...(pairs
+      ? [
+          `Prompts have ${pairs.prompt} of them, chosen answers ${pairs.chosen}, rejected ones ${pairs.rejected}; a prompt is read twice, and the longer conversation of a pair counts as its length.`,
+        ]
+      : []),
     `${over} rows above ${sequenceLength} tokens${over > 0 ? ', dropped' : ''}; ${steps} steps of ${batch} rows.`,
     table(
       ['tokens', 'rows'],

@@ -13,7 +13,7 @@ export function estimateLines(estimate: Estimate): string[] {
     paint(fits ? 'green' : 'red', verdict),
     '',
     `${model.reference} (${model.family}): ${count(estimate.parameters)} parameters${origins[estimate.parametersFrom]}, ${count(estimate.trainable)} of them trained.`,
-    `${estimate.method}, ${estimate.strategy} on ${estimate.gpus === 0 ? 'the CPU' : estimate.gpus === 1 ? 'one GPU' : `${estimate.gpus} GPUs`}: ${estimate.microBatch} x ${estimate.sequenceLength} tokens at once${estimate.gradientCheckpointing ? ', activations computed twice' : ''}.`,
+    `${estimate.method}${estimate.objective === 'dpo' ? ' from preference pairs (DPO)' : ''}, ${estimate.strategy} on ${estimate.gpus === 0 ? 'the CPU' : estimate.gpus === 1 ? 'one GPU' : `${estimate.gpus} GPUs`}: ${estimate.objective === 'dpo' ? '2 x ' : ''}${estimate.microBatch} x ${estimate.sequenceLength} tokens at once${estimate.gradientCheckpointing ? ', activations computed twice' : ''}.`,
     '',
     table(
       [`memory ${where}`, 'GB'],

@@ -18,6 +18,8 @@ export function progressText(progress: Progress): string {
     parts.push(`${progress.done} ${progress.unit ?? ''}`.trimEnd());
   }
   if (progress.loss !== undefined) parts.push(`loss ${progress.loss.toFixed(3)}`);
+  if (progress.rewardAccuracy !== undefined)
+    parts.push(`${Math.round(progress.rewardAccuracy * 100)} % of pairs preferred as chosen`);
   if (progress.tokensPerSecond !== undefined) parts.push(`${Math.round(progress.tokensPerSecond)} tokens/s`);
   if (progress.startsAt !== undefined)
     parts.push(`starts in about ${duration(Math.max(0, (Date.parse(progress.startsAt) - Date.now()) / 1000))}`);

@@ -1,10 +1,12 @@
-import { runSpec, type EstimateRequest, type RunSpec } from '@anneal/contracts';
+import { trainingSection, type EstimateRequest, type RunSpec } from '@anneal/contracts';
 
 /** The training section of a RunSpec that asks for the same. */
 export function trainingOf(request: EstimateRequest): RunSpec['training'] {
-  const { method, strategy, sequenceLength, microBatch, gradientCheckpointing, optimizer, rank, epochs } = request;
+  const { method, objective, strategy, sequenceLength, microBatch, gradientCheckpointing, optimizer, rank, epochs } =
+    request;
   const asked = {
     method,
+    objective,
     strategy,
     sequenceLength,
     microBatch,
@@ -13,5 +15,5 @@ export function trainingOf(request: EstimateRequest): RunSpec['training'] {
     epochs,
     ...(method === 'full' ? {} : { lora: { rank } }),
   };
-  return runSpec.shape.training.parse(asked);
+  return trainingSection.parse(asked);
 }

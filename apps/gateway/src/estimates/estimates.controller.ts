@@ -26,7 +26,7 @@ export class EstimatesController {
     const hosts = parseHosts(request.hosts, totalmem());
     const size = await this.sizeOf(request);
     const model = modelShape(readModelConfig(size.config, reference), size.parameters);
-    const corrections = hosts.gpus === 0 ? undefined : await this.measured.corrections(model, request.method);
+    const corrections = hosts.gpus === 0 ? undefined : await this.measured.corrections(model, request);
     return estimateRun({
       reference,
       model,

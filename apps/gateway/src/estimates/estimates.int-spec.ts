@@ -91,6 +91,7 @@ describe('an estimate of a configuration', () => {
     [{ ...asked, model: 'file:/etc' }, 'model'],
     [{ ...asked, model: 'https://10.0.0.1/x' }, 'model'],
     [{ ...asked, config, gpus: 1 }, 'gpus'],
+    [{ ...asked, config, objective: 'orpo' }, 'objective'],
     [{ ...asked, config: { model_type: 'qwen2' } }, 'model.base'],
     [{ ...asked, config, sequenceLength: 4096 }, 'training.sequenceLength'],
   ])('refuses %j and names the field', async (body, field) => {
@@ -116,5 +117,7 @@ describe('an estimate of a configuration', () => {
     expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 3 }]);
     expect(after.perGpu.total / before.perGpu.total).toBeCloseTo(1.25, 3);
     expect((await ask({ ...question, method: 'lora' })).correction).toBeNull();
+    // Learning from pairs is another kind of training.
+    expect((await ask({ ...question, objective: 'dpo' })).correction).toBeNull();
   });
 });

@@ -19,16 +19,19 @@ export class MeasuredPlans {
   constructor(private readonly dataSource: DataSource) {}
 
   /** By strategy, in the words of an estimate. */
-  async corrections(model: ModelShape, method: EstimateRequest['method']): Promise<Map<string, Correction>> {
+  async corrections(
+    model: ModelShape,
+    { method, objective }: Pick<EstimateRequest, 'method' | 'objective'>,
+  ): Promise<Map<string, Correction>> {
     if (!model.family) return new Map();
     const found = await this.dataSource.query<unknown>(
       `SELECT DISTINCT ON (strategy, stage) plan->>'strategy' AS strategy, (plan->>'zeroStage')::int AS stage,
               (plan->'estimate'->>'measuredRatio')::float8 AS ratio,
               coalesce((plan->'estimate'->>'trainings')::int, 1) AS trainings
          FROM (SELECT plan, created_at FROM run ORDER BY created_at DESC, id DESC LIMIT $3) AS recent
-        WHERE plan->>'family' = $1 AND plan->>'method' = $2 AND plan->'estimate' ? 'measuredRatio'
+        WHERE plan->>'family' = $1 AND plan->>'method' = $2 AND (plan ? 'dpo') = $4 AND plan->'estimate' ? 'measuredRatio'
         ORDER BY strategy, stage, created_at DESC`,
-      [model.family.name, method, newest],
+      [model.family.name, method, newest, objective === 'dpo'],
     );
     return new Map(
       rows

@@ -23,6 +23,15 @@ const rows = (count: number): string =>
     .map((row) => JSON.stringify(row))
     .join('\n');
 
+const pairLine = (question: string, chosen: string, rejected: string): string =>
+  `${JSON.stringify({
+    input: { messages: [{ role: 'user', content: question }] },
+    preferred_output: [{ role: 'assistant', content: chosen }],
+    non_preferred_output: [{ role: 'assistant', content: rejected }],
+  })}\n`;
+const pairs = (count: number): string =>
+  Array.from({ length: count }, (_, n) => pairLine(`question ${n}`, `answer ${n}`, 'no')).join('');
+
 interface FileView {
   id: string;
   status: string;
@@ -218,10 +227,59 @@ describe('a job', () => {
     await errorOf(again, 409);
   });
 
+  it('that learns from preference pairs is a run with that objective, all numbers settled', async () => {
+    const { id: training_file } = await uploaded(pairs(100));
+    const { id: validation_file } = await uploaded(pairs(10));
+    const ask = (method: object, more: object = {}): Promise<Response> =>
+      gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file, validation_file, method, ...more });
+    const answer = await ask({ type: 'dpo' }, { anneal: { training: { method: 'qlora' } } });
+    expect(answer.status).toBe(200);
+    const job = (await answer.json()) as { id: string };
+    const hyperparameters = { n_epochs: 1, batch_size: 2, learning_rate_multiplier: 1, beta: 0.1 };
+    expect(job).toMatchObject({ hyperparameters, method: { type: 'dpo', dpo: { hyperparameters } } });
+    expect((await gateway.run(job.id))?.spec?.training).toMatchObject({
+      ...{ method: 'qlora', objective: 'dpo', dpo: { beta: 0.1 }, epochs: 1, learningRate: 5e-6, microBatch: 2 },
+    });
+    const asked = { beta: 0.4, batch_size: 12, learning_rate_multiplier: 2, n_epochs: 'auto' };
+    const other = (await (await ask({ type: 'dpo', dpo: { hyperparameters: asked } })).json()) as { id: string };
+    expect(other).toMatchObject({ method: { dpo: { hyperparameters: { ...asked, n_epochs: 1 } } } });
+    expect((await gateway.run(other.id))?.spec?.training).toMatchObject({
+      ...{ method: 'lora', dpo: { beta: 0.4 }, learningRate: 1e-5, microBatch: 2, gradientAccumulation: 6 },
+    });
+  });
+
+  it('needs rows of the kind that its method learns from', async () => {
+    const [{ id: answers }, { id: preferences }] = [await uploaded(rows(10)), await uploaded(pairs(10))];
+    const refused = async (body: object) =>
+      errorOf(await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', ...body }), 400);
+    expect(await refused({ training_file: preferences })).toMatchObject({
+      param: 'training_file',
+      message: expect.stringMatching(/holds preference pairs, and the method supervised needs rows.*"dpo"/s) as string,
+    });
+    const dpo = { method: { type: 'dpo' } };
+    expect(await refused({ training_file: answers, ...dpo })).toMatchObject({ param: 'training_file' });
+    expect(await refused({ training_file: preferences, validation_file: answers, ...dpo })).toMatchObject({
+      param: 'validation_file',
+    });
+  });
+
+  it('has pairs checked as soon as they are there, with their lines', async () => {
+    const same = pairLine('q', 'same', 'same');
+    const file = await uploaded(`${pairs(3)}${same}${pairLine('q', '', 'b')}`);
+    expect(file).toMatchObject({
+      status: 'error',
+      status_details: expect.stringMatching(/In line 4 of .*have the same answer.*In line 5 of .*is empty/s) as string,
+    });
+  });
+
   it.each([
     [{ model: 'nobody' }, 400, 'model'],
     [{ training_file: 'file-nothing' }, 400, 'training_file'],
-    [{ method: { type: 'dpo' } }, 400, 'method.type'],
+    [{ method: { type: 'dpo' } }, 400, 'training_file'],
+    [{ method: { type: 'reinforcement' } }, 400, 'method.type'],
+    [{ method: { type: 'dpo', dpo: { hyperparameters: { beta: 3 } } } }, 400, 'method.dpo.hyperparameters.beta'],
+    [{ anneal: { training: { objective: 'dpo' } } }, 400, 'anneal.training.objective'],
+    [{ anneal: { training: { method: 'dpo' } } }, 400, 'anneal.training.method'],
     [{ colour: 1 }, 400, 'colour'],
     [{ hyperparameters: { n_epochs: -1 } }, 400, 'hyperparameters.n_epochs'],
     [{ anneal: { training: { lora: { rank: 0 } } } }, 400, 'anneal.training.lora.rank'],

@@ -2,21 +2,34 @@ import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Failure } from '@anneal/contracts';
-import { longestLine, readTextLines } from '@anneal/rows';
+import { loadQaPrompt, longestLine, readTextLines } from '@anneal/rows';
 import { z } from 'zod';
 
-const row = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
+const message = z.object({ role: z.string(), content: z.string() });
+const row = z.object({ messages: z.array(message) });
+const pair = row.extend({ chosen: z.string(), rejected: z.string() });
 
 /**
  * Writes the prepared conversations as the question and answer columns of `alpaca_chat.load_qa`. A system prompt goes
  * before the question, since that form has no place for one.
  */
-export async function writeQuestionsAndAnswers(from: string, to: string, signal: AbortSignal): Promise<void> {
+export function writeQuestionsAndAnswers(from: string, to: string, signal: AbortSignal): Promise<void> {
+  return writeEach(from, to, questionAndAnswer, signal);
+}
+
+/** Writes prepared preference pairs as texts of that form, which Axolotl takes as they are. */
+export function writeLoadQaPairs(from: string, to: string, signal: AbortSignal): Promise<void> {
+  return writeEach(from, to, loadQaPair, signal);
+}
+
+type Rewrite = (value: unknown, number: number) => object;
+
+async function writeEach(from: string, to: string, rewrite: Rewrite, signal: AbortSignal): Promise<void> {
   const file = createWriteStream(to);
   try {
     for await (const { number, text } of readTextLines(from, tooLong)) {
       signal.throwIfAborted();
-      const line = `${JSON.stringify(questionAndAnswer(JSON.parse(text), number))}\n`;
+      const line = `${JSON.stringify(rewrite(JSON.parse(text), number))}\n`;
       if (!file.write(line)) await once(file, 'drain');
     }
   } finally {
@@ -30,6 +43,13 @@ function tooLong(row: number): Failure {
     remedy: 'Shorten the row, or leave it out.',
     row,
   });
+}
+
+/** One pair, counted from 1. TRL ends the answers with the token that ends a text. */
+export function loadQaPair(value: unknown, number: number): { prompt: string; chosen: string; rejected: string } {
+  const { messages, chosen, rejected } = pair.parse(value);
+  const { question } = questionAndAnswer({ messages: [...messages, { role: 'assistant', content: chosen }] }, number);
+  return { prompt: loadQaPrompt(question), chosen, rejected };
 }
 
 /** One row, counted from 1; only a conversation of one question and one answer has this form. */

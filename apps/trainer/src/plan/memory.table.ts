@@ -1,4 +1,4 @@
-import type { TrainingPlan } from '@anneal/contracts';
+import type { TrainingObjective, TrainingPlan } from '@anneal/contracts';
 import type { Correction, ModelShape, Strategy } from '@anneal/planning';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -16,14 +16,17 @@ const rows = z.array(z.object({ strategy: z.string(), ratio: z.number(), trainin
 export class MemoryTable {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** The mean of the newest trainings of this family by this method, for each strategy that was measured. */
-  async ratios({ family, modelType }: ModelShape, method: TrainingPlan['method']): Promise<Map<string, Correction>> {
+  /** The mean of the newest trainings of this kind and family, for each strategy that was measured. */
+  async ratios(
+    { family, modelType }: ModelShape,
+    { method, objective }: { method: TrainingPlan['method']; objective: TrainingObjective },
+  ): Promise<Map<string, Correction>> {
     const found = await this.dataSource.query<unknown>(
       `SELECT strategy, avg(peak / estimated)::float8 AS ratio, count(*)::int AS trainings
          FROM (SELECT *, row_number() OVER (PARTITION BY strategy ORDER BY measured_at DESC) AS age
-                 FROM training_memory WHERE family = $1 AND method = $2) AS measured
-        WHERE age <= $3 GROUP BY strategy`,
-      [family?.name ?? modelType, method, newest],
+                 FROM training_memory WHERE family = $1 AND method = $2 AND objective = $3) AS measured
+        WHERE age <= $4 GROUP BY strategy`,
+      [family?.name ?? modelType, method, objective, newest],
     );
     return new Map(rows.parse(found).map(({ strategy, ...measured }) => [strategy, measured]));
   }
@@ -35,9 +38,10 @@ export class MemoryTable {
     const ratio = peakBytes / estimated;
     if (ratio < believable.least || ratio > believable.most) return;
     await tx.query(
-      `INSERT INTO training_memory (run_id, family, method, strategy, peak, estimated) VALUES ($1, $2, $3, $4, $5, $6)
+      `INSERT INTO training_memory (run_id, family, method, objective, strategy, peak, estimated)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
        ON CONFLICT (run_id) DO NOTHING`,
-      [runId, plan.family, plan.method, strategyOf(plan), peakBytes, estimated],
+      [runId, plan.family, plan.method, plan.dpo ? 'dpo' : 'sft', strategyOf(plan), peakBytes, estimated],
     );
   }
 }

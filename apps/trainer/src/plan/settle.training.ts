@@ -73,7 +73,7 @@ export class SettleTraining {
     const hosts = await this.hosts();
     // Peaks are measured on GPUs only.
     const onGpu = hosts.gpus > 0 && training.gpus !== 0;
-    const measured = model && onGpu ? await this.memory.ratios(model, training.method) : undefined;
+    const measured = model && onGpu ? await this.memory.ratios(model, training) : undefined;
     const { plan, load } = resolvePlan({
       training,
       rows: dataset.rows.train,

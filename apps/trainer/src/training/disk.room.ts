@@ -5,6 +5,7 @@ import { Failure, type TrainingPlan } from '@anneal/contracts';
 const checkpointsAtOnce = 3;
 /** Bytes of a checkpoint for each number of the model in float32: itself and two of the optimizer's. Measured: 1.6 GB for 134.5 M. */
 const perNumber = { float32: 12, bfloat16: 6 } as const;
+const perWeight = { float32: 4, bfloat16: 2 } as const;
 /**
  * Share of a model's numbers that an adapter of rank 16 on all linear layers has, at most: 3.6 % of 135 M numbers, less of
  * larger models. An adapter's numbers are float32 whatever the model's are.
@@ -16,10 +17,12 @@ const adapterShare = 0.04;
  *
  * @param parameters of the base model
  */
-export function roomNeeded({ method, precision, lora }: TrainingPlan, parameters: number): number {
+export function roomNeeded({ method, precision, lora, dpo }: TrainingPlan, parameters: number): number {
   if (method === 'full') return parameters * perNumber[precision] * checkpointsAtOnce;
   const trained = Math.min(1, adapterShare * ((lora?.rank ?? 16) / 16)) * parameters;
-  return Math.round(trained * perNumber.float32 * checkpointsAtOnce);
+  // Axolotl saves the base model, too, beside an adapter that learnt from pairs.
+  const base = dpo ? parameters * perWeight[precision] : 0;
+  return Math.round(trained * perNumber.float32 * checkpointsAtOnce) + base;
 }
 
 /** Bytes that this account may still write below a folder; undefined when the system does not tell. */

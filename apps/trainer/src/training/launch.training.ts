@@ -18,7 +18,7 @@ import { BaseModels, CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { carrierOf } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
-import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
+import { writeLoadQaPairs, writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
 import { shapeOf } from '../plan/model.shape.js';
 import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
@@ -110,7 +110,9 @@ export class LaunchTraining {
     const target = folder.of(paths.data);
     // A copy keeps the mode of the cached file, which nobody may write to.
     await rm(target, { force: true });
-    if (job.input.spec.training.prompt === 'chat') await copyFile(source, target);
+    const { prompt, objective } = job.input.spec.training;
+    if (prompt === 'chat') await copyFile(source, target);
+    else if (objective === 'dpo') await writeLoadQaPairs(source, target, signal);
     else await writeQuestionsAndAnswers(source, target, signal);
   }
 

@@ -1,3 +1,4 @@
+import type { PreferenceMetrics } from '@anneal/contracts';
 import { engineEvent, type EngineEvent } from '@anneal/engine';
 
 /** A line that the service writes before each start, to tell the starts of one training apart. */
@@ -16,6 +17,8 @@ export class TrainingLog {
   lastLoss: number | undefined;
   learningRate: number | undefined;
   tokensPerSecond: number | undefined;
+  /** Of the last step that was told, when pairs are learnt from. */
+  preference: PreferenceMetrics | undefined;
   /** Processes that train together. */
   worldSize: number | undefined;
   /** Learned so far, over all starts: a checkpoint carries the count on. */
@@ -110,6 +113,9 @@ export class TrainingLog {
     const held = event.memoryReservedGib ?? event.memoryAllocatedGib;
     if (held !== undefined && held > 0) this.peakBytes = Math.max(this.peakBytes ?? 0, held * 1024 ** 3);
     this.tokens = event.trainableTokens ?? this.tokens;
+    const { rewardAccuracy: accuracy, rewardMargin: margin } = event;
+    if (accuracy !== undefined && margin !== undefined && Number.isFinite(margin))
+      this.preference = { accuracy, margin };
     if (event.loss === undefined || !Number.isFinite(event.loss)) return;
     this.firstLoss ??= event.loss;
     this.lastLoss = event.loss;

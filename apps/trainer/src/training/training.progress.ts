@@ -81,6 +81,8 @@ function describe(log: TrainingLog, process: SupervisedProcess) {
     ...known('loss', log.lastLoss),
     ...known('learningRate', log.learningRate),
     ...known('tokensPerSecond', log.tokensPerSecond),
+    ...known('rewardAccuracy', log.preference?.accuracy),
+    ...known('rewardMargin', log.preference?.margin),
   };
 }
 

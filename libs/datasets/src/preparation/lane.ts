@@ -1,5 +1,16 @@
 import type { RowProblemCode } from '@anneal/contracts';
-import { conversationDigest, readConversation, type DataFormat, type Message, type SourceRow } from '@anneal/rows';
+import {
+  conversationsOf,
+  isPair,
+  promptDigest,
+  readTrainingRow,
+  rowDigest,
+  storedRow,
+  type DataFormat,
+  type Message,
+  type SourceRow,
+  type TrainingRow,
+} from '@anneal/rows';
 import { languageOf } from '../checks/language.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from '../checks/leaks.js';
 import { findPersonalData, type PersonalData } from '../checks/personal-data.js';
@@ -22,9 +33,12 @@ export interface LaneSetup {
 export interface UsableRow {
   readonly ok: true;
   readonly number: number;
-  /** The conversation as it is stored. */
+  /** The row as it is stored. */
   readonly line: string;
   readonly digest: string;
+  /** Of what was asked, when the row is one of several pairs that may have been. */
+  readonly group?: string;
+  /** Of the longer conversation, where it is a pair. */
   readonly characters: number;
   readonly untrainedTurns: boolean;
   readonly counted: CountedRow | undefined;
@@ -54,6 +68,8 @@ export interface LaneResult {
 export interface Preview {
   readonly tokens: number | null;
   readonly parts: readonly TextPart[];
+  /** Of a pair: the parts with the rejected answer. */
+  readonly rejected?: readonly TextPart[];
 }
 
 /** As much of a text as a report shows. */
@@ -83,9 +99,11 @@ export class Lane {
   }
 
   preview(line: string): Preview {
-    const { messages } = JSON.parse(line) as { messages: Message[] };
-    if (!this.rendering) return { tokens: null, parts: partsByRoles(messages) };
-    return { tokens: this.rendering.count(messages).tokens, parts: this.rendering.parts(messages) };
+    const row = storedRow(line);
+    const [parts = [], rejected] = conversationsOf(row).map(
+      (messages) => this.rendering?.parts(messages) ?? partsByRoles(messages),
+    );
+    return { tokens: this.count(row)?.tokens ?? null, parts, ...(rejected ? { rejected } : {}) };
   }
 
   private examine(row: SourceRow, file: string, signature: Uint8Array): UsableRow | BadRow {
@@ -96,35 +114,42 @@ export class Lane {
       code,
       message: `In ${row.unit} ${number} of ${file}, ${problem}.`,
     });
-    const read = readConversation(row.columns, this.setup.format, this.setup.system);
+    const read = readTrainingRow(row.columns, this.setup.format, this.setup.system);
     if (!read.ok) return refuse(read.refusal.code, read.refusal.problem);
-    const { messages } = read.conversation;
+    const trained = read.row;
     let counted: CountedRow | undefined;
     try {
-      counted = this.rendering?.count(messages);
+      counted = this.count(trained);
     } catch (error) {
       return refuse('template-refuses', `the chat template of the model refuses the conversation (${reason(error)})`);
     }
-    const spoken = spokenIn(messages);
+    const conversations = conversationsOf(trained);
+    const spoken = spokenIn(trained);
     const text = spoken.join('\n');
     this.hasher?.sign(text, signature);
-    const answer = messages.at(-1)?.content ?? '';
+    const answer = isPair(trained) ? trained.chosen : (trained.messages.at(-1)?.content ?? '');
     return {
       ok: true,
       number,
-      line: JSON.stringify({ messages }),
-      digest: conversationDigest(read.conversation),
-      characters: messages.reduce((sum, { content }) => sum + content.length, 0),
-      untrainedTurns: messages.some(({ train }) => train === false),
+      line: JSON.stringify(trained),
+      digest: rowDigest(trained),
+      ...(isPair(trained) ? { group: promptDigest(trained) } : {}),
+      characters: Math.max(...conversations.map(charactersOf)),
+      untrainedTurns: trained.messages.some(({ train }) => train === false),
       counted,
       contaminated: this.contamination(spoken),
       answer: answer.slice(0, shownCharacters),
       isShortAnswer: !/\s/.test(answer.trim()),
-      leaks: leaksSystemPrompt(messages),
-      marks: holdsTemplateMarks(messages),
+      leaks: conversations.some(leaksSystemPrompt),
+      marks: conversations.some(holdsTemplateMarks),
       personal: findPersonalData(text),
       language: languageOf(text),
     };
+  }
+
+  private count(row: TrainingRow): CountedRow | undefined {
+    if (!this.rendering) return undefined;
+    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row.messages);
   }
 
   private contamination(texts: readonly string[]): UsableRow['contaminated'] {
@@ -155,12 +180,16 @@ function reason(error: unknown): string {
 }
 
 /** What user and assistant say: a system prompt is the same in many rows, and is no part of what makes them alike. */
-export function spokenIn(messages: readonly Message[]): string[] {
-  return messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
+export function spokenIn(row: TrainingRow): string[] {
+  const spoken = row.messages.filter(({ role }) => role !== 'system').map(({ content }) => content);
+  return isPair(row) ? [...spoken, row.chosen, row.rejected] : spoken;
 }
 
-/** A stored conversation as a report shows it. */
+function charactersOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + content.length, 0);
+}
+
+/** A stored row as a report shows it. */
 export function shownRow(line: string): string {
-  const { messages } = JSON.parse(line) as { messages: Message[] };
-  return shown(spokenIn(messages).join(' → '));
+  return shown(spokenIn(storedRow(line)).join(' → '));
 }

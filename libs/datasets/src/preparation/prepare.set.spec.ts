@@ -22,6 +22,7 @@ const data = sharedData();
 vi.setConfig({ testTimeout: 60_000 });
 const never = new AbortController().signal;
 const noTraining = {
+  objective: 'sft',
   prompt: 'chat',
   sequenceLength: undefined,
   epochs: 1,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type DataReport } from '@anneal/contracts';
-import { findFormat, readConversation, type DataFormat } from '@anneal/rows';
+import { findFormat, readTrainingRow, type DataFormat } from '@anneal/rows';
 import { BenchmarkIndex } from '../contamination/benchmark.index.js';
 import { DigestMap } from '../duplicates/digest.map.js';
 import { signatureLength } from '../duplicates/min-hash.js';
@@ -138,7 +138,7 @@ class SetPreparation {
 
   private startLanes({ rows, file }: RowBatch): Lanes {
     const { dataset, training, tokenizer } = this.input;
-    this.format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file);
+    this.format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file, training.objective);
     this.lanes = new Lanes({
       format: this.format,
       system: dataset.system,
@@ -239,8 +239,8 @@ class SetPreparation {
 
 /** The first batch stands for the set. */
 function stockOf(rows: RowBatch['rows'], format: DataFormat, system: string | undefined): Uint32Array {
-  const read = rows.map(({ columns }) => readConversation(columns, format, system));
-  return stockShingles(read.flatMap((row) => (row.ok ? [spokenIn(row.conversation.messages).join('\n')] : [])));
+  const read = rows.map(({ columns }) => readTrainingRow(columns, format, system));
+  return stockShingles(read.flatMap((result) => (result.ok ? [spokenIn(result.row).join('\n')] : [])));
 }
 
 function nothingToHoldOut(name: string): Failure {

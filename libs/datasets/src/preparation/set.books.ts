@@ -1,4 +1,4 @@
-import type { ContaminationMatch, DataReport } from '@anneal/contracts';
+import type { ContaminationMatch, DataReport, TokenReport } from '@anneal/contracts';
 import type { BenchmarkText } from '../contamination/benchmark.index.js';
 import { shown, shownRow, type UsableRow } from './lane.js';
 import { NumberList } from './number.list.js';
@@ -27,6 +27,8 @@ export class SetBooks {
   longest = 0;
   tokens = 0;
   trainedTokens = 0;
+  /** Of preference pairs, all rows together. */
+  pairTokens: TokenReport['pairs'];
   /** Tokens of each row of train.jsonl, in its order. */
   readonly tokensOfRows = new NumberList();
   /** Places in the source of the rows of train.jsonl, in its order. */
@@ -47,8 +49,17 @@ export class SetBooks {
     this.longest = Math.max(this.longest, characters);
     if (!counted) return;
     this.tokensOfRows.push(counted.tokens);
-    this.tokens += counted.tokens;
     this.trainedTokens += counted.trained;
+    if (!counted.pair) {
+      this.tokens += counted.tokens;
+      return;
+    }
+    const { prompt, chosen, rejected } = counted.pair;
+    this.tokens += 2 * prompt + chosen + rejected;
+    this.pairTokens ??= { prompt: 0, chosen: 0, rejected: 0 };
+    this.pairTokens.prompt += prompt;
+    this.pairTokens.chosen += chosen;
+    this.pairTokens.rejected += rejected;
   }
 
   /** @param of the earlier row */

@@ -12,7 +12,7 @@ export type DataWishes = Pick<
 /** What of the training decides how a row looks and how many steps there are. */
 export type TrainingWishes = Pick<
   AcceptedRunSpec['training'],
-  'prompt' | 'sequenceLength' | 'epochs' | 'maxSteps' | 'microBatch' | 'gradientAccumulation' | 'gpus'
+  'objective' | 'prompt' | 'sequenceLength' | 'epochs' | 'maxSteps' | 'microBatch' | 'gradientAccumulation' | 'gpus'
 >;
 
 /** All that decides what a set is. Plain data: it goes to another thread. */

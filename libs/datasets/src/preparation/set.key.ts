@@ -13,7 +13,7 @@ const preparationVersion = 1;
 export function setKey(input: SetInput, digests: { source: string; heldOutFrom: string | undefined }): string {
   const { dataset, training, heldOut, tokenizer, benchmarks, uncheckedBenchmarks } = input;
   const { columns, system, limit, mostBadRows, nearDuplicates, decontamination, decontaminationWords } = dataset;
-  const { prompt, sequenceLength, epochs, maxSteps, microBatch, gradientAccumulation, gpus } = training;
+  const { objective, prompt, sequenceLength, epochs, maxSteps, microBatch, gradientAccumulation, gpus } = training;
   const ofColumns = Object.entries(columns ?? {}).toSorted(([one], [other]) => (one < other ? -1 : 1));
   const decides = [
     preparationVersion,
@@ -22,7 +22,7 @@ export function setKey(input: SetInput, digests: { source: string; heldOutFrom: 
     // Compression and form of a file decide how its bytes are read.
     input.source.files.map(({ format, compression }) => [format, compression]),
     [ofColumns, system, limit, mostBadRows, nearDuplicates, decontamination, decontaminationWords],
-    [prompt, sequenceLength, epochs, maxSteps, microBatch, gradientAccumulation, gpus],
+    [objective, prompt, sequenceLength, epochs, maxSteps, microBatch, gradientAccumulation, gpus],
     heldOut,
     tokenizer === undefined ? null : tokenizerDigest(tokenizer),
     benchmarks.map(({ benchmark, item, text }) => [benchmark, item, text]),

@@ -58,7 +58,9 @@ export function composeReport(reported: Reported): DataReport {
       : null,
     preview: books.previews.flatMap(({ number }, index) => {
       const preview = reported.previews[index];
-      return preview ? [{ row: number, tokens: preview.tokens, parts: [...preview.parts] }] : [];
+      if (!preview) return [];
+      const { tokens, parts, rejected } = preview;
+      return [{ row: number, tokens, parts: [...parts], ...(rejected ? { rejected: [...rejected] } : {}) }];
     }),
     personalData: books.tallies.personalData,
     languages: books.tallies.languageMix,
@@ -109,6 +111,7 @@ function tokensOf({ input, books, rendering, sequenceLength }: Reported): DataRe
       tokens: books.tokensOfRows,
       total: books.tokens,
       trained: books.trainedTokens,
+      pairs: books.pairTokens,
       sequenceLength,
       over: books.over,
     },

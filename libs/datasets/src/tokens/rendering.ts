@@ -1,5 +1,5 @@
 import { Template } from '@huggingface/jinja';
-import type { Message } from '@anneal/rows';
+import { conversationsOf, loadQaPrompt, type Message, type PreferencePair } from '@anneal/rows';
 import { z } from 'zod';
 import { TokenCounter } from './token.counter.js';
 import type { TokenizerFiles } from './tokenizer.files.js';
@@ -12,8 +12,10 @@ export interface TextPart {
 }
 
 export interface CountedRow {
+  /** Of the longer conversation, where the row is a pair. */
   readonly tokens: number;
   readonly trained: number;
+  readonly pair?: { readonly prompt: number; readonly chosen: number; readonly rejected: number };
 }
 
 /** A token of tokenizer_config.json: a text, or an object with one. */
@@ -22,10 +24,6 @@ const specialNames = ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as con
 
 /** Tokens that end a turn in the templates of the usual families. The trainer knows the same ones. */
 const endsOfTurns = ['<|im_end|>', '<|eot_id|>', '<end_of_turn>', '<turn|>', '<|end|>', '<|end_of_text|>', '</s>'];
-
-/** The text of `alpaca_chat.load_qa` up to the question, as Axolotl's prompters.py has it. */
-const loadQaStart =
-  'SYSTEM: Below is an instruction from a USER that describes a task. The ASSISTANT writes a response that appropriately and concisely completes the request.\n\n\nUSER: ';
 
 /** What a row looks like to the model, and how many tokens it has: with the model's own tokenizer and template. */
 export class Rendering {
@@ -94,6 +92,17 @@ export class Rendering {
     return this.render(messages, true);
   }
 
+  /** What is asked counts once, and both answers are learnt from. */
+  countPair(pair: PreferencePair): CountedRow {
+    const [chosen, rejected] = conversationsOf(pair).map((messages) => this.count(messages));
+    if (!chosen || !rejected) throw new Error('a pair has two conversations');
+    return {
+      tokens: Math.max(chosen.tokens, rejected.tokens),
+      trained: chosen.trained + rejected.trained,
+      pair: { prompt: chosen.tokens - chosen.trained, chosen: chosen.trained, rejected: rejected.trained },
+    };
+  }
+
   /** Tokens of a conversation with the marks after which the model answers; the template writes all special tokens. */
   countAsked(messages: readonly Message[]): number {
     return this.counter.count(this.asked(messages));
@@ -109,7 +118,7 @@ export class Rendering {
     const question = messages.findLast(({ role }) => role === 'user')?.content ?? '';
     const answer = messages.at(-1)?.content ?? '';
     return [
-      { text: `${loadQaStart}${system}${question}\nASSISTANT:`, trained: false },
+      { text: loadQaPrompt(`${system}${question}`), trained: false },
       { text: `${answer}${this.specialTokens.eos_token ?? ''}`, trained: true },
     ];
   }

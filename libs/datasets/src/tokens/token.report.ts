@@ -12,6 +12,7 @@ interface Counted {
   readonly tokens: NumberList;
   readonly total: number;
   readonly trained: number;
+  readonly pairs: TokenReport['pairs'];
   readonly sequenceLength: number;
   readonly over: number;
 }
@@ -24,7 +25,7 @@ const firstStep = 64;
 
 /** The counts of all rows to train on, and the steps that follow from them. */
 export function tokenReport(counted: Counted, training: StepsOf): TokenReport {
-  const { tokenizer, total, trained, sequenceLength, over } = counted;
+  const { tokenizer, total, trained, pairs, sequenceLength, over } = counted;
   const sorted = counted.tokens.sorted();
   const rows = sorted.length;
   const percentile = (percent: number): number => sorted[Math.max(0, Math.ceil((percent / 100) * rows) - 1)] ?? 0;
@@ -35,7 +36,8 @@ export function tokenReport(counted: Counted, training: StepsOf): TokenReport {
     tokenizer,
     total,
     trained,
-    mean: Math.round((total / rows) * 10) / 10,
+    ...(pairs ? { pairs } : {}),
+    mean: Math.round((sorted.reduce((sum, count) => sum + count, 0) / rows) * 10) / 10,
     percentiles: {
       p50: percentile(50),
       p90: percentile(90),

@@ -92,13 +92,15 @@ def compare_weights(base: Weights, adapter: Weights, merged: Weights, factor: fl
 
 
 def read_conversations(path: Path, rows: int) -> list[list[dict[str, str]]]:
-    """The first conversations of a JSONL file, each without its last turn."""
+    """The first conversations of a JSONL file, each without the answer to its last question."""
     conversations = []
     with path.open(encoding="utf-8") as file:
         for line in file:
             if len(conversations) == rows:
                 break
-            conversations.append(json.loads(line)["messages"][:-1])
+            row = json.loads(line)
+            # A preference pair has its answers beside what was asked.
+            conversations.append(row["messages"] if "chosen" in row else row["messages"][:-1])
     return conversations
 
 

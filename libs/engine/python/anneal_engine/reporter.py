@@ -25,6 +25,7 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerContr
 
 from anneal_engine.checkpoint_marker import write_marker
 from anneal_engine.events import emit, is_main_process
+from anneal_engine.pair_tokens import answer_tokens, learnt_by
 
 STOP_FILE_VARIABLE = "ANNEAL_STOP_FILE"
 REPORTED_PACKAGES = ("axolotl", "torch", "transformers", "accelerate", "peft", "trl", "datasets")
@@ -39,6 +40,12 @@ LOG_FIELDS = {
     "tokens/train_per_sec_per_gpu": "tokensPerSecondPerGpu",
     "tokens/trainable": "trainableTokens",
     "tokens/total": "totalTokens",
+    "rewards/accuracies": "rewardAccuracy",
+    "rewards/margins": "rewardMargin",
+    "rewards/chosen": "chosenReward",
+    "rewards/rejected": "rejectedReward",
+    "logps/chosen": "chosenLogProbability",
+    "logps/rejected": "rejectedLogProbability",
     "memory/max_active (GiB)": "memoryActiveGib",
     "memory/max_allocated (GiB)": "memoryAllocatedGib",
     "memory/device_reserved (GiB)": "memoryReservedGib",
@@ -86,11 +93,18 @@ def true_on_any_rank(flag: bool) -> bool:
     return bool(votes.item())
 
 
+def gets_adapter_in_trainer(cfg: Any) -> bool:
+    """True if TRL puts the adapter beside the weights, as it does when it learns from pairs."""
+    return bool(cfg.get("rl")) and bool(cfg.get("adapter"))
+
+
 class Reporter(TrainerCallback):
     """Turns the trainer's callbacks into events."""
 
     def __init__(self) -> None:
         self.stopped = False
+        # Of a training on preference pairs
+        self.tokens_per_epoch: int | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -128,7 +142,10 @@ class Reporter(TrainerCallback):
         if "train_runtime" in logs:
             emit("summary", step=state.global_step, **renamed(logs, SUMMARY_FIELDS))
         elif "loss" in logs:
-            emit("log", step=state.global_step, **renamed(logs, LOG_FIELDS))
+            fields = renamed(logs, LOG_FIELDS)
+            if self.tokens_per_epoch is not None:
+                fields["trainableTokens"] = learnt_by(state.epoch, self.tokens_per_epoch)
+            emit("log", step=state.global_step, **fields)
             if not math.isfinite(logs["loss"]):
                 raise LossNotFinite(f"the loss of step {state.global_step} is {logs['loss']}")
 
@@ -169,6 +186,7 @@ class ReporterPlugin(BasePlugin):
         super().__init__()
         self.reporter = Reporter()
         self.post_train_calls = 0
+        self.model_reported = False
 
     def register(self, cfg: Any) -> None:
         """First sign of life: the configuration was read."""
@@ -195,7 +213,14 @@ class ReporterPlugin(BasePlugin):
         return extra
 
     def post_model_load(self, cfg: Any, model: PreTrainedModel) -> None:
-        """Reports the model's size, and how many of its parameters are trained."""
+        """Reports the model's size, unless it gets its adapter later."""
+        # A full preference training loads the reference, too.
+        if not gets_adapter_in_trainer(cfg) and not self.model_reported:
+            self.report_model(model)
+
+    def report_model(self, model: torch.nn.Module) -> None:
+        """The model's size, and how many of its parameters are trained."""
+        self.model_reported = True
         parameters = list(model.parameters())
         emit(
             "modelLoaded",
@@ -205,6 +230,10 @@ class ReporterPlugin(BasePlugin):
 
     def post_trainer_create(self, cfg: Any, trainer: Trainer) -> None:
         """Reports how many rows are left after Axolotl dropped those that are too long."""
+        if gets_adapter_in_trainer(cfg):
+            self.report_model(trainer.model)
+        if cfg.get("rl") and is_main_process():
+            self.reporter.tokens_per_epoch = answer_tokens(trainer.train_dataset)
         rows = {"trainRows": trainer.train_dataset, "evalRows": trainer.eval_dataset}
         emit("dataLoaded", **{name: len(data) for name, data in rows.items() if hasattr(data, "__len__")})
 

@@ -1,5 +1,6 @@
 """The comparison of a merge finds what is wrong with it."""
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from anneal_engine.merge_parity import Weights, compare_weights, scaling
+from anneal_engine.merge_parity import Weights, compare_weights, read_conversations, scaling
 
 PREFIX = "base_model.model.layer"
 
@@ -60,6 +61,13 @@ class MergeParityTest(unittest.TestCase):
     def test_the_factor_is_that_of_the_kind_of_lora(self) -> None:
         self.assertEqual(scaling({"r": 16, "lora_alpha": 32}), 2.0)
         self.assertEqual(scaling({"r": 16, "lora_alpha": 32, "use_rslora": True}), 8.0)
+
+    def test_prompts_end_before_the_answer_in_conversations_and_pairs(self) -> None:
+        question, answer = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+        rows = [{"messages": [question, answer]}, {"messages": [question], "chosen": "a", "rejected": "b"}]
+        path = self.folder / "train.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        self.assertEqual(read_conversations(path, 8), [[question], [question]])
 
 
 if __name__ == "__main__":

@@ -98,6 +98,17 @@ describe('axolotlConfig', () => {
     });
   });
 
+  it('learns from preference pairs in the form that they are prepared in', () => {
+    const pairs = { dpo: { beta: 0.25 }, samplePacking: false };
+    const yaml = rendered(pairs, { endOfTurn: ['<|im_end|>'] });
+    expect(yaml).toMatchObject({
+      ...{ rl: 'dpo', rl_beta: 0.25, sample_packing: false, chat_template: 'tokenizer_default' },
+      datasets: [{ path: paths.data, ds_type: 'json', type: 'chat_template.default', field_messages: 'messages' }],
+    });
+    expect(Object.keys(yaml).filter((key) => ['eot_tokens', 'train_on_inputs'].includes(key))).toEqual([]);
+    expect(rendered(pairs, { prompt: 'load-qa' })).toMatchObject({ datasets: [{ type: 'passthrough.default' }] });
+  });
+
   it('uses the question and answer form when asked to', () => {
     const yaml = rendered({}, { prompt: 'load-qa' });
     expect(yaml).toMatchObject({ datasets: [{ path: paths.data, type: 'alpaca_chat.load_qa' }] });

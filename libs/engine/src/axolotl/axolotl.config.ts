@@ -36,7 +36,9 @@ export function axolotlConfig(input: AxolotlInput) {
   return {
     base_model: paths.model,
     trust_remote_code: false,
-    ...dataKeys(input),
+    ...objectiveKeys(plan),
+    ...(plan.dpo ? pairKeys(input) : dataKeys(input)),
+    dataset_prepared_path: paths.prepared,
     sequence_len: plan.sequenceLength,
     // By default Axolotl drops rows that are too long and says so in one line of its log.
     excess_length_strategy: 'raise',
@@ -76,7 +78,6 @@ function dataKeys({ prompt, paths, endOfTurn, template }: AxolotlInput) {
   if (prompt === 'load-qa') {
     return {
       datasets: [{ ...file, type: 'alpaca_chat.load_qa' }],
-      dataset_prepared_path: paths.prepared,
       train_on_inputs: false,
     };
   }
@@ -94,8 +95,22 @@ function dataKeys({ prompt, paths, endOfTurn, template }: AxolotlInput) {
         train_on_eos: 'turn',
       },
     ],
-    dataset_prepared_path: paths.prepared,
     train_on_inputs: false,
+  };
+}
+
+function objectiveKeys({ dpo }: TrainingPlan) {
+  return dpo ? { rl: 'dpo', rl_beta: dpo.beta } : {};
+}
+
+/** Pairs come with the keys that Axolotl looks for by default, and their answers end as the template ends a turn. */
+function pairKeys({ prompt, paths, template }: AxolotlInput) {
+  const file = { path: paths.data, ds_type: 'json' };
+  // As texts that are ready to be learnt from, since Axolotl knows no form of load-qa for pairs.
+  if (prompt === 'load-qa') return { datasets: [{ ...file, type: 'passthrough.default' }] };
+  return {
+    chat_template: template ?? 'tokenizer_default',
+    datasets: [{ ...file, type: 'chat_template.default', field_messages: 'messages' }],
   };
 }
 

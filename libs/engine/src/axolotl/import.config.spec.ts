@@ -126,6 +126,36 @@ describe('importing an Axolotl configuration', () => {
     expect(parseRunSpec(spec).ok).toBe(true);
   });
 
+  it.each([
+    ['chat_template.default', {}, 'kept', undefined],
+    [
+      'chat_template.default',
+      { field_messages: 'asked', field_chosen: 'good' },
+      'kept',
+      { prompt: 'asked', chosen: 'good' },
+    ],
+    ['chat_template.argilla_chat', {}, 'kept', undefined],
+    ['chatml.intel', {}, 'changed', { prompt: 'question', system: 'system' }],
+    ['llama3.ultra', {}, 'changed', undefined],
+    ['own.form', {}, 'changed', undefined],
+  ])('reads preference pairs of the type %s with %j', (type, fields, outcome, columns) => {
+    const imported = importAxolotlConfig({
+      ...{ base_model: 'acme/base', rl: 'dpo', rl_beta: 0.2, adapter: 'lora', sample_packing: true },
+      ...{ train_on_inputs: true, datasets: [{ path: 'acme/pairs', type, ...fields }] },
+    });
+    const { training, dataset } = imported.spec;
+    expect(training).toEqual({ method: 'lora', objective: 'dpo', dpo: { beta: 0.2 } });
+    expect(dataset.columns).toEqual(columns);
+    expect(outcomes(imported)).toMatchObject({ rl: 'kept', rl_beta: 'kept', datasets: outcome });
+    expect(outcomes(imported)).toMatchObject({ sample_packing: 'changed', train_on_inputs: 'changed' });
+    expect(parseRunSpec(imported.spec).ok).toBe(true);
+  });
+
+  it.each([{ rl: 'orpo' }, { rl_beta: 'much', rl: 'dpo' }])('does not take %j', (config) => {
+    const [key = ''] = Object.keys(config);
+    expect(outcomes(importAxolotlConfig({ ...smallest, ...config }))[key]).toBe('refused');
+  });
+
   it('takes data from the Hub and from files, never from an address', () => {
     const source = (path: string): unknown =>
       importAxolotlConfig({ ...smallest, datasets: [{ path, type: 'alpaca_chat.load_qa' }] }).spec.dataset.source;

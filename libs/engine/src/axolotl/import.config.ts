@@ -1,6 +1,7 @@
 import { Failure, furtherKeysShape, whyDangerous, type RunSpecInput } from '@anneal/contracts';
 import { z } from 'zod';
 import { isAxolotlKey } from '../axolotl-schema.js';
+import { importPairs } from './import.pairs.js';
 
 /** What became of one key of a foreign configuration. */
 export interface ImportedKey {
@@ -96,8 +97,16 @@ const imports: Readonly<Record<string, Import>> = {
     value === true || config['lora_target_modules'] !== undefined
       ? kept('training.lora')
       : changed('adapters go beside all linear layers unless training.axolotl.lora_target_modules names some'),
+  rl: (value, { training }) => {
+    if (value !== 'dpo') return refused('of the ways to learn from preferences, dpo is known here');
+    training.objective = 'dpo';
+    return kept('training.objective');
+  },
+  rl_beta: beta,
+  dpo_beta: beta,
   sequence_len: number('sequenceLength'),
-  sample_packing: (value, { training }) => {
+  sample_packing: (value, { config, training }) => {
+    if (config['rl'] === 'dpo') return changed('preference pairs are not packed');
     training.samplePacking = value === true;
     return kept('training.samplePacking');
   },
@@ -239,7 +248,9 @@ function importKey(key: string, value: unknown, draft: Draft): Verdict {
   );
 }
 
-function furtherKey(key: keyof typeof furtherKeysShape, value: unknown, { training }: Draft): Verdict {
+function furtherKey(key: keyof typeof furtherKeysShape, value: unknown, { config, training }: Draft): Verdict {
+  if (config['rl'] === 'dpo' && (key === 'chunked_cross_entropy' || key === 'train_on_inputs'))
+    return changed('it has no meaning for preference pairs');
   const parsed = furtherKeysShape[key].safeParse(value);
   if (!parsed.success) return refused(parsed.error.issues[0]?.message ?? 'its value is out of range');
   training.axolotl = { ...training.axolotl, [key]: parsed.data };
@@ -258,6 +269,13 @@ function importMethod(value: unknown, { training }: Draft): Verdict {
   return known
     ? changed('LoRA beside four-bit weights is qlora', 'training.method')
     : refused('of adapters, lora and qlora are known; lora is taken');
+}
+
+function beta(value: unknown, { config, training }: Draft): Verdict {
+  if (typeof value !== 'number') return refused('is no number');
+  if (config['rl'] !== 'dpo') return changed('it is for rl: dpo only');
+  training.dpo = { beta: value };
+  return kept('training.dpo.beta');
 }
 
 function revision(value: unknown, { model }: Draft): Verdict {
@@ -282,9 +300,11 @@ const datasetEntry = z.looseObject({
   name: z.string().nullish(),
   split: z.string().nullish(),
   field_messages: z.string().nullish(),
+  field_chosen: z.string().nullish(),
+  field_rejected: z.string().nullish(),
 });
 
-function importDatasets(value: unknown, { dataset, training }: Draft): Verdict {
+function importDatasets(value: unknown, { config, dataset, training }: Draft): Verdict {
   const parsed = z.array(datasetEntry).min(1).safeParse(value);
   const [first, ...more] = parsed.success ? parsed.data : [];
   if (!first) return refused('it is no list of datasets with a path');
@@ -294,8 +314,12 @@ function importDatasets(value: unknown, { dataset, training }: Draft): Verdict {
   if (first.name) dataset.config = first.name;
   if (first.split) dataset.split = first.split;
   const type = typeof first.type === 'string' ? first.type : undefined;
-  const said = datasetType(type, first.field_messages ?? undefined, dataset, training);
+  const isDpo = config['rl'] === 'dpo';
+  const pairs = isDpo ? importPairs(type, first) : undefined;
+  if (pairs?.columns) dataset.columns = pairs.columns;
+  const said = pairs ? pairs.said : datasetType(type, first.field_messages ?? undefined, dataset, training);
   const known = new Set(['path', 'type', 'name', 'split', 'field_messages', 'ds_type', 'data_files']);
+  if (isDpo) for (const field of ['field_chosen', 'field_rejected']) known.add(field);
   const others = Object.keys(first).filter((key) => !known.has(key));
   const left = [
     ...(said === undefined ? [] : [said]),

@@ -1,13 +1,14 @@
 import type { TrainingPlan } from '@anneal/contracts';
 
 /** How several GPUs share the model; nothing for a single process and for DDP, which need no keys. */
-export function shardingKeys({ strategy, zeroStage = 2, wrapClass }: TrainingPlan) {
+export function shardingKeys({ strategy, zeroStage = 2, wrapClass, dpo }: TrainingPlan) {
   if (strategy === 'fsdp') {
     return {
       fsdp_version: 2,
       fsdp_config: {
         offload_params: false,
-        cpu_ram_efficient_loading: true,
+        // With pairs every process needs the reference, or the base of it, whole: TRL hands out no weights.
+        cpu_ram_efficient_loading: !dpo,
         auto_wrap_policy: 'TRANSFORMER_BASED_WRAP',
         ...(wrapClass === undefined ? {} : { transformer_layer_cls_to_wrap: wrapClass }),
         // Sharded ones hang while they are saved, and the merger reads whole ones.

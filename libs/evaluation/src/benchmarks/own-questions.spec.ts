@@ -189,6 +189,13 @@ describe('own set', () => {
     });
     await expect(load(ownSet(path), null)).resolves.toHaveLength(1);
   });
+  it.each(['chosen', 'rejected'])('is refused for a question whose answer is the %s one of a pair', async (side) => {
+    const answers = { chosen: 'other', rejected: 'another', [side]: '1' };
+    write('train.jsonl', [{ messages: ask('one?'), ...answers }]);
+    await expect(load(ownSet(write('pair.jsonl', [{ prompt: 'one?', expected: '1' }])))).rejects.toMatchObject({
+      message: 'Line 1 of pair.jsonl is in the training set too, question and answer.',
+    });
+  });
   it.each<[string, object, object, string]>([
     ['case and white space', { prompt: ' ONE?\n', expected: 'The  answer' }, {}, 'the answer'],
     [

@@ -74,9 +74,13 @@ export function durationOf(model: ModelShape, load: Load, hosts: Hosts, amount: 
   };
 }
 
-/** Two operations a parameter forward, two for the gradients of activations, two for those of trained weights. */
-function operationsPerToken(model: ModelShape, { method, gradientCheckpointing }: Load): number {
-  return model.parameters * ((method === 'full' ? 6 : 4) + (gradientCheckpointing ? 2 : 0));
+/**
+ * Two operations a parameter forward, two for the gradients of activations, two for those of trained weights; two more for
+ * the reference that pairs are compared with.
+ */
+function operationsPerToken(model: ModelShape, { method, gradientCheckpointing, objective }: Load): number {
+  const reference = objective === 'dpo' ? 2 : 0;
+  return model.parameters * ((method === 'full' ? 6 : 4) + (gradientCheckpointing ? 2 : 0) + reference);
 }
 
 const round = (value: number): number => Number(value.toPrecision(2));

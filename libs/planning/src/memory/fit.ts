@@ -73,7 +73,7 @@ function changesOf(model: ModelShape, load: Load, hosts: Hosts, correction: numb
   const smaller = Math.max(1, microBatch);
   const shorter = Math.max(shortest, sequenceLength);
   const exists = (method: Load['method'], strategy: Load['strategy']): boolean =>
-    combination(method, strategy, layoutOf(load.gpus)).exists;
+    combination(method, strategy, layoutOf(load.gpus), load.objective).exists;
   const methodsBelow = (['lora', 'qlora'] as const).filter(
     (method) => method !== load.method && load.method !== 'qlora' && exists(method, load.strategy),
   );
@@ -89,13 +89,15 @@ function changesOf(model: ModelShape, load: Load, hosts: Hosts, correction: numb
       load: { gradientCheckpointing: true },
     },
     load.gpus > 0 &&
+      load.objective === 'sft' &&
       !load.chunkedLoss && {
         change: 'Take the loss in chunks, which spares half of what logits take.',
         training: { axolotl: { chunked_cross_entropy: true } },
         load: { chunkedLoss: true },
       },
     load.gpus > 1 &&
-      load.strategy !== 'fsdp' && {
+      load.strategy !== 'fsdp' &&
+      exists(load.method, 'fsdp') && {
         change: `Share weights, gradients and optimizer between the ${load.gpus} GPUs.`,
         training: { strategy: 'fsdp' },
         load: { strategy: 'fsdp' },
@@ -133,6 +135,8 @@ function together(
 ): Change[] {
   let sum: Change = { change: '', training: {}, load: {} };
   for (const next of changes) {
+    const { method, strategy, gpus, objective } = { ...load, ...sum.load, ...next.load };
+    if (!combination(method, strategy, layoutOf(gpus), objective).exists) continue;
     sum = {
       change: `${sum.change} ${next.change}`.trim(),
       training: { ...sum.training, ...next.training },
@@ -144,7 +148,7 @@ function together(
 }
 
 function moreGpus(model: ModelShape, load: Load, hosts: Hosts, correction: number): Change[] {
-  if (load.gpus === 0) return [];
+  if (load.gpus === 0 || !combination(load.method, 'fsdp', 'several', load.objective).exists) return [];
   for (let gpus = load.gpus + 1; gpus <= mostGpus; gpus++) {
     const changed = { gpus, strategy: 'fsdp', microBatch: 1, gradientCheckpointing: true } as const;
     if (!fits(model, { ...load, ...changed }, hosts, correction)) continue;

@@ -7,6 +7,7 @@ import { memoryPerGpu, type Load } from './memory.js';
 const shape = (name: keyof typeof configs): ModelShape => modelShape(readModelConfig(configs[name], name));
 const short: Load = {
   method: 'lora',
+  objective: 'sft',
   strategy: 'single',
   gpus: 1,
   rank: 16,
@@ -49,6 +50,28 @@ describe('the memory of a training', () => {
     const expected = (perBillion * model.parameters) / 1e9;
     expect(gigabytes(model, { method })).toBeGreaterThan(expected * 0.85);
     expect(gigabytes(model, { method })).toBeLessThan(expected * 1.3);
+  });
+
+  // TRL, docs "Reducing memory usage": a second model in memory, unless an adapter can be turned off.
+  it('of preference pairs has the reference in it, unless an adapter makes the difference', () => {
+    const model = shape('Llama-3.2-3B');
+    const weights = (load: Partial<Load>): number => memoryPerGpu(model, { ...short, ...load }, 0).weights;
+    const more = (load: Partial<Load>): number => weights({ ...load, objective: 'dpo' }) - weights(load);
+    const copy = 2 * model.parameters;
+    expect(more({ method: 'lora' })).toBe(0);
+    expect(more({ method: 'full' })).toBe(copy);
+    expect(more({ method: 'full', gpus: 0 })).toBe(2 * copy);
+    expect(more({ method: 'full', strategy: 'zero2', gpus: 4 })).toBe(copy);
+    expect(more({ method: 'full', strategy: 'zero3', gpus: 4 })).toBeCloseTo(copy / 4, -2);
+    expect(more({ method: 'full', strategy: 'fsdp', gpus: 4 })).toBeCloseTo(copy * 1.25, -2);
+  });
+
+  it('of preference pairs has two sequences for each row, and the logits of the reference', () => {
+    const model = shape('Llama-3.2-3B');
+    const answers = memoryPerGpu(model, { ...short, microBatch: 2 }, 0);
+    const pairs = memoryPerGpu(model, { ...short, objective: 'dpo' }, 0);
+    expect(pairs.activations).toBe(answers.activations);
+    expect(pairs.logits / answers.logits).toBeCloseTo(1.6);
   });
 
   // DeepSpeed, runtime/zero/stage_1_and_2.py, estimate_zero2_model_states_mem_needs: 4P + 16P/N, which leaves weights and

@@ -1,10 +1,11 @@
-import type { PerGpu } from '@anneal/contracts';
+import type { PerGpu, TrainingObjective } from '@anneal/contracts';
 import type { Method, Strategy } from '../combinations.js';
 import { adapterParameters, type ModelShape } from '../model/model.shape.js';
 
 /** A training as far as its memory depends on it. */
 export interface Load {
   readonly method: Method;
+  readonly objective: TrainingObjective;
   readonly strategy: Strategy;
   /** 0 is the CPU. */
   readonly gpus: number;
@@ -40,7 +41,8 @@ const spread = { low: 0.8, high: 1.25 } as const;
  * @param correction measured peaks over estimates, from trainings of this kind
  */
 export function memoryPerGpu(model: ModelShape, load: Load, available: number, correction = 1): PerGpu {
-  const states = statesOf(model, load);
+  const trained = statesOf(model, load);
+  const states = { ...trained, weights: trained.weights + referenceBytes(model, load) };
   const activations = activationsOf(model, load);
   const logits = logitsOf(model, load);
   const overhead = overheadOf(model, load, states.weights + states.gradients + states.optimizer + activations + logits);
@@ -97,6 +99,18 @@ function statesOf(model: ModelShape, load: Load): Pick<Parts, 'weights' | 'gradi
   }
 }
 
+/**
+ * The model that pairs are compared with. With an adapter it is the base without the adapter and takes nothing; else it is
+ * a second copy of the weights, frozen. TRL 1.14 (models/utils.py): FSDP wraps it as one unit, which is gathered whole for
+ * its forward pass; ZeRO shards it at stage 3 only.
+ */
+function referenceBytes(model: ModelShape, { objective, method, strategy, gpus }: Load): number {
+  if (objective !== 'dpo' || method !== 'full') return 0;
+  const whole = (gpus === 0 ? 4 : 2) * model.parameters;
+  if (strategy === 'fsdp') return whole + whole / gpus;
+  return strategy === 'zero3' ? whole / gpus : whole;
+}
+
 function sum(
   frozen: number,
   bytes: { weights: number; gradients: number; optimizer: number },
@@ -136,7 +150,7 @@ function gathered(model: ModelShape, { method }: Load): number {
  */
 function activationsOf(model: ModelShape, load: Load): number {
   const { hidden, layers, heads, feedForward } = model;
-  const tokens = load.sequenceLength * load.microBatch;
+  const tokens = tokensAtOnce(load);
   const width = load.gpus === 0 ? 2 : 1;
   // Scores in two bytes, their softmax in four, and its result in two.
   const scores = model.family?.attention === 'eager' ? 8 * heads * load.sequenceLength : 0;
@@ -144,9 +158,18 @@ function activationsOf(model: ModelShape, load: Load): number {
   return load.gradientCheckpointing ? width * 2 * tokens * hidden * layers + layer : layers * layer;
 }
 
-/** Logits in bfloat16, once more in float32 for the loss, and their gradient; in chunks only one eighth is widened. */
+/** A pair is two sequences, which go through the model together. */
+function tokensAtOnce({ sequenceLength, microBatch, objective }: Load): number {
+  return sequenceLength * microBatch * (objective === 'dpo' ? 2 : 1);
+}
+
+/**
+ * Logits in bfloat16, once more in float32 for the loss, and their gradient; in chunks only one eighth is widened. Those of
+ * the reference are there at the same time, in both widths and without a gradient.
+ */
 function logitsOf({ vocabulary }: ModelShape, load: Load): number {
-  const tokens = load.sequenceLength * load.microBatch;
+  const tokens = tokensAtOnce(load);
+  if (load.objective === 'dpo') return tokens * vocabulary * 16;
   if (load.gpus === 0) return tokens * vocabulary * 12;
   return tokens * vocabulary * (load.chunkedLoss ? 5 : 10);
 }

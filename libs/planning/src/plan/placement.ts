@@ -1,7 +1,7 @@
 import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
 import { automatic, combination, layoutOf, type Strategy } from '../combinations.js';
 
-type Training = Pick<AcceptedRunSpec['training'], 'strategy' | 'method' | 'gpus'>;
+type Training = Pick<AcceptedRunSpec['training'], 'strategy' | 'method' | 'gpus' | 'objective'>;
 
 export interface Placement {
   /** 0 is the CPU. */
@@ -18,7 +18,7 @@ export interface Placement {
  * @throws Failure SPEC_UNSUPPORTED with the field at fault
  */
 export function placeTraining(training: Training, gpus: number): Placement {
-  const { strategy, method } = training;
+  const { strategy, method, objective } = training;
   const wanted = training.gpus ?? (strategy === 'single' ? Math.min(gpus, 1) : gpus);
   if (wanted > gpus) {
     throw unsupported(
@@ -30,14 +30,16 @@ export function placeTraining(training: Training, gpus: number): Placement {
     );
   }
   const asked = strategy === 'deepspeed' ? 'zero2' : strategy;
-  const strategies = asked === 'auto' ? automatic(wanted) : [asked];
+  const candidates = asked === 'auto' ? automatic(wanted) : [asked];
   const layout = layoutOf(wanted);
-  const refused = strategies.map((name) => combination(method, name, layout)).find(({ exists }) => !exists);
-  if (refused === undefined) return { gpus: wanted, strategies };
+  const judged = candidates.map((name) => ({ name, ...combination(method, name, layout, objective) }));
+  const strategies = judged.filter(({ exists }) => exists).map(({ name }) => name);
+  const refused = judged.find(({ exists }) => !exists);
+  if (strategies.length > 0 || refused === undefined) return { gpus: wanted, strategies };
   const where = { cpu: 'on the CPU', one: 'on one GPU', several: `on ${wanted} GPUs` }[layout];
   throw unsupported(
     fieldAtFault(training, asked),
-    `There is no ${method} training${asked === 'auto' ? '' : ` with strategy ${asked}`} ${where}. ${refused.reason}`,
+    `There is no ${method} training${objective === 'dpo' ? ' from pairs' : ''}${asked === 'auto' ? '' : ` with strategy ${asked}`} ${where}. ${refused.reason}`,
     'Leave training.strategy and training.gpus out for what fits this host, or choose another training.method.',
   );
 }

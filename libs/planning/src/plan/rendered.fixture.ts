@@ -1,4 +1,10 @@
-import { parseRunSpec, type FurtherKeys, type RunSpecInput, type TrainingPlan } from '@anneal/contracts';
+import {
+  parseRunSpec,
+  type FurtherKeys,
+  type RunSpecInput,
+  type TrainingObjective,
+  type TrainingPlan,
+} from '@anneal/contracts';
 import { axolotlConfig } from '@anneal/engine';
 import { combination, layoutOf, methods, strategies } from '../combinations.js';
 import { parseHosts } from '../hosts.js';
@@ -51,9 +57,11 @@ const further: Required<FurtherKeys> = {
 
 const trainings = [0, 1, 3].flatMap((gpus) =>
   methods.flatMap((method) =>
-    strategies
-      .filter((strategy) => combination(method, strategy, layoutOf(gpus)).exists)
-      .map((strategy) => ({ gpus, method, strategy })),
+    (['sft', 'dpo'] as const satisfies TrainingObjective[]).flatMap((objective) =>
+      strategies
+        .filter((strategy) => combination(method, strategy, layoutOf(gpus), objective).exists)
+        .map((strategy) => ({ gpus, method, strategy, objective })),
+    ),
   ),
 );
 type Training = (typeof trainings)[number];
@@ -73,9 +81,7 @@ export function everyTraining(): Rendered[] {
 export function sampleOfTrainings(): Rendered[] {
   return trainings.flatMap((training, at) => [
     ...models
-      .filter(
-        (_, index) => index === at % models.length || (training.method === 'lora' && training.strategy === 'fsdp'),
-      )
+      .filter((_, index) => index === at % models.length || isWhole(training))
       .map((model) => render(model, training)),
     ...optionsFor(training)
       .filter((_, index) => index % trainings.length === at)
@@ -83,18 +89,27 @@ export function sampleOfTrainings(): Rendered[] {
   ]);
 }
 
-function optionsFor({ gpus, method, strategy }: Training): Asked[] {
+/** Tried with every family. */
+function isWhole({ method, strategy, objective }: Training): boolean {
+  return method === 'lora' && strategy === 'fsdp' && objective === 'sft';
+}
+
+/** What has a meaning with rows of one answer only. */
+const forAnswers = new Set(['chunked_cross_entropy', 'train_on_inputs']);
+
+function optionsFor({ gpus, method, strategy, objective }: Training): Asked[] {
+  const isDpo = objective === 'dpo';
   const optimizers = gpus === 0 ? (['adafactor'] as const) : (['adamw_8bit', 'paged_adamw_8bit', 'adafactor'] as const);
   const keys = Object.entries(further).filter(
     ([key]) =>
+      !(isDpo && forAnswers.has(key)) &&
       !(method === 'full' && /^(lora|peft)/.test(key)) &&
       !(method === 'qlora' && strategy === 'fsdp' && key === 'peft_use_dora'),
   );
   return [
     ...optimizers.map((optimizer) => ({ optimizer })),
-    { samplePacking: true },
+    ...(isDpo ? [{ dpo: { beta: 0.5 } }] : [{ samplePacking: true }, { earlyStopping: {}, samplePacking: true }]),
     { earlyStopping: { patience: 2, share: 0.1 } },
-    { earlyStopping: {}, samplePacking: true },
     { gradientCheckpointing: gpus === 0 },
     { prompt: 'load-qa' },
     { scheduler: 'constant', warmupSteps: 5 },
@@ -102,11 +117,15 @@ function optionsFor({ gpus, method, strategy }: Training): Asked[] {
   ];
 }
 
-function render(model: (typeof models)[number], { gpus, method, strategy }: Training, asked: Asked = {}): Rendered {
+function render(
+  model: (typeof models)[number],
+  { gpus, method, strategy, objective }: Training,
+  asked: Asked = {},
+): Rendered {
   const parsed = parseRunSpec({
     model: { base: `acme/${model}` },
     dataset: { source: 'acme/rows' },
-    training: { method, strategy, ...asked },
+    training: { method, strategy, objective, ...asked },
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { training } = parsed.spec;
@@ -128,6 +147,6 @@ function render(model: (typeof models)[number], { gpus, method, strategy }: Trai
     endOfTurn: shape.family?.endOfTurn ?? [],
     ...(template === undefined ? {} : { template }),
   });
-  const name = `${model} ${method} ${strategy} on ${gpus} ${JSON.stringify(asked)}`;
+  const name = `${model} ${objective} ${method} ${strategy} on ${gpus} ${JSON.stringify(asked)}`;
   return { name, gpus, plan, config };
 }

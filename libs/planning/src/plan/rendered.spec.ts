@@ -17,6 +17,16 @@ describe('the combinations', () => {
     expect(all.filter(({ reason }) => reason === 'Nobody has said that it exists.')).toEqual([]);
   });
 
+  it('are the same for preference pairs, but for four-bit weights that FSDP shares', () => {
+    const others = all.filter(
+      ({ method, strategy, layout, exists }) => combination(method, strategy, layout, 'dpo').exists !== exists,
+    );
+    expect(others.map(({ method, strategy, layout }) => [method, strategy, layout])).toEqual([
+      ['qlora', 'fsdp', 'several'],
+    ]);
+    expect(combination('qlora', 'fsdp', 'several', 'dpo').reason).toContain('learns from pairs');
+  });
+
   it('are these', () => {
     expect(all.filter(({ exists }) => exists).map(({ method, strategy, layout }) => `${method} ${strategy} ${layout}`))
       .toMatchInlineSnapshot(`
@@ -53,6 +63,17 @@ describe('every training', () => {
     for (const { name, config } of rendered) expect(unknownKeys(config), name).toEqual([]);
   });
 
+  it('learns from pairs when it was asked to, with the reference on every process', () => {
+    const pairs = rendered.filter(({ plan }) => plan.dpo);
+    expect(pairs.length).toBeGreaterThan(200);
+    for (const { name, config } of pairs) {
+      expect(config, name).toMatchObject({ rl: 'dpo', sample_packing: false });
+      expect(JSON.stringify(config), name).not.toContain('"cpu_ram_efficient_loading":true');
+    }
+    for (const { name, config } of rendered.filter(({ plan }) => !plan.dpo))
+      expect(config, name).not.toHaveProperty('rl');
+  });
+
   it('asks for no code, no network and no place but those of its run', () => {
     for (const { name, config } of rendered) {
       const { plugins, trust_remote_code: trust, ...rest } = config as Record<string, unknown>;
@@ -75,6 +96,7 @@ describe('docs/training.md', () => {
         const row = cells.find(([, first, second]) => first === method && second === strategy);
         const all = layouts.map((layout) => combination(method, strategy, layout));
         expect(row?.slice(3, 6), `${method} ${strategy}`).toEqual(all.map(({ exists }) => (exists ? 'yes' : 'no')));
+        all.push(...layouts.map((layout) => combination(method, strategy, layout, 'dpo')));
         for (const { exists, reason } of all) expect(shown).toContain(`- ${exists ? 'yes' : 'no'}: ${reason}`);
       }
     }

@@ -96,6 +96,27 @@ describe('resolvePlan', () => {
     });
   });
 
+  it('of preference pairs is gentler, and takes half as many of them at once', () => {
+    expect(plan({ method: 'lora', objective: 'dpo' })).toMatchObject({ dpo: { beta: 0.1 }, learningRate: 5e-6 });
+    expect(plan({ method: 'full', objective: 'dpo', dpo: { beta: 0.4 } })).toMatchObject({
+      ...{ dpo: { beta: 0.4 }, learningRate: 5e-7 },
+    });
+    expect(plan({ method: 'lora' })).not.toHaveProperty('dpo');
+    const [answers, pairs] = (['sft', 'dpo'] as const).map((objective) =>
+      plan({ method: 'lora', objective }, { longestRow: 1000, rows: 5000 }),
+    );
+    expect(pairs?.microBatch).toBe((answers?.microBatch ?? 0) / 2);
+    expect(pairs?.effectiveBatch).toBe(answers?.effectiveBatch);
+  });
+
+  it('of preference pairs with four-bit weights is never shared by FSDP', () => {
+    expect(plan({ method: 'qlora', objective: 'dpo' }, { gpus: 3 }).strategy).toBe('ddp');
+    expect(refused({ method: 'qlora', objective: 'dpo', strategy: 'fsdp' }, { gpus: 3 })).toMatchObject({
+      field: 'training.strategy',
+      message: expect.stringContaining('from pairs with strategy fsdp') as string,
+    });
+  });
+
   it('counts the steps that all epochs take, the last and smaller batch included', () => {
     const made = plan({ method: 'lora', microBatch: 4, gradientAccumulation: 2, epochs: 3 }, { rows: 401 });
     expect(made.steps).toBe(51 * 3);

@@ -1,4 +1,4 @@
-import { defaultLearningRates, Failure, type AcceptedRunSpec, type TrainingPlan } from '@anneal/contracts';
+import { defaultBeta, defaultLearningRates, Failure, type AcceptedRunSpec, type TrainingPlan } from '@anneal/contracts';
 import { planStrategy, type Strategy } from '../combinations.js';
 import type { Hosts } from '../hosts.js';
 import { fits, largestThatFits } from '../memory/fit.js';
@@ -74,13 +74,14 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     epochs: training.epochs,
     ...batch,
     sequenceLength: length,
-    learningRate: training.learningRate ?? defaultLearningRates[training.method],
+    learningRate: training.learningRate ?? defaultLearningRates[training.objective][training.method],
     // A constant schedule ignores its warm-up; the one with warm-up has a name of its own.
     scheduler: training.scheduler === 'constant' && warmupSteps > 0 ? 'constant_with_warmup' : training.scheduler,
     warmupSteps,
     checkpointEvery: training.checkpointEvery ?? Math.min(mostStepsBetweenCheckpoints, Math.ceil(steps / 5)),
     precision: onGpu ? 'bfloat16' : 'float32',
     ...(lora ? { lora } : {}),
+    ...(training.objective === 'dpo' ? { dpo: { beta: training.dpo?.beta ?? defaultBeta } } : {}),
     seed: training.seed,
     optimizer: resolveOptimizer(training, onGpu),
     gradientCheckpointing: load.gradientCheckpointing,
@@ -115,10 +116,12 @@ function choose(input: PlanInput, placement: Placement, length: number, rank: nu
   const { training, rows, characters, hosts, model, correction } = input;
   const { gpus, strategies } = placement;
   const processes = processesOf(input, placement);
-  const tokens = training.samplePacking ? length : Math.min(length, usualTokens(characters.longest));
+  const usual = training.samplePacking ? length : Math.min(length, usualTokens(characters.longest));
+  const tokens = training.objective === 'dpo' ? 2 * usual : usual;
   const choices = strategies.map((strategy): Choice => {
     const load: Load = {
       method: training.method,
+      objective: training.objective,
       strategy,
       gpus,
       rank,

@@ -27,6 +27,8 @@ function readConfig(path) {
   for (const key of ['micro_batch_size', 'gradient_accumulation_steps', 'max_steps', 'save_steps']) {
     if (config[key] !== undefined && typeof config[key] !== 'number') invalid(key, 'Input should be a valid integer');
   }
+  if (config.rl !== undefined && config.rl !== 'dpo') invalid('rl', "Input should be 'dpo'");
+  if (config.rl && config.sample_packing) invalid('sample_packing', 'does not work with RLHF training');
   return config;
 }
 
@@ -53,11 +55,13 @@ export async function train([configPath], faults, processes) {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
+  if (config.rl) requirePairs(config, rows);
   const longest = Math.max(...rows.map((row) => Math.ceil(JSON.stringify(row).length / 4)));
   if (config.excess_length_strategy === 'raise' && longest > config.sequence_len) {
-    process.stderr.write(
-      `ValueError: Sequence encountered with ${longest} tokens, which exceeds the maximum ${config.sequence_len}.\n`,
-    );
+    const said = config.rl
+      ? `Sample exceeds configured sequence_len (${config.sequence_len}).`
+      : `Sequence encountered with ${longest} tokens, which exceeds the maximum ${config.sequence_len}.`;
+    process.stderr.write(`ValueError: ${said}\n`);
     process.exit(1);
   }
   emit('dataLoaded', { trainRows: rows.length });
@@ -69,6 +73,28 @@ export async function train([configPath], faults, processes) {
   emit('done', { stopped: end.stopped });
   if (faults.exitCode) process.exit(faults.exitCode);
 }
+
+/** Pairs in the form that the configuration names, as Axolotl's and TRL's readers want them. */
+function requirePairs({ datasets }, rows) {
+  const [{ type }] = datasets;
+  const prompt = { 'chat_template.default': 'messages', 'passthrough.default': 'prompt' }[type];
+  if (prompt === undefined) invalid('datasets', `no type ${type} of pairs`);
+  const missing = [prompt, 'chosen', 'rejected'].find((key) => rows.some((row) => row[key] === undefined));
+  if (missing === undefined) return;
+  process.stderr.write(`KeyError: '${missing}'\n`);
+  process.exit(1);
+}
+
+/** A preference that grows with the steps, as the losses fall. */
+const rewardsAt = (step) => {
+  const [chosenReward, rejectedReward] = [0.05 * (step - 1), -0.1 * (step - 1)];
+  return {
+    rewardAccuracy: step > 1 ? 1 : 0,
+    rewardMargin: chosenReward - rejectedReward,
+    chosenReward,
+    rejectedReward,
+  };
+};
 
 async function loop(config, { state, step }, faults, processes) {
   const { max_steps: maxSteps, output_dir: output } = config;
@@ -89,6 +115,7 @@ async function loop(config, { state, step }, faults, processes) {
       learningRate: config.learning_rate,
       epoch: step / maxSteps,
     };
+    if (config.rl) Object.assign(log, rewardsAt(step));
     stopped = existsSync(process.env.ANNEAL_STOP_FILE) && step < maxSteps;
     if (stopped) emit('stopping', { step });
     emit('log', { step, ...log, perplexity: Math.exp(log.loss), tokensPerSecondPerGpu: 100 });

@@ -68,9 +68,9 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
     try {
       const directory = join(folder, 'content');
       await this.store.getDirectory(artifact, directory, { signal: this.stopping.signal });
-      const { rows, characters, problems } = await checkTrainingFile(join(directory, storedName), filename);
-      if (problems.length === 0) return { status: 'processed', details: undefined, rows, characters };
-      return { status: 'error', details: problems.map(({ message }) => message).join(' '), rows, characters };
+      const { rows, characters, objective, problems } = await checkTrainingFile(join(directory, storedName), filename);
+      if (problems.length === 0) return { status: 'processed', details: undefined, rows, characters, objective };
+      return { status: 'error', details: problems.map(({ message }) => message).join(' '), rows, characters, objective };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -80,5 +80,5 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
 /** A file that cannot be had from the store must not keep those behind it from being checked. */
 function unreadable(error: unknown): CheckedFile {
   if (!(error instanceof Failure) || error.isOutage) throw error;
-  return { status: 'error', details: `${error.message} ${error.remedy}`, rows: 0, characters: 0 };
+  return { status: 'error', details: `${error.message} ${error.remedy}`, rows: 0, characters: 0, objective: undefined };
 }

@@ -1,4 +1,4 @@
-import { artifactRef, filePurpose, fileStatus, type OpenaiFile } from '@anneal/contracts';
+import { artifactRef, filePurpose, fileStatus, trainingObjective, type OpenaiFile } from '@anneal/contracts';
 import { z } from 'zod';
 import { absent, bigint, instant } from '../../database/columns.js';
 import { toSeconds } from '../openai-id.js';
@@ -14,6 +14,7 @@ export const fileRow = z.object({
   status_details: absent(z.string()),
   rows: absent(z.int()),
   characters: absent(bigint),
+  objective: absent(trainingObjective),
   artifact: artifactRef,
   created_at: instant,
   expires_at: absent(instant),

@@ -1,4 +1,4 @@
-import { Failure, type ArtifactRef, type FilePurpose, type PageQuery } from '@anneal/contracts';
+import { Failure, type ArtifactRef, type FilePurpose, type PageQuery, type TrainingObjective } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -20,6 +20,8 @@ export interface CheckedFile {
   readonly details: string | undefined;
   readonly rows: number;
   readonly characters: number;
+  /** What its rows are there to teach; nothing for a file without any. */
+  readonly objective: TrainingObjective | undefined;
 }
 
 const alive = '(expires_at IS NULL OR expires_at > now())';
@@ -78,11 +80,11 @@ export class FileTable {
     return this.read("WHERE status = 'uploaded' ORDER BY place LIMIT 100", []);
   }
 
-  async checked(id: string, { status, details, rows, characters }: CheckedFile): Promise<void> {
+  async checked(id: string, { status, details, rows, characters, objective }: CheckedFile): Promise<void> {
     await this.dataSource.query(
-      `UPDATE file SET status = $2, status_details = $3, rows = $4, characters = $5
+      `UPDATE file SET status = $2, status_details = $3, rows = $4, characters = $5, objective = $6
         WHERE id = $1 AND status = 'uploaded'`,
-      [id, status, details ?? null, rows, characters],
+      [id, status, details ?? null, rows, characters, objective ?? null],
     );
   }
 

@@ -28,9 +28,18 @@ export interface StepMetrics {
   readonly totalSteps: number | undefined;
   readonly loss: number;
   readonly learningRate: number | undefined;
+  /** Of a job that learns from pairs. */
+  readonly rewardAccuracy: number | undefined;
+  readonly rewardMargin: number | undefined;
 }
 
-const stepRow = z.object({ step: z.int(), train_loss: z.number(), learning_rate: z.number().nullish() });
+const stepRow = z.object({
+  step: z.int(),
+  train_loss: z.number(),
+  learning_rate: z.number().nullish(),
+  reward_accuracy: z.number().nullish(),
+  reward_margin: z.number().nullish(),
+});
 export type StepRow = z.infer<typeof stepRow>;
 
 /**
@@ -52,11 +61,18 @@ export class JobEventTable {
 
   /** Steps of runs that are no jobs are passed over, as are those that are there from before a resume. */
   async addSteps(steps: readonly StepMetrics[]): Promise<void> {
-    const rows = steps.map(({ jobId, step, totalSteps, loss, learningRate }) => ({
+    const rows = steps.map(({ jobId, step, totalSteps, loss, learningRate, rewardAccuracy, rewardMargin }) => ({
       id: newOpenaiId('ftevent-'),
       job_id: jobId,
       message: `Step ${step}${totalSteps === undefined ? '' : `/${totalSteps}`}: training loss=${loss.toFixed(4)}`,
-      data: { step, total_steps: totalSteps, train_loss: loss, learning_rate: learningRate },
+      data: {
+        step,
+        total_steps: totalSteps,
+        train_loss: loss,
+        learning_rate: learningRate,
+        reward_accuracy: rewardAccuracy,
+        reward_margin: rewardMargin,
+      },
       step,
     }));
     await this.dataSource.query(

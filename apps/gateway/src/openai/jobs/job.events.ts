@@ -28,9 +28,10 @@ export class JobEvents implements OnModuleInit, BeforeApplicationShutdown {
       if (isTrainedAnew(before, run)) await this.table.forgetSteps(tx, run.id);
       for (const event of storyOf(before, run)) await this.table.tell(tx, run.id, event);
     });
-    const progress = ({ runId: jobId, stage, done, total, loss, learningRate, unit }: Progress): void => {
+    const progress = ({ runId: jobId, stage, done, total, loss, unit, ...also }: Progress): void => {
+      const { learningRate, rewardAccuracy, rewardMargin } = also;
       if (stage !== 'trainer' || unit !== 'steps' || loss === undefined || done === undefined) return;
-      this.steps.push({ jobId, step: done, totalSteps: total, loss, learningRate });
+      this.steps.push({ jobId, step: done, totalSteps: total, loss, learningRate, rewardAccuracy, rewardMargin });
       this.timer ??= setTimeout(() => void this.flush(), writeEveryMs);
     };
     this.feed.listenToAll({ progress, changed: () => undefined });

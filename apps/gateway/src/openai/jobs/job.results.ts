@@ -102,6 +102,10 @@ export class JobResults implements OnModuleInit, OnApplicationBootstrap, BeforeA
 }
 
 function toCsv(steps: readonly StepRow[]): string {
-  const lines = steps.map(({ step, train_loss: loss, learning_rate: rate }) => `${step},${loss},${rate ?? ''}`);
-  return ['step,train_loss,learning_rate', ...lines, ''].join('\n');
+  const isDpo = steps.some(({ reward_margin: margin }) => typeof margin === 'number');
+  const lines = steps.map(({ step, train_loss: loss, learning_rate: rate, ...rewards }) => {
+    const more = isDpo ? `,${rewards.reward_accuracy ?? ''},${rewards.reward_margin ?? ''}` : '';
+    return `${step},${loss},${rate ?? ''}${more}`;
+  });
+  return [`step,train_loss,learning_rate${isDpo ? ',reward_accuracy,reward_margin' : ''}`, ...lines, ''].join('\n');
 }

@@ -5,10 +5,10 @@ import type { JobRow } from './job.row.js';
 
 export function toOpenaiJob(job: JobRow): OpenaiJob {
   const status = statusOf(job);
-  const { n_epochs, learning_rate_multiplier } = job.hyperparameters;
+  const { n_epochs, learning_rate_multiplier, beta } = job.hyperparameters;
   // What was asked for, until the trainer has settled what the devices at hand can do.
   const batch_size = job.plan?.effectiveBatch ?? job.hyperparameters.batch_size;
-  const hyperparameters = { n_epochs, batch_size, learning_rate_multiplier };
+  const hyperparameters = { n_epochs, batch_size, learning_rate_multiplier, ...(beta === undefined ? {} : { beta }) };
   return {
     id: job.id,
     object: 'fine_tuning.job',
@@ -26,7 +26,10 @@ export function toOpenaiJob(job: JobRow): OpenaiJob {
     seed: job.seed,
     error: status === 'failed' ? errorOf(job) : null,
     hyperparameters,
-    method: { type: 'supervised', supervised: { hyperparameters } },
+    method:
+      beta === undefined
+        ? { type: 'supervised', supervised: { hyperparameters } }
+        : { type: 'dpo', dpo: { hyperparameters } },
     integrations: [],
     metadata: job.metadata,
   };

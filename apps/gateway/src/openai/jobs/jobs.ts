@@ -36,6 +36,8 @@ export class Jobs {
       typeof body.validation_file === 'string'
         ? await this.checkedFile(caller, body.validation_file, 'validation_file')
         : undefined;
+    refuseOtherRows(body, training, 'training_file');
+    if (validation) refuseOtherRows(body, validation, 'validation_file');
     const rows = training.rows ?? 0;
     if (rows < fewestRows) throw tooFewRows(training, rows);
     const hyperparameters = settleHyperparameters(body, rows);
@@ -90,6 +92,24 @@ async function asParameter<Found>(found: Promise<Found>): Promise<Found> {
     if (!(error instanceof Failure) || !['FILE_NOT_FOUND', 'MODEL_NOT_FOUND'].includes(error.code)) throw error;
     const { message, remedy, field } = error;
     throw new Failure('REQUEST_INVALID', message, { remedy, cause: error, ...(field ? { field } : {}) });
+  });
+}
+
+/**
+ * Pairs are no answers to be learnt, and the reverse.
+ *
+ * @throws Failure REQUEST_INVALID for a file of the other kind
+ */
+function refuseOtherRows({ method }: JobBody, { id, objective }: FileRow, field: string): void {
+  const type = method?.type ?? 'supervised';
+  if (objective === undefined || objective === (type === 'dpo' ? 'dpo' : 'sft')) return;
+  const [holds, needs, other] =
+    objective === 'dpo'
+      ? ['preference pairs', 'rows with one answer each', 'dpo']
+      : ['rows with one answer each', 'preference pairs (input, preferred_output, non_preferred_output)', 'supervised'];
+  throw new Failure('REQUEST_INVALID', `The file ${id} holds ${holds}, and the method ${type} needs ${needs}.`, {
+    remedy: `Send "method": {"type": "${other}"}, or a file of the other kind.`,
+    field,
   });
 }
 

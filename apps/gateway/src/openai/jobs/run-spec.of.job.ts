@@ -1,4 +1,10 @@
-import { defaultLearningRates, type Hyperparameters, type RunSpec, type RunSpecFragment } from '@anneal/contracts';
+import {
+  defaultLearningRates,
+  type Hyperparameters,
+  type RunSpec,
+  type RunSpecFragment,
+  type TrainingObjective,
+} from '@anneal/contracts';
 import { checkSpec, InvalidSpec } from '../../runs/spec.check.js';
 import type { FileRow } from '../files/file.row.js';
 import type { BaseOfJob } from '../models/models.js';
@@ -23,9 +29,11 @@ export interface JobParts {
  */
 export function runSpecOfJob(parts: JobParts): RunSpec {
   const { id, runName, base, training, validation, hyperparameters, seed, fragment } = parts;
-  const { n_epochs: epochs, batch_size: batch, learning_rate_multiplier: multiplier } = hyperparameters;
+  const { n_epochs: epochs, batch_size: batch, learning_rate_multiplier: multiplier, beta } = hyperparameters;
   const method = fragment.training?.['method'];
-  const usualRate = defaultLearningRates[method === 'full' || method === 'qlora' ? method : 'lora'];
+  const objective = beta === undefined ? 'sft' : 'dpo';
+  const usualRate = defaultLearningRates[objective][method === 'full' || method === 'qlora' ? method : 'lora'];
+  refuseOtherObjective(fragment, objective);
   try {
     return checkSpec({
       id,
@@ -38,8 +46,10 @@ export function runSpecOfJob(parts: JobParts): RunSpec {
       },
       training: {
         method: 'lora',
+        objective,
+        ...(beta === undefined ? {} : { dpo: { beta } }),
         epochs,
-        ...splitBatch(batch),
+        ...splitBatch(batch, objective),
         learningRate: usualRate * multiplier,
         seed,
         ...fragment.training,
@@ -51,6 +61,23 @@ export function runSpecOfJob(parts: JobParts): RunSpec {
     if (!(error instanceof InvalidSpec)) throw error;
     throw new InvalidSpec(error.problems.map(({ field, message }) => ({ field: `anneal.${field}`, message })));
   }
+}
+
+/** What is learnt is said by the method of the job, which everything else about it is settled by. */
+function refuseOtherObjective({ training = {} }: RunSpecFragment, objective: TrainingObjective): void {
+  const fields = ['objective', 'dpo'].filter((field) => training[field] !== undefined);
+  const problems = fields
+    .filter((field) => !(field === 'objective' && training[field] === objective))
+    .map((field) => ({
+      field: `anneal.training.${field}`,
+      message: 'is said by "method": {"type": "dpo"} of the job',
+    }));
+  if (training['method'] === 'dpo')
+    problems.push({
+      field: 'anneal.training.method',
+      message: 'says which weights are trained; learning from pairs is said by "method": {"type": "dpo"} of the job',
+    });
+  if (problems.length > 0) throw new InvalidSpec(problems);
 }
 
 function sourceOf({ artifact }: FileRow): string {

@@ -4,7 +4,15 @@ import type { Score } from '../../scoring/outcome.js';
 import type { ItemRow } from '../item.lines.js';
 import { readJsonLines } from '../json-lines.js';
 
-const trainingLine = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
+const message = z.object({ role: z.string(), content: z.string() });
+/** Conversations, or what was asked with two answers to it. */
+const trainingLine = z
+  .object({ messages: z.array(message), chosen: z.string().optional(), rejected: z.string().optional() })
+  .transform(({ messages, chosen, rejected }) => {
+    const answers = [chosen, rejected].filter((answer) => answer !== undefined);
+    if (answers.length === 0) return [messages];
+    return answers.map((content) => [...messages, { role: 'assistant', content }]);
+  });
 
 /**
  * Items whose question stands in a training row, up to case and white space, with an answer next to it that is the
@@ -23,14 +31,15 @@ export async function rowsSeenInTraining(
   const seen = new Set<ItemRow>();
   for await (const { value } of readJsonLines(trainFile, 'train.jsonl')) {
     signal.throwIfAborted();
-    const { messages } = trainingLine.parse(value);
-    messages.forEach(({ role, content }, index) => {
-      const answer = messages[index + 1];
-      if (role !== 'user' || answer?.role !== 'assistant') return;
-      for (const row of asked.get(normalise(content)) ?? []) {
-        if (givesAway(row, answer.content, score)) seen.add(row);
-      }
-    });
+    for (const messages of trainingLine.parse(value)) {
+      messages.forEach(({ role, content }, index) => {
+        const answer = messages[index + 1];
+        if (role !== 'user' || answer?.role !== 'assistant') return;
+        for (const row of asked.get(normalise(content)) ?? []) {
+          if (givesAway(row, answer.content, score)) seen.add(row);
+        }
+      });
+    }
   }
   return rows.filter((row) => seen.has(row));
 }

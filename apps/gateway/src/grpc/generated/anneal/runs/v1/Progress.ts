@@ -21,6 +21,8 @@ export interface Progress {
   'retry'?: (_anneal_runs_v1_ComingRetry | null);
   'position'?: (number);
   'startsAt'?: (_google_protobuf_Timestamp | null);
+  'rewardAccuracy'?: (number | string);
+  'rewardMargin'?: (number | string);
   '_done'?: "done";
   '_total'?: "total";
   '_secondsLeft'?: "secondsLeft";
@@ -28,6 +30,8 @@ export interface Progress {
   '_learningRate'?: "learningRate";
   '_tokensPerSecond'?: "tokensPerSecond";
   '_position'?: "position";
+  '_rewardAccuracy'?: "rewardAccuracy";
+  '_rewardMargin'?: "rewardMargin";
 }
 
 export interface Progress__Output {
@@ -46,6 +50,8 @@ export interface Progress__Output {
   'retry': (_anneal_runs_v1_ComingRetry__Output | null);
   'position'?: (number);
   'startsAt': (_google_protobuf_Timestamp__Output | null);
+  'rewardAccuracy'?: (number);
+  'rewardMargin'?: (number);
   '_done'?: "done";
   '_total'?: "total";
   '_secondsLeft'?: "secondsLeft";
@@ -53,4 +59,6 @@ export interface Progress__Output {
   '_learningRate'?: "learningRate";
   '_tokensPerSecond'?: "tokensPerSecond";
   '_position'?: "position";
+  '_rewardAccuracy'?: "rewardAccuracy";
+  '_rewardMargin'?: "rewardMargin";
 }
