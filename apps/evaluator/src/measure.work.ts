@@ -96,7 +96,8 @@ export class MeasureWork implements StageWork<MeasureInput> {
       const ready = await this.evaluations.markMeasured(tx, job, subject, how, merged);
       if (!ready) return;
       const causation = ready.causationId === undefined ? {} : { causationId: ready.causationId };
-      await this.jobs.add(tx, { runId, kind: 'judge', input: ready.merged, turn: ready.turn, ...causation });
+      const { merged: input, turn } = ready;
+      await this.jobs.add(tx, { runId, kind: 'judge', input, turn, project: job.project, ...causation });
     };
   }
 

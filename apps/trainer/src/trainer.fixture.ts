@@ -116,7 +116,12 @@ export class TestTrainer {
   }
 
   /** Says that a dataset is prepared, which makes the trainer train. */
-  async prepare(id: string, training: Partial<RunSpecInput['training']> = {}, rows = 8): Promise<void> {
+  async prepare(
+    id: string,
+    training: Partial<RunSpecInput['training']> = {},
+    rows = 8,
+    project?: string,
+  ): Promise<void> {
     const parsed = parseRunSpec({
       model: { base: `file:${this.engine.model}` },
       dataset: { source: 'acme/rows' },
@@ -131,27 +136,25 @@ export class TestTrainer {
     });
     const lines = Array.from({ length: rows }, (_, index) => `${JSON.stringify(row(index))}\n`).join('');
     const artifact = await this.store.putFiles('dataset', [{ path: 'train.jsonl', source: Buffer.from(lines) }]);
-    await this.say(DatasetPrepared, {
-      runId: id,
-      spec: acceptRunSpec(parsed.spec, id),
-      dataset: {
-        artifact,
-        source: 'acme/rows',
-        sourceDigest: artifact.digest,
-        rows: { read: rows, train: rows, heldOut: 0, duplicates: 0, dropped: 0 },
-        characters: { total: 4 * rows, longest: 4 },
-      },
-    });
+    const dataset = {
+      artifact,
+      source: 'acme/rows',
+      sourceDigest: artifact.digest,
+      rows: { read: rows, train: rows, heldOut: 0, duplicates: 0, dropped: 0 },
+      characters: { total: 4 * rows, longest: 4 },
+    };
+    await this.say(DatasetPrepared, { runId: id, spec: acceptRunSpec(parsed.spec, id), dataset }, project);
   }
 
   async say<Definition extends EventDefinition>(
     definition: Definition,
     data: EventData<Definition> & { runId: string },
+    project?: string,
   ): Promise<void> {
     const id = `${definition.name}-${data.runId}`;
     await publishEvent(
       jetstream(this.broker),
-      encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId }),
+      encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId, project }),
     );
   }
 

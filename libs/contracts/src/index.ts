@@ -47,9 +47,13 @@ export {
   type SpecProblem,
 } from './run-spec.js';
 export {
+  defaultProject,
+  projectName,
   serviceNames,
   stageName,
   stageNames,
+  subjectOf,
+  subjectsOf,
   type EventData,
   type EventDefinition,
   type ReceivedEvent,

@@ -135,7 +135,7 @@ export class Attempt<Input> {
 
   private async failForGood(failure: Failure): Promise<void> {
     const { outbox, stage, reportFailure = true, onFailed } = this.options.worker;
-    const { runId, attempt, causationId, turn } = this.job;
+    const { runId, attempt, causationId, turn, project } = this.job;
     this.log.error({ err: failure, code: failure.code, ...this.fields() }, 'a job failed for good');
     await this.settle('failed', async (tx) => {
       if (!(await fail(tx, this.job, failure.toDetail()))) return false;
@@ -143,7 +143,7 @@ export class Attempt<Input> {
       if (!this.options.claim.exhausted) await this.say(tx, { state: 'failed', failure: failure.toDetail() });
       if (reportFailure) {
         const data = { runId, stage, attempts: attempt, failure: failure.toDetail() };
-        await outbox.add(tx, StageFailed, data, { runId, causationId, turn });
+        await outbox.add(tx, StageFailed, data, { runId, causationId, turn, project });
       }
       await onFailed?.(tx, this.job, failure);
       return true;

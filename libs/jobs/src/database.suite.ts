@@ -53,6 +53,7 @@ describe('the database', () => {
         'Effects1764000000001',
         'JobAttempts1764000000002',
         'JobOutages1764000000001',
+        'JobProjects1764000000004',
         'JobTables1764000000000',
         'JobTurns1764000000003',
       ]);
@@ -77,7 +78,7 @@ describe('the database', () => {
       const dataSource = await database.open('evaluator');
       for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
-      expect(await dataSource.runMigrations()).toHaveLength(5);
+      expect(await dataSource.runMigrations()).toHaveLength(6);
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

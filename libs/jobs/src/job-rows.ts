@@ -24,6 +24,7 @@ const claimedRow = z
     paused: z.boolean(),
     started_at: z.date(),
     turn: z.int(),
+    project: z.string(),
     silent_number: z.int().nullable(),
     silent_since: z.date().nullable(),
     silent_until: z.date().nullable(),
@@ -42,6 +43,7 @@ const claimedRow = z
       outages: row.outages,
       startedAt: row.started_at.toISOString(),
       turn: row.turn,
+      project: row.project,
       token: row.lease_token,
       causationId: row.causation_id ?? undefined,
     },
@@ -88,7 +90,7 @@ export async function claim(
             started_at = coalesce(started_at, now()), attempt_started_at = now()
        FROM next
       WHERE job.id = next.id
-     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, lease_token, causation_id, exhausted,
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, project, lease_token, causation_id, exhausted,
                paused, attempt_started_at AS started_at, silent_number, silent_since, silent_until`,
     [kind, owner, leaseSeconds, except],
   );

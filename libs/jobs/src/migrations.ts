@@ -166,10 +166,23 @@ class JobTurns1764000000003 implements MigrationInterface {
   }
 }
 
+class JobProjects1764000000004 implements MigrationInterface {
+  readonly name = 'JobProjects1764000000004';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`ALTER TABLE job ADD COLUMN project text NOT NULL DEFAULT 'default'`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job DROP COLUMN project');
+  }
+}
+
 /** The migrations of inbox, outbox and job rows; createDataSource puts them before a service's own. */
 export const jobMigrations: readonly MigrationClass[] = [
   JobTables1764000000000,
   JobOutages1764000000001,
   JobAttempts1764000000002,
   JobTurns1764000000003,
+  JobProjects1764000000004,
 ];

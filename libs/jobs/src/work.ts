@@ -40,6 +40,8 @@ export interface ClaimedJob<Input> {
   readonly token: string;
   /** The retry of the run that began this work anew, by its turn; 0 the first time through. */
   readonly turn: number;
+  /** Of the run. */
+  readonly project: string;
   /** Id of the event that led to the job. */
   readonly causationId: string | undefined;
 }

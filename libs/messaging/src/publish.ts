@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Failure, TrainRequested } from '@anneal/contracts';
+import { Failure, subjectOf, TrainRequested } from '@anneal/contracts';
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
 import { brokerFailure } from './broker-failure.js';
@@ -78,11 +78,11 @@ export async function replayEvent(js: JetStreamClient, message: KeptMessage): Pr
 export async function publishTrainRequest(
   nc: NatsConnection,
   spec: unknown,
-  options: { id?: string } = {},
+  options: { id?: string; project?: string } = {},
 ): Promise<{ eventId: string; streamSequence: number }> {
   const eventId = options.id ?? randomUUID();
   const encoded: EncodedEvent = {
-    subject: TrainRequested.subject,
+    subject: subjectOf(TrainRequested, options.project),
     headers: envelopeHeaders(TrainRequested, { id: eventId, source: frontDoorSource }),
     payload: toJson(spec),
   };

@@ -51,7 +51,7 @@ export class RunRequests {
     const opened = openedRun(accepted, new Date().toISOString(), project);
     if (await this.table.open(tx, opened)) {
       // The event comes back to this service's own consumer, which finds the row and does nothing.
-      await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id });
+      await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id, project });
       return { run: opened, created: true };
     }
     const present = await this.table.lock(tx, opened.id);
@@ -71,7 +71,12 @@ export class RunRequests {
     return this.change(id, by, 'cancelled', async (tx, before) => {
       if (isFinal(before.state)) return undefined;
       const { run, closing } = cancelled(before, new Date().toISOString(), by.keyId);
-      const causationId = await this.outbox.add(tx, CancelRequested, { runId: id, by: by.keyId }, { runId: id });
+      const causationId = await this.outbox.add(
+        tx,
+        CancelRequested,
+        { runId: id, by: by.keyId },
+        { runId: id, project: by.project },
+      );
       if (closing) await sayClosing({ outbox: this.outbox, tx, causationId }, run, closing);
       return run;
     });
@@ -86,7 +91,12 @@ export class RunRequests {
     return this.change(id, by, 'paused', async (tx, before) => {
       if (before.state !== 'running') return undefined;
       const run = paused(before);
-      await this.outbox.add(tx, PauseRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
+      await this.outbox.add(
+        tx,
+        PauseRequested,
+        { runId: id, by: by.keyId, turn: run.turn },
+        { runId: id, project: by.project },
+      );
       return run;
     });
   }
@@ -96,7 +106,12 @@ export class RunRequests {
     return this.change(id, by, 'resumed', async (tx, before) => {
       if (before.state !== 'paused') return undefined;
       const run = resumed(before);
-      await this.outbox.add(tx, ResumeRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
+      await this.outbox.add(
+        tx,
+        ResumeRequested,
+        { runId: id, by: by.keyId, turn: run.turn },
+        { runId: id, project: by.project },
+      );
       return run;
     });
   }
@@ -112,7 +127,7 @@ export class RunRequests {
       if (!mayBeRetried(before, from)) return undefined;
       const run = from === undefined ? retried(before) : retriedFrom(before, from);
       const word = { runId: id, by: by.keyId, turn: run.turn, ...(from === undefined ? {} : { from }) };
-      await this.outbox.add(tx, RetryRequested, word, { runId: id });
+      await this.outbox.add(tx, RetryRequested, word, { runId: id, project: by.project });
       return run;
     });
   }

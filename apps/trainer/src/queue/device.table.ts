@@ -142,7 +142,7 @@ export class DeviceTable {
 
   private async read(tx: EntityManager, { host, device }: DevicePool): Promise<Rows> {
     const rows = await tx.query<unknown>(
-      `SELECT job_id, project, wanted, device_request.priority, indices, ${isAttended} AS attended,
+      `SELECT job_id, device_request.project, wanted, device_request.priority, indices, ${isAttended} AS attended,
               most_seconds * 1000 AS most, ${epoch('asked_at')} AS asked, ${epoch('reserved_at')} AS reserved,
               ${epoch('device_request.started_at')} AS started, ${epoch('expected_end')} AS expected
          FROM device_request LEFT JOIN job ON job.id = job_id

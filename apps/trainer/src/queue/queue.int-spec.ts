@@ -81,6 +81,27 @@ describe('trainings on a host with three GPUs', () => {
     expect(await trainer.query('SELECT FROM device_request')).toEqual([]);
   });
 
+  it('share the GPUs between their projects, though one asked for all of them first', async () => {
+    for (const runId of ['flood-1', 'flood-2', 'flood-3']) {
+      await trainer.prepare(runId, { gpus: 1 }, 300, 'flood');
+      await trainer.step(runId, 1);
+    }
+    for (const runId of ['flood-4', 'flood-5']) {
+      await trainer.prepare(runId, { gpus: 1 }, 300, 'flood');
+      await until(`${runId} to wait`, async () => (await requests(runId)).length > 0);
+    }
+    await trainer.prepare('single', { gpus: 1, epochs: 0.5 }, 300, 'others');
+    // A GPU is kept for the first in line by now, whoever comes.
+    await place('single', 2);
+    await cancel('flood-1', 'flood-2');
+    await trainer.step('single', 1);
+    expect(trainer.steps('flood-5')).toEqual([]);
+    await cancel('flood-2', 'flood-3', 'flood-4', 'flood-5', 'single');
+    expect(trainer.heard.filter(({ event }) => event.runId === 'single').map(({ event }) => event.project)).toContain(
+      'others',
+    );
+  });
+
   it('keep their GPUs when their service is killed', async () => {
     await trainer.prepare('kept', { gpus: 2 }, 600);
     await trainer.step('kept', 1);

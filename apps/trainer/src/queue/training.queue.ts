@@ -15,8 +15,6 @@ const lookMs = 1_000;
 const noteMs = 10_000;
 /** Beyond the limit of a training: to load, to write its last checkpoint, and to end. */
 const aroundLimitSeconds = 600;
-/** Requests do not say for which project they are. */
-const onlyProject = 'default';
 
 interface Ticket {
   readonly device: DeviceKind;
@@ -59,11 +57,9 @@ export class TrainingQueue implements OnModuleDestroy {
     const wanted = device === 'cpu' ? 1 : processes;
     if (wanted > pool.indices.length) throw tooFew(wanted, pool.indices.length);
     const { priority } = job.input.spec.training;
-    const { id: jobId, runId } = job;
+    const { id: jobId, runId, project } = job;
     const mostSeconds = secondsLeft === undefined ? undefined : secondsLeft + aroundLimitSeconds;
-    await commit((tx) =>
-      this.table.ask(tx, pool, { jobId, runId, wanted, priority, project: onlyProject, mostSeconds }),
-    );
+    await commit((tx) => this.table.ask(tx, pool, { jobId, runId, wanted, priority, project, mostSeconds }));
     const telling = this.progress.wait(job, { device, wanted });
     try {
       return await new Promise<readonly number[]>((resolve, reject) => {

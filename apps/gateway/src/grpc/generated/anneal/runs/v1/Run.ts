@@ -22,6 +22,7 @@ export interface Run {
   'failure'?: (_anneal_runs_v1_Failure | null);
   'problems'?: (_anneal_runs_v1_Problem)[];
   'spec'?: (_google_protobuf_Struct | null);
+  'project'?: (string);
 }
 
 export interface Run__Output {
@@ -38,4 +39,5 @@ export interface Run__Output {
   'failure': (_anneal_runs_v1_Failure__Output | null);
   'problems': (_anneal_runs_v1_Problem__Output)[];
   'spec': (_google_protobuf_Struct__Output | null);
+  'project': (string);
 }
