@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
+import { DeviceQueue } from '@anneal/devices';
 import { demandModelFolder, pinBaseModel } from '@anneal/engine';
 import {
   batchesOf,
@@ -66,6 +67,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
     private readonly evaluations: EvaluationTable,
     private readonly jobs: JobQueue,
     private readonly progress: ProgressPublisher,
+    private readonly devices: DeviceQueue,
   ) {}
 
   async run(job: Job, context: WorkContext): Promise<Completion> {
@@ -82,6 +84,8 @@ export class MeasureWork implements StageWork<MeasureInput> {
     } catch (error) {
       if (context.signal.reason === 'cancelled') await rm(folder, { recursive: true, force: true });
       throw error;
+    } finally {
+      await this.devices.leave(job, context.signal);
     }
     await this.refuseUnanswered(runId, subject, benchmarks);
     await rm(folder, { recursive: true, force: true });
@@ -148,6 +152,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
         : await askedAs({ ...model, revision }, { settings: this.inference.settings, versions });
     if (asked !== null) open = await this.takeOver(job, context, asked, open);
     const openKeys = new Set(open.map(({ key }) => key));
+    const gpu = open.length === 0 ? undefined : await this.takeDevice(job, context);
     const progress = new MeasurementProgress(this.progress, job, questions.length, questions.length - open.length);
     progress.start();
     for (const batch of batchesOf(questions)) {
@@ -162,6 +167,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
         answerTokens,
         stop,
         // Named by all questions, not by the open ones: the next attempt has to find what this one leaves behind.
+        gpu,
         directory: join(folder, batchName(JSON.stringify(model.identity), batch)),
         job: { id: job.id, attempt: job.attempt, token: job.token },
         signal: context.signal,
@@ -173,6 +179,20 @@ export class MeasureWork implements StageWork<MeasureInput> {
         progress.step();
       });
     }
+  }
+
+  /**
+   * Waits in line for what the questions are asked on, if that is here.
+   *
+   * @returns index of the GPU, if it is one
+   */
+  private async takeDevice(job: Job, context: WorkContext): Promise<number | undefined> {
+    const { uses } = this.inference;
+    if (uses === undefined) return undefined;
+    const { spec } = job.input.subject === 'base' ? job.input : job.input.merged;
+    const { priority } = spec.training;
+    const [index] = await this.devices.take(job, { device: uses, wanted: 1, priority }, context);
+    return uses === 'gpu' ? index : undefined;
   }
 
   /**

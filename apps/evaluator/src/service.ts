@@ -1,3 +1,4 @@
+import { deviceProviders } from '@anneal/devices';
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { AnswerTable } from './answers/answer.table.js';
 import { forgetAnswers } from './answers/forget.answers.js';
@@ -26,6 +27,7 @@ export const evaluatorService = defineService({
       storeProvider(config),
       cacheProvider(config),
       inferenceProvider(config),
+      ...deviceProviders(config, 'evaluator'),
       BaseModels,
       BenchmarkLoader,
       AnswerTable,

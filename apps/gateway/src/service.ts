@@ -31,6 +31,7 @@ import { RunQueries } from './runs/run.queries.js';
 import { RunRequests } from './runs/run.requests.js';
 import { RunTable } from './runs/run.table.js';
 import { ServicePulses } from './system/service.pulses.js';
+import { HostsController } from './system/hosts.controller.js';
 import { SystemController } from './system/system.controller.js';
 import { ProgressFollower } from './watch/progress.follower.js';
 import { RunChanges } from './watch/run.changes.js';
@@ -65,6 +66,7 @@ export const gatewayService = defineService({
       ArtifactsController,
       KeysController,
       SystemController,
+      HostsController,
       EstimatesController,
       ...openaiControllers,
     ],

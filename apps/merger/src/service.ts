@@ -1,3 +1,4 @@
+import { deviceProviders } from '@anneal/devices';
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { BaseModels } from './base.model.js';
 import { LoraMerge } from './lora/lora.merge.js';
@@ -13,7 +14,14 @@ export const mergerService = defineService({
   migrations: [],
   module: (config) => ({
     controllers: [MergerConsumer],
-    providers: [storeProvider(config), cacheProvider(config), BaseModels, LoraMerge, MergeModelWork],
+    providers: [
+      storeProvider(config),
+      cacheProvider(config),
+      ...deviceProviders(config, 'merger'),
+      BaseModels,
+      LoraMerge,
+      MergeModelWork,
+    ],
   }),
   workers: [worker({ kind: 'merge', input: mergeInput, work: MergeModelWork, follows: 'trainer' })],
 });

@@ -7,15 +7,15 @@ import {
   type TrainedModel,
   type TrainingPlan,
 } from '@anneal/contracts';
-import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
+import { Outbox, type ClaimedJob, type Completion, type JobChoice, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
-import { HostDevices } from './queue/host.devices.js';
 import { TrainingQueue } from './queue/training.queue.js';
+import { TrainingRoom } from './queue/training.room.js';
 import { trainInput, type TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
@@ -50,22 +50,27 @@ export class TrainModelWork implements StageWork<TrainInput> {
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
-    private readonly devices: HostDevices,
+    private readonly room: TrainingRoom,
     private readonly queue: TrainingQueue,
     private readonly memory: MemoryTable,
   ) {}
 
   /** Those that wait for devices count. */
   get concurrency(): number {
-    return this.devices.trainings;
+    return this.room.most;
+  }
+
+  get choice(): JobChoice {
+    return this.queue.choice;
   }
 
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
-    await this.leftovers.clearOlder(folder, job.turn);
+    const leaveRoom = this.room.enter();
     try {
+      await this.leftovers.clearOlder(folder, job.turn);
       const { settled, log } = await this.trainInTurn(job, folder, context);
       this.progress.say(job, 'storing');
       const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
@@ -78,6 +83,8 @@ export class TrainModelWork implements StageWork<TrainInput> {
     } catch (error) {
       if (context.signal.reason === 'cancelled') await this.leftovers.clear(runId);
       throw error;
+    } finally {
+      leaveRoom();
     }
   }
 

@@ -46,6 +46,7 @@ export {
   type RunSpecInput,
   type SpecProblem,
 } from './run-spec.js';
+export { hostsView, type DeviceUse, type HostsView, type HostView, type QueuedJob } from './hosts.api.js';
 export {
   defaultProject,
   projectName,

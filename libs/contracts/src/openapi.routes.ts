@@ -22,6 +22,7 @@ import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
 import { estimate, estimateRequest } from './estimates.api.js';
 import { runSpec } from './run-spec.js';
+import { hostsView } from './hosts.api.js';
 import { readiness, systemView } from './system.api.js';
 import {
   apiKeyAnswer,
@@ -129,6 +130,13 @@ const system: ApiRoute[] = [
     id: 'system',
     summary: 'Every process of every service: versions, health, queues, oldest job, dead letters.',
     answers: { 200: json(systemView) },
+  },
+  {
+    method: 'get',
+    path: '/api/hosts',
+    id: 'hosts',
+    summary: 'The hosts, what holds their GPUs and CPUs, and who waits for them, in line.',
+    answers: { 200: json(hostsView) },
   },
 ];
 

@@ -7,7 +7,7 @@ import { fail, giveBack, retryLater, succeed, waitForEnd, type Claim } from './j
 import { Lease } from './lease.js';
 import { silentLog } from './log.js';
 import { retryDelayMs } from './retry-delay.js';
-import type { AttemptOutcome, ClaimedJob, StopReason } from './work.js';
+import { GiveBack, type AttemptOutcome, type ClaimedJob, type StopReason } from './work.js';
 import type { JobWorkerOptions } from './worker-options.js';
 
 /** With the longest pause between two of them, this is more than a night and a day. */
@@ -93,7 +93,7 @@ export class Attempt<Input> {
 
   private async afterError(error: unknown): Promise<void> {
     const { reason } = this.lease.signal;
-    if (this.isToGoOnLater()) return this.returnJob();
+    if (this.isToGoOnLater() || (reason === undefined && error instanceof GiveBack)) return this.returnJob();
     if (reason !== undefined) {
       this.log.info({ reason, ...this.fields() }, 'an attempt was dropped');
       return;

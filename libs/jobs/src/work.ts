@@ -18,6 +18,14 @@ export const attemptOutcomes = [
 ] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
+/**
+ * What work throws that cannot be done here, and is to be done elsewhere: the job is ready again, and the attempt does
+ * not count.
+ */
+export class GiveBack extends Error {
+  override readonly name = 'GiveBack';
+}
+
 /** An AbortSignal that says why; `reason` is undefined until it is aborted. */
 export interface StopSignal extends AbortSignal {
   readonly reason: StopReason | undefined;

@@ -6,6 +6,15 @@ import type { Outbox } from './outbox.js';
 import type { Backoff } from './retry-delay.js';
 import type { AttemptOutcome, ClaimedJob, Work } from './work.js';
 
+/** SQL over a row of `job`, in which `$5` is the value. */
+export interface JobChoice {
+  /** Jobs that are left to others. */
+  readonly not: string;
+  /** Jobs that come before all others. */
+  readonly first: string;
+  readonly value: string;
+}
+
 export interface JobWorkerOptions<Input> {
   readonly dataSource: DataSource;
   readonly outbox: Outbox;
@@ -16,6 +25,8 @@ export interface JobWorkerOptions<Input> {
   readonly work: Work<Input>;
   /** The one place where foreign errors become failures with a code. */
   readonly toFailure: (error: unknown) => Failure;
+  /** Which jobs this worker takes, and which of them first; any, the oldest first, when left out. */
+  readonly choice?: JobChoice;
   /** Jobs at once; 1 when left out. */
   readonly concurrency?: number;
   /** A worker that is silent for this long loses its job; 30 when left out. */

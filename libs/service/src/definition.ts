@@ -3,6 +3,7 @@ import {
   JobWorker,
   type ClaimedJob,
   type Completion,
+  type JobChoice,
   type JobKind,
   type MigrationClass,
   type Outbox,
@@ -25,6 +26,8 @@ export interface StageWork<Input> {
   toFailure(error: unknown): Failure;
   /** How many jobs at once, where only the running service knows; as declared when left out. */
   readonly concurrency?: number;
+  /** Which jobs it takes, where that depends on the host; any when left out. */
+  readonly choice?: JobChoice;
   /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
   paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
@@ -69,6 +72,7 @@ export function worker<Input>(declared: {
         kind,
         input,
         concurrency: instance.concurrency ?? concurrency,
+        ...(instance.choice ? { choice: instance.choice } : {}),
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
         onPaused: async (tx, job) => instance.paused?.(job, tx),

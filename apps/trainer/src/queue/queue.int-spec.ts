@@ -15,7 +15,6 @@ import {
 } from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, TestTrainer, until } from '../trainer.fixture.js';
-import { DeviceTable } from './device.table.js';
 
 const onGpus = { DEVICE: 'auto', HOST_NAME: 'three-gpus' };
 const path = process.env['PATH'] ?? '';
@@ -38,7 +37,7 @@ afterAll(async () => {
 });
 
 const requests = (runId: string) =>
-  trainer.query(`SELECT indices FROM device_request WHERE run_id = '${runId}'`) as Promise<
+  trainer.query(`SELECT indices FROM devices.request WHERE run_id = '${runId}'`) as Promise<
     { indices: number[] | null }[]
   >;
 const place = (runId: string, position: number) =>
@@ -78,7 +77,7 @@ describe('trainings on a host with three GPUs', () => {
     expect(began('late')).toBeGreaterThanOrEqual(ended);
     const { training } = await trainer.word(TrainingCompleted, 'large');
     expect(training.plan).toMatchObject({ device: 'gpu', strategy: 'ddp', processes: 3 });
-    expect(await trainer.query('SELECT FROM device_request')).toEqual([]);
+    expect(await trainer.query('SELECT FROM devices.request')).toEqual([]);
   });
 
   it('share the GPUs between their projects, though one asked for all of them first', async () => {
@@ -175,43 +174,5 @@ describe('trainings on a host with three GPUs', () => {
     await trainer.say(RetryRequested, { runId: 'timed', by: 'test', turn: 1 });
     const { training } = await trainer.word(TrainingCompleted, 'timed');
     expect(training).toMatchObject({ resumed: 1, steps: 40 });
-  });
-});
-
-describe('several services of one host', () => {
-  it('agree on who has which GPU', async () => {
-    const pool = { host: 'shared', device: 'gpu', indices: [0, 1, 2, 3] } as const;
-    const sources = await Promise.all([trainer.database().initialize(), trainer.database().initialize()]);
-    const tables = sources.map((source) => new DeviceTable(source));
-    const jobIds = Array.from({ length: 12 }, () => crypto.randomUUID());
-    for (const [index, jobId] of jobIds.entries()) {
-      await trainer.query(
-        `INSERT INTO job (id, run_id, kind, input, max_attempts, state, lease_until)
-         VALUES ('${jobId}', 'shared-${index}', 'none', '{}', 1, 'running', now() + interval '1 hour')`,
-      );
-    }
-    const ask = (jobId: string, index: number): Promise<void> =>
-      (tables[index % 2] as DeviceTable).ask((sources[index % 2] as (typeof sources)[number]).manager, pool, {
-        ...{
-          jobId,
-          runId: `shared-${index}`,
-          wanted: 1,
-          priority: 0,
-          project: `p${index % 3}`,
-          mostSeconds: undefined,
-        },
-      });
-    await Promise.all(
-      jobIds.map(async (jobId, index) => {
-        await ask(jobId, index);
-        await (tables[index % 2] as DeviceTable).decide(pool, []);
-      }),
-    );
-    const standings = await (tables[0] as DeviceTable).decide(pool, []);
-    const given = [...standings.values()].flatMap((standing) => ('indices' in standing ? standing.indices : []));
-    const places = [...standings.values()].flatMap((standing) => ('position' in standing ? [standing.position] : []));
-    expect(given.toSorted()).toEqual([0, 1, 2, 3]);
-    expect(places.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    await Promise.all(sources.map((source) => source.destroy()));
   });
 });
