@@ -100,7 +100,12 @@ export class TestTrainer {
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {
-    this.service = await startService(trainerService, {
+    this.service = await this.startBeside(environment);
+  }
+
+  /** One more service, which is stopped by whoever starts it. */
+  startBeside(environment: Record<string, string>): Promise<RunningService> {
+    return startService(trainerService, {
       ...this.servers.environment('trainer'),
       ENGINE_PYTHON: this.engine.python,
       DEVICE: 'cpu',
@@ -180,6 +185,11 @@ export class TestTrainer {
 
   folder(runId: string, name = ''): string {
     return join(this.servers.folder, 'work', 'trainer', runId, name);
+  }
+
+  /** For a service on what counts as another host. */
+  otherWork(): string {
+    return join(this.servers.folder, 'other-work');
   }
 
   /** Lock file of a GPU. */

@@ -176,3 +176,33 @@ describe('trainings on a host with three GPUs', () => {
     expect(training).toMatchObject({ resumed: 1, steps: 40 });
   });
 });
+
+describe('trainings of two hosts', () => {
+  it('go to the host that has room, whichever of the two took them on', async () => {
+    const on = (runId: string, host: string) =>
+      until(`${runId} on ${host}`, async () => {
+        const rows = await trainer.query(`SELECT host FROM devices.request WHERE run_id = '${runId}'`);
+        return (rows as { host: string | null }[]).some((row) => row.host === host);
+      });
+    await trainer.prepare('fills', { gpus: 3 }, 600);
+    await on('fills', 'three-gpus');
+    await trainer.prepare('moves', { gpus: 2 }, 40);
+    await place('moves', 1);
+    const other = await trainer.startBeside({ ...onGpus, HOST_NAME: 'other', WORK_DIR: trainer.otherWork() });
+    try {
+      await on('moves', 'other');
+      const { training } = await trainer.word(TrainingCompleted, 'moves');
+      expect(training).toMatchObject({ steps: 40, plan: { processes: 2 } });
+      const events = join(trainer.otherWork(), 'trainer', 'moves', 'events.jsonl');
+      expect(existsSync(events)).toBe(true);
+      const attempts = trainer.heard.filter(
+        ({ definition, event }) => definition.name === 'StageAttempted' && event.runId === 'moves',
+      );
+      // The one that waited was given back, and is no try.
+      expect(attempts).toHaveLength(1);
+      await cancel('fills');
+    } finally {
+      await other.stop();
+    }
+  });
+});
