@@ -1,6 +1,7 @@
 import { defineService, storeProvider } from '@anneal/service';
 import { APP_FILTER } from '@nestjs/core';
 import { EstimatesController } from './estimates/estimates.controller.js';
+import { FitCheck } from './estimates/fit.check.js';
 import { MeasuredPlans } from './estimates/measured.plans.js';
 import { gatewayConfig } from './gateway.config.js';
 import { GatewayConsumer } from './gateway.consumer.js';
@@ -79,6 +80,7 @@ export const gatewayService = defineService({
       Admission,
       RunTable,
       MeasuredPlans,
+      FitCheck,
       RunLedger,
       RunRequests,
       RunQueries,

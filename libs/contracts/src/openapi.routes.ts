@@ -150,7 +150,7 @@ const runs: ApiRoute[] = [
     body: spec,
     answers: { 200: json(runAnswer), 202: json(runAnswer) },
     idAt: '/run/id',
-    refusals: [409],
+    refusals: [409, 422],
   },
   {
     method: 'post',
@@ -368,6 +368,7 @@ const jobs: ApiRoute[] = [
     body: json(jobBody),
     answers: { 200: json(openaiJob) },
     idAt: '/id',
+    refusals: [422],
   },
   {
     method: 'get',

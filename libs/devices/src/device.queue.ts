@@ -159,8 +159,8 @@ export class DeviceQueue {
 
   private async register(): Promise<void> {
     const { stage, devices, dataSource, open } = this.options;
-    const host = { name: devices.name, service: stage, gpus: devices.gpus, open: Math.max(0, open?.() ?? 0) };
-    await registerHost(dataSource, host);
+    const { name, gpus, memoryMiB } = devices;
+    await registerHost(dataSource, { ...{ name, gpus, memoryMiB }, service: stage, open: Math.max(0, open?.() ?? 0) });
   }
 
   private async beat(): Promise<void> {

@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { hostname, totalmem } from 'node:os';
 import { detectGpus, type Gpu } from '@anneal/compute';
 import { z } from 'zod';
 
@@ -17,6 +17,8 @@ export const hostConfigShape = {
 /** What this host has to compute on, as far as a service may use it. */
 export class HostDevices {
   readonly name: string;
+  /** Of the machine, for what computes on the CPU. */
+  readonly memoryMiB = totalmem() / 1024 ** 2;
   private found: readonly Gpu[] = [];
 
   constructor(private readonly config: { readonly HOST_NAME?: string | undefined; readonly DEVICE: 'auto' | 'cpu' }) {

@@ -3,4 +3,4 @@ export { DeviceQueue, type DeviceQueueOptions, type Wanted } from './device.queu
 export { deviceOverview } from './overview.js';
 export { deviceProviders } from './provider.js';
 export { openDeviceSchema } from './schema.js';
-export { readHosts, type HostRow } from './host.table.js';
+export { readHosts, registerHost, type HostRow } from './host.table.js';

@@ -1,11 +1,14 @@
 import { schedule } from '@anneal/compute';
 import type { DeviceUse, HostsView, QueuedJob } from '@anneal/contracts';
 import type { DataSource } from 'typeorm';
+import { z } from 'zod';
 import type { DeviceKind } from './host.devices.js';
 import { readState, type DeviceState, type RequestRow } from './request.rows.js';
 
 /** Hosts, what holds each of their devices, and who waits; nothing is given out by looking. */
 export async function deviceOverview(dataSource: DataSource): Promise<HostsView> {
+  // Nobody has used a device yet.
+  if (!(await isThere(dataSource))) return { hosts: [], queue: [] };
   const [cpu, gpu] = await Promise.all([readState(dataSource, 'cpu'), readState(dataSource, 'gpu')]);
   const hosts = gpu.hosts.map(({ name }) => {
     const here = gpu.hostRows.filter((row) => row.name === name);
@@ -25,6 +28,13 @@ export async function deviceOverview(dataSource: DataSource): Promise<HostsView>
     };
   });
   return { hosts, queue: [...queueOf(gpu, 'gpu'), ...queueOf(cpu, 'cpu')] };
+}
+
+const found = z.tuple([z.object({ table: z.string().nullable() })]);
+
+async function isThere(dataSource: DataSource): Promise<boolean> {
+  const [{ table }] = found.parse(await dataSource.query(`SELECT to_regclass('devices.request')::text AS table`));
+  return table !== null;
 }
 
 function useOf({ rows }: DeviceState, host: string, index: number): DeviceUse | undefined {

@@ -18,6 +18,7 @@ import {
 import { Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { FitCheck } from '../estimates/fit.check.js';
 import type { Caller } from '../keys/caller.js';
 import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
@@ -34,14 +35,16 @@ export class RunRequests {
     private readonly outbox: Outbox,
     private readonly table: RunTable,
     private readonly feed: RunFeed,
+    private readonly fit: FitCheck,
   ) {}
 
   /**
    * Starts a run. Asked again with the same id and the same RunSpec, it answers with the run that is there.
    *
-   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec
+   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec, DOES_NOT_FIT for a new one that cannot
    */
   async start(spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
+    if (spec.id === undefined || !(await this.table.find(spec.id))) await this.fit.demand(spec);
     return this.dataSource.transaction((tx) => this.startIn(tx, spec, project));
   }
 

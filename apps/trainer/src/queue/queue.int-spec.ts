@@ -184,6 +184,7 @@ describe('trainings of two hosts', () => {
         const rows = await trainer.query(`SELECT host FROM devices.request WHERE run_id = '${runId}'`);
         return (rows as { host: string | null }[]).some((row) => row.host === host);
       });
+    await trainer.engine.setFaults({ stepMs: 100 });
     await trainer.prepare('fills', { gpus: 3 }, 600);
     await on('fills', 'three-gpus');
     await trainer.prepare('moves', { gpus: 2 }, 40);
@@ -192,7 +193,7 @@ describe('trainings of two hosts', () => {
     try {
       await on('moves', 'other');
       const { training } = await trainer.word(TrainingCompleted, 'moves');
-      expect(training).toMatchObject({ steps: 40, plan: { processes: 2 } });
+      expect(training).toMatchObject({ steps: 20, plan: { processes: 2 } });
       const events = join(trainer.otherWork(), 'trainer', 'moves', 'events.jsonl');
       expect(existsSync(events)).toBe(true);
       const attempts = trainer.heard.filter(

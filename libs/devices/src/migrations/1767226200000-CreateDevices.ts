@@ -9,6 +9,7 @@ export class CreateDevices1767226200000 implements MigrationInterface {
         name text NOT NULL,
         service text NOT NULL,
         gpus jsonb NOT NULL,
+        memory_mib double precision NOT NULL,
         open integer NOT NULL,
         seen_at timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (name, service)
