@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
 import {
   TrainingCompleted,
@@ -28,6 +29,9 @@ import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
 import { trainingOutcome } from './training/training.outcome.js';
 import { TrainingProgress } from './training/training.progress.js';
+
+/** A log is small; a store that is away is not waited for. */
+const storeLogMs = 30_000;
 
 interface Attended {
   readonly job: ClaimedJob<TrainInput>;
@@ -90,6 +94,13 @@ export class TrainModelWork implements StageWork<TrainInput> {
 
   toFailure(error: unknown): Failure {
     return toTrainerFailure(error);
+  }
+
+  /** What a training wrote before it failed, if it got so far. */
+  async leaves({ runId }: ClaimedJob<unknown>): Promise<ArtifactRef[]> {
+    const folder = new RunFolder(this.config.WORK_DIR, runId);
+    if (!existsSync(folder.config) || !existsSync(folder.events)) return [];
+    return [await this.storing.putLog(folder, AbortSignal.timeout(storeLogMs))];
   }
 
   async paused(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void> {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure, StageFailed, type EndedAttempt } from '@anneal/contracts';
+import { Failure, StageFailed, type ArtifactRef, type EndedAttempt } from '@anneal/contracts';
 import type { EntityManager } from 'typeorm';
 import { sayAttempt } from './attempt-word.js';
 import { transaction } from './database.js';
@@ -137,17 +137,28 @@ export class Attempt<Input> {
     const { outbox, stage, reportFailure = true, onFailed } = this.options.worker;
     const { runId, attempt, causationId, turn, project } = this.job;
     this.log.error({ err: failure, code: failure.code, ...this.fields() }, 'a job failed for good');
+    const artifacts = reportFailure ? await this.leftBehind() : [];
     await this.settle('failed', async (tx) => {
       if (!(await fail(tx, this.job, failure.toDetail()))) return false;
       // The last attempt of one that fell silent was told of with the claim.
       if (!this.options.claim.exhausted) await this.say(tx, { state: 'failed', failure: failure.toDetail() });
       if (reportFailure) {
-        const data = { runId, stage, attempts: attempt, failure: failure.toDetail() };
+        const said = { runId, stage, attempts: attempt, failure: failure.toDetail() };
+        const data = artifacts.length === 0 ? said : { ...said, artifacts: [...artifacts] };
         await outbox.add(tx, StageFailed, data, { runId, causationId, turn, project });
       }
       await onFailed?.(tx, this.job, failure);
       return true;
     });
+  }
+
+  private async leftBehind(): Promise<readonly ArtifactRef[]> {
+    try {
+      return (await this.options.worker.leaves?.(this.job)) ?? [];
+    } catch (error) {
+      this.log.warn({ err: error, ...this.fields() }, 'what a failed job leaves could not be stored');
+      return [];
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Failure, StageName } from '@anneal/contracts';
+import type { ArtifactRef, Failure, StageName } from '@anneal/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { z } from 'zod';
 import type { Log } from './log.js';
@@ -36,6 +36,8 @@ export interface JobWorkerOptions<Input> {
   readonly backoff?: Backoff;
   /** Whether a job that fails for good says StageFailed; true when left out. */
   readonly reportFailure?: boolean;
+  /** Stores what is to be looked at after a job that fails for good; it may fail itself. */
+  readonly leaves?: (job: ClaimedJob<unknown>) => Promise<readonly ArtifactRef[]>;
   /** Runs in the transaction that marks a job failed for good. */
   readonly onFailed?: (tx: EntityManager, job: ClaimedJob<unknown>, failure: Failure) => Promise<void>;
   /** Runs in the transaction that gives a job back because its run was paused. */

@@ -1,4 +1,4 @@
-import type { Failure, Progress, ServiceName, StageName } from '@anneal/contracts';
+import type { ArtifactRef, Failure, Progress, ServiceName, StageName } from '@anneal/contracts';
 import {
   JobWorker,
   type ClaimedJob,
@@ -28,6 +28,8 @@ export interface StageWork<Input> {
   readonly concurrency?: number;
   /** Which jobs it takes, where that depends on the host; any when left out. */
   readonly choice?: JobChoice;
+  /** Stores what is to be looked at after a job that failed for good. */
+  leaves?(job: ClaimedJob<unknown>): Promise<readonly ArtifactRef[]>;
   /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
   paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
@@ -75,6 +77,7 @@ export function worker<Input>(declared: {
         ...(instance.choice ? { choice: instance.choice } : {}),
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
+        leaves: async (job) => (await instance.leaves?.(job)) ?? [],
         onPaused: async (tx, job) => instance.paused?.(job, tx),
         onBegin: (job) => host.progress.publish(beginning(host.stage, job)),
         onRetry: (job, failure, nextTryAt) =>
