@@ -81,11 +81,11 @@ const jobOf = (runId: string, project = 'default'): ClaimedJob<unknown> => ({
   ...{ project, startedAt: new Date().toISOString(), causationId: undefined },
 });
 const contextOf = (service: ServiceName, signal = new AbortController().signal): WorkContext => ({
-  signal: signal as WorkContext['signal'],
+  signal: signal,
   commit: (change) => of(service).transaction(change),
 });
-const going = new AbortController().signal as WorkContext['signal'];
-const stopping = AbortSignal.abort('stopping') as WorkContext['signal'];
+const going = new AbortController().signal;
+const stopping = AbortSignal.abort('stopping');
 const gpu = (wanted: number, more: Partial<Wanted> = {}): Wanted => ({ device: 'gpu', wanted, priority: 0, ...more });
 
 /** What has become of a promise by now. */
@@ -172,7 +172,7 @@ describe('a queue for all services', () => {
     expect(await stateOf(waiting)).toBe('waiting');
     stop.abort('cancelled');
     await expect(waiting).rejects.toThrow('cancelled');
-    await trainer.leave(job, stop.signal as WorkContext['signal']);
+    await trainer.leave(job, stop.signal);
     expect((await deviceOverview(of('gateway'))).queue).toEqual([]);
   });
 });

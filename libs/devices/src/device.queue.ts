@@ -5,7 +5,7 @@ import type { ProgressPublisher } from '@anneal/messaging';
 import type { Logger } from '@anneal/service';
 import type { DataSource } from 'typeorm';
 import { DeviceTable, type DeviceRequest, type Standing } from './device.table.js';
-import { HostDevices, type DeviceKind } from './host.devices.js';
+import { type HostDevices, type DeviceKind } from './host.devices.js';
 import { readHosts, registerHost } from './host.table.js';
 import { hostsFor } from './request.rows.js';
 import { openDeviceSchema } from './schema.js';
