@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.command.js';
 import { downCommand } from './commands/down.command.js';
 import { estimateCommand } from './commands/estimate.command.js';
 import { evaluateCommand } from './commands/evaluate.command.js';
+import { hostsCommand } from './commands/hosts.command.js';
 import { keysCommand } from './commands/keys.command.js';
 import { migrateCommand } from './commands/migrate.command.js';
 import { promptCommand } from './commands/prompt.command.js';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
     estimateCommand(),
     runsCommand(),
     showCommand(),
+    hostsCommand(),
     artifactsCommand(),
     ...steerCommands(),
     dataCommands(),

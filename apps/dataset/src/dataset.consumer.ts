@@ -19,7 +19,8 @@ export class DatasetConsumer {
     const { runId, spec } = request;
     const input: PrepareInput = { spec };
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.add(tx, { runId, kind: 'prepare', input, causationId: event.id, turn: event.turn });
+      const { id: causationId, turn, project } = event;
+      await this.jobs.add(tx, { runId, kind: 'prepare', input, causationId, turn, project });
     });
   }
 }

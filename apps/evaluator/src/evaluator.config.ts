@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { hostConfigShape } from '@anneal/devices';
 import { harnessConfigShape } from '@anneal/evaluation';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
@@ -8,6 +9,7 @@ export const evaluatorConfig = z.object({
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
+  ...hostConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),
@@ -18,7 +20,7 @@ export const evaluatorConfig = z.object({
     .default(50)
     .describe('Benchmarks of the Hub are kept below WORK_DIR/sources, with what else is there up to this size.'),
   ...harnessConfigShape,
-  DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the first GPU of the host, if there is one.'),
+  DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes a GPU of the host, if there is one.'),
   THREADS: z.coerce
     .number()
     .int()
@@ -43,7 +45,7 @@ export const evaluatorConfig = z.object({
     .string()
     .min(1)
     .optional()
-    .describe('Python of an environment that holds vLLM: models are served with it on the first GPU.'),
+    .describe('Python of an environment that holds vLLM: models are served with it on a GPU.'),
   INFERENCE_URL: z
     .url({ protocol: /^https?$/ })
     .optional()

@@ -49,6 +49,7 @@ export class EvaluatorConsumer {
         input,
         causationId: event.id,
         turn: event.turn,
+        project: event.project,
       });
     });
   }

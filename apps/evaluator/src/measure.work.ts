@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
+import { DeviceQueue } from '@anneal/devices';
 import { demandModelFolder, pinBaseModel } from '@anneal/engine';
 import { chatFormOf, fittedTo, hasShots, INFERENCE, type Inference, type LoadedBenchmark } from '@anneal/evaluation';
 import { JobQueue, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
@@ -35,6 +36,7 @@ export class MeasureWork implements StageWork<MeasureInput> {
     private readonly answers: AnswerTable,
     private readonly evaluations: EvaluationTable,
     private readonly jobs: JobQueue,
+    private readonly devices: DeviceQueue,
   ) {}
 
   async run(job: Job, context: WorkContext): Promise<Completion> {
@@ -52,6 +54,8 @@ export class MeasureWork implements StageWork<MeasureInput> {
     } catch (error) {
       if (context.signal.reason === 'cancelled') await rm(folder, { recursive: true, force: true });
       throw error;
+    } finally {
+      await this.devices.leave(job, context.signal);
     }
     await this.refuseUnanswered(runId, subject, benchmarks);
     await rm(folder, { recursive: true, force: true });
@@ -69,7 +73,8 @@ export class MeasureWork implements StageWork<MeasureInput> {
       const ready = await this.evaluations.markMeasured(tx, job, subject, how, merged);
       if (!ready) return;
       const causation = ready.causationId === undefined ? {} : { causationId: ready.causationId };
-      await this.jobs.add(tx, { runId, kind: 'judge', input: ready.merged, turn: ready.turn, ...causation });
+      const { merged: input, turn } = ready;
+      await this.jobs.add(tx, { runId, kind: 'judge', input, turn, project: job.project, ...causation });
     };
   }
 

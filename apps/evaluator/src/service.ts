@@ -1,3 +1,4 @@
+import { deviceProviders } from '@anneal/devices';
 import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { AnswerTable } from './answers/answer.table.js';
 import { forgetAnswers } from './answers/forget.answers.js';
@@ -35,6 +36,7 @@ export const evaluatorService = defineService({
       cacheProvider(config),
       inferenceProvider(config),
       tasksProvider(config),
+      ...deviceProviders(config, 'evaluator'),
       BaseModels,
       BenchmarkLoader,
       HarnessTasks,

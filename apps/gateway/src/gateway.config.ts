@@ -1,4 +1,4 @@
-import { baseConfigShape, storeConfigShape, workConfigShape } from '@anneal/service';
+import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 import { readAliases } from './openai/models/alias.js';
 
@@ -6,6 +6,7 @@ export const gatewayConfig = z.object({
   ...baseConfigShape,
   ...storeConfigShape,
   ...workConfigShape,
+  ...fileRootsShape,
   API_KEY: z
     .string()
     .min(16, 'must have at least 16 characters')

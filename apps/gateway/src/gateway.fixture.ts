@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore } from '@anneal/artifacts';
+import type { Gpu } from '@anneal/compute';
 import {
   readTrainRequest,
   runView,
@@ -9,6 +10,8 @@ import {
   type EventDefinition,
   type RunView,
 } from '@anneal/contracts';
+import { openDeviceSchema, registerHost } from '@anneal/devices';
+import { createDataSource } from '@anneal/jobs';
 import {
   connectNats,
   encodeEvent,
@@ -20,6 +23,7 @@ import {
 } from '@anneal/messaging';
 import { createLogger, startService, type Logger, type RunningService } from '@anneal/service';
 import { startTestServers, type TestServers } from '@anneal/testing';
+import type { DataSource } from 'typeorm';
 import { gatewayService } from './service.js';
 
 const patienceMs = 15_000;
@@ -60,6 +64,39 @@ export class TestGateway {
     await this.service.stop();
     await this.broker.close();
     await this.servers.stop();
+  }
+
+  /** A folder that is gone afterwards. */
+  get folder(): string {
+    return this.servers.folder;
+  }
+
+  /** Registers a host with these GPUs, as a trainer on it does. */
+  async register(name: string, gpus: readonly Gpu[]): Promise<void> {
+    await this.onDevices((source) =>
+      registerHost(source, { name, service: 'trainer', gpus, memoryMiB: 8_192, open: 1 }),
+    );
+  }
+
+  /** Puts a training into the queue for GPUs; it has some when a host is named. */
+  async asked(job: { runId: string; project: string; host?: string; indices?: number[] }): Promise<void> {
+    await this.onDevices(async (source) => {
+      await source.query(
+        `INSERT INTO devices.request (job_id, run_id, service, home, device, wanted, movable, priority, project,
+                                      attended_until, host, indices, started_at)
+         VALUES (gen_random_uuid(), $1, 'trainer', 'one', 'gpu', 1, false, 0, $2, now() + interval '1 hour',
+                 $3, $4::int[], CASE WHEN $3::text IS NOT NULL THEN now() END)`,
+        [job.runId, job.project, job.host ?? null, job.indices ?? null],
+      );
+    });
+  }
+
+  private async onDevices(change: (source: DataSource) => Promise<void>): Promise<void> {
+    const url = this.servers.environment('trainer')['POSTGRES_URL'] ?? '';
+    await openDeviceSchema(url);
+    const source = await createDataSource({ url, schema: 'trainer' }).initialize();
+    await change(source);
+    await source.destroy();
   }
 
   /** Stops the service while the servers go on. */

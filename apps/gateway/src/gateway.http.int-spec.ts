@@ -41,6 +41,19 @@ describe('starting a run', () => {
     await until('TrainRequested', () => gateway.namesOf(run.id).includes('TrainRequested'));
   });
 
+  it('makes two runs of two requests with one name', async () => {
+    const ids = await Promise.all(
+      [1, 2].map(async () => {
+        const answer = await gateway.post('/api/runs', { ...sampleRequest, name: 'twice' });
+        expect(answer.status).toBe(202);
+        return ((await answer.json()) as { run: { id: string } }).run.id;
+      }),
+    );
+    expect(new Set(ids).size).toBe(2);
+    const { runs } = (await (await gateway.call('/api/runs?name=twice')).json()) as { runs: { id: string }[] };
+    expect(runs.map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
+  });
+
   it('takes YAML', async () => {
     const yaml =
       'id: from-yaml\nmodel: { base: "file:/m" }\ndataset: { source: "file:/d.jsonl" }\ntraining: { method: full }\n';

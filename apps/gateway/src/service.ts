@@ -1,6 +1,7 @@
 import { defineService, storeProvider } from '@anneal/service';
 import { APP_FILTER } from '@nestjs/core';
 import { EstimatesController } from './estimates/estimates.controller.js';
+import { FitCheck } from './estimates/fit.check.js';
 import { MeasuredPlans } from './estimates/measured.plans.js';
 import { gatewayConfig } from './gateway.config.js';
 import { GatewayConsumer } from './gateway.consumer.js';
@@ -33,6 +34,7 @@ import { RunQueries } from './runs/run.queries.js';
 import { RunRequests } from './runs/run.requests.js';
 import { RunTable } from './runs/run.table.js';
 import { ServicePulses } from './system/service.pulses.js';
+import { HostsController } from './system/hosts.controller.js';
 import { SystemController } from './system/system.controller.js';
 import { ProgressFollower } from './watch/progress.follower.js';
 import { RunChanges } from './watch/run.changes.js';
@@ -69,6 +71,7 @@ export const gatewayService = defineService({
       ArtifactsController,
       KeysController,
       SystemController,
+      HostsController,
       EstimatesController,
       ...openaiControllers,
     ],
@@ -81,6 +84,7 @@ export const gatewayService = defineService({
       Admission,
       RunTable,
       MeasuredPlans,
+      FitCheck,
       RunLedger,
       RunRequests,
       RunQueries,

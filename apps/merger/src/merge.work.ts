@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { ModelMerged, type ArtifactRef, type Failure, type MergedModel } from '@anneal/contracts';
+import { DeviceQueue } from '@anneal/devices';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -30,10 +31,12 @@ export class MergeModelWork implements StageWork<MergeInput> {
     private readonly lora: LoraMerge,
     private readonly outbox: Outbox,
     private readonly progress: ProgressPublisher,
+    private readonly devices: DeviceQueue,
   ) {}
 
-  async run(job: ClaimedJob<MergeInput>, { signal }: WorkContext): Promise<Completion> {
+  async run(job: ClaimedJob<MergeInput>, context: WorkContext): Promise<Completion> {
     const { runId, input } = job;
+    const { signal } = context;
     const started = performance.now();
     const tell = (phase: string): void =>
       this.progress.publish({ runId, stage: 'merger', at: new Date().toISOString(), attempt: job.attempt, phase });
@@ -44,10 +47,11 @@ export class MergeModelWork implements StageWork<MergeInput> {
       let directory: string;
       if (input.training.plan.method === 'full')
         directory = await this.cache.materialise(input.training.artifact, signal);
-      else ({ directory, parity } = await this.lora.merge(job, { folder, tell, signal }));
+      else ({ directory, parity } = await this.lora.merge(job, { folder, tell, context }));
       tell('storing');
       artifact = await this.store.putDirectory('model', directory, { signal });
     } finally {
+      await this.devices.leave(job, signal);
       await rm(folder, { recursive: true, force: true });
     }
     const merge = { artifact, parity, seconds: (performance.now() - started) / 1000 };

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { hostConfigShape } from '@anneal/devices';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -7,6 +8,7 @@ export const mergerConfig = z.object({
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
+  ...hostConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),

@@ -21,6 +21,7 @@ export class MergerConsumer {
         input,
         causationId: event.id,
         turn: event.turn,
+        project: event.project,
       });
     });
   }

@@ -1,3 +1,4 @@
+import { deviceProviders } from '@anneal/devices';
 import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { LoraMerge } from './lora/lora.merge.js';
 import { mergeInput } from './merge.input.js';
@@ -12,7 +13,14 @@ export const mergerService = defineService({
   migrations: [],
   module: (config) => ({
     controllers: [MergerConsumer],
-    providers: [storeProvider(config), cacheProvider(config), BaseModels, LoraMerge, MergeModelWork],
+    providers: [
+      storeProvider(config),
+      cacheProvider(config),
+      ...deviceProviders(config, 'merger'),
+      BaseModels,
+      LoraMerge,
+      MergeModelWork,
+    ],
   }),
   workers: [worker({ kind: 'merge', input: mergeInput, work: MergeModelWork, follows: 'trainer' })],
 });

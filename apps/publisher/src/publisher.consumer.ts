@@ -24,6 +24,7 @@ export class PublisherConsumer {
         input,
         causationId: event.id,
         turn: event.turn,
+        project: event.project,
         maxAttempts,
       });
     });

@@ -1,3 +1,4 @@
+import { deviceProviders } from '@anneal/devices';
 import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
@@ -8,9 +9,9 @@ import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
-import { DeviceTable } from './queue/device.table.js';
-import { HostDevices } from './queue/host.devices.js';
+import { DropDeviceRequest1767226200000 } from './migrations/1767226200000-DropDeviceRequest.js';
 import { TrainingQueue } from './queue/training.queue.js';
+import { TrainingRoom } from './queue/training.room.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
@@ -32,6 +33,7 @@ export const trainerService = defineService({
     CreateTrainingCheckpoint1767225700000,
     CreateDeviceRequest1767226000000,
     CreateTrainingMemory1767226100000,
+    DropDeviceRequest1767226200000,
     AddTrainingObjective1767226300000,
   ],
   module: (config) => ({
@@ -50,8 +52,8 @@ export const trainerService = defineService({
       StoreResult,
       TrainingProgress,
       SlotMetrics,
-      HostDevices,
-      DeviceTable,
+      ...deviceProviders(config, 'trainer', TrainingRoom),
+      TrainingRoom,
       TrainingQueue,
       TrainModelWork,
     ],

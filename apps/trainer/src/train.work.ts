@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
 import {
   TrainingCompleted,
@@ -7,7 +8,7 @@ import {
   type TrainedModel,
   type TrainingPlan,
 } from '@anneal/contracts';
-import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
+import { Outbox, type ClaimedJob, type Completion, type JobChoice, type WorkContext } from '@anneal/jobs';
 import { CONFIG, LOGGER, TRACER, type Logger, type StageWork } from '@anneal/service';
 import type { Tracer } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
@@ -15,8 +16,8 @@ import type { EntityManager } from 'typeorm';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
-import { HostDevices } from './queue/host.devices.js';
 import { TrainingQueue } from './queue/training.queue.js';
+import { TrainingRoom } from './queue/training.room.js';
 import { trainInput, type TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
@@ -30,6 +31,9 @@ import { TrainingLog } from './training/training.log.js';
 import { trainingOutcome } from './training/training.outcome.js';
 import { TrainingProgress } from './training/training.progress.js';
 import { traceTraining } from './training/training.trace.js';
+
+/** A log is small; a store that is away is not waited for. */
+const storeLogMs = 30_000;
 
 interface Attended {
   readonly job: ClaimedJob<TrainInput>;
@@ -53,22 +57,27 @@ export class TrainModelWork implements StageWork<TrainInput> {
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
-    private readonly devices: HostDevices,
+    private readonly room: TrainingRoom,
     private readonly queue: TrainingQueue,
     private readonly memory: MemoryTable,
   ) {}
 
   /** Those that wait for devices count. */
   get concurrency(): number {
-    return this.devices.trainings;
+    return this.room.most;
+  }
+
+  get choice(): JobChoice {
+    return this.queue.choice;
   }
 
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
-    await this.leftovers.clearOlder(folder, job.turn);
+    const leaveRoom = this.room.enter();
     try {
+      await this.leftovers.clearOlder(folder, job.turn);
       const { settled, log } = await this.trainInTurn(job, folder, context);
       this.progress.say(job, 'storing');
       const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
@@ -81,11 +90,20 @@ export class TrainModelWork implements StageWork<TrainInput> {
     } catch (error) {
       if (context.signal.reason === 'cancelled') await this.leftovers.clear(runId);
       throw error;
+    } finally {
+      leaveRoom();
     }
   }
 
   toFailure(error: unknown): Failure {
     return toTrainerFailure(error);
+  }
+
+  /** What a training wrote before it failed, if it got so far. */
+  async leaves({ runId }: ClaimedJob<unknown>): Promise<ArtifactRef[]> {
+    const folder = new RunFolder(this.config.WORK_DIR, runId);
+    if (!existsSync(folder.config) || !existsSync(folder.events)) return [];
+    return [await this.storing.putLog(folder, AbortSignal.timeout(storeLogMs))];
   }
 
   async paused(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void> {

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { hostConfigShape } from '@anneal/devices';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -7,16 +8,11 @@ export const trainerConfig = z.object({
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
+  ...hostConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),
   DEVICE: z.enum(['auto', 'cpu']).default('auto').describe('auto takes the GPUs of the host, if there are any.'),
-  HOST_NAME: z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .describe('Name of the host, for which its GPUs are given out; what the system says when left out.'),
   TRAININGS: z.coerce
     .number()
     .int()

@@ -16,7 +16,15 @@ export class TrainerConsumer {
     const { runId, spec, dataset } = event.data;
     const input: TrainInput = { spec, dataset };
     await this.inbox.take(event, async (tx) => {
-      await this.jobs.add(tx, { runId, kind: 'train', input, causationId: event.id, turn: event.turn, maxAttempts: 5 });
+      await this.jobs.add(tx, {
+        runId,
+        kind: 'train',
+        input,
+        causationId: event.id,
+        turn: event.turn,
+        project: event.project,
+        maxAttempts: 5,
+      });
     });
   }
 }

@@ -100,7 +100,12 @@ export class TestTrainer {
   }
 
   async startService(environment: Record<string, string> = {}): Promise<void> {
-    this.service = await startService(trainerService, {
+    this.service = await this.startBeside(environment);
+  }
+
+  /** One more service, which is stopped by whoever starts it. */
+  startBeside(environment: Record<string, string>): Promise<RunningService> {
+    return startService(trainerService, {
       ...this.servers.environment('trainer'),
       ENGINE_PYTHON: this.engine.python,
       DEVICE: 'cpu',
@@ -116,7 +121,12 @@ export class TestTrainer {
   }
 
   /** Says that a dataset is prepared, which makes the trainer train. */
-  async prepare(id: string, training: Partial<RunSpecInput['training']> = {}, rows = 8): Promise<void> {
+  async prepare(
+    id: string,
+    training: Partial<RunSpecInput['training']> = {},
+    rows = 8,
+    project?: string,
+  ): Promise<void> {
     const parsed = parseRunSpec({
       model: { base: `file:${this.engine.model}` },
       dataset: { source: 'acme/rows' },
@@ -130,27 +140,25 @@ export class TestTrainer {
         : { messages: [question(index), { role: 'assistant', content: `${index}` }] };
     const lines = Array.from({ length: rows }, (_, index) => `${JSON.stringify(row(index))}\n`).join('');
     const artifact = await this.store.putFiles('dataset', [{ path: 'train.jsonl', source: Buffer.from(lines) }]);
-    await this.say(DatasetPrepared, {
-      runId: id,
-      spec: acceptRunSpec(parsed.spec, id),
-      dataset: {
-        artifact,
-        source: 'acme/rows',
-        sourceDigest: artifact.digest,
-        rows: { read: rows, train: rows, heldOut: 0, duplicates: 0, dropped: 0 },
-        characters: { total: 4 * rows, longest: 4 },
-      },
-    });
+    const dataset = {
+      artifact,
+      source: 'acme/rows',
+      sourceDigest: artifact.digest,
+      rows: { read: rows, train: rows, heldOut: 0, duplicates: 0, dropped: 0 },
+      characters: { total: 4 * rows, longest: 4 },
+    };
+    await this.say(DatasetPrepared, { runId: id, spec: acceptRunSpec(parsed.spec, id), dataset }, project);
   }
 
   async say<Definition extends EventDefinition>(
     definition: Definition,
     data: EventData<Definition> & { runId: string },
+    project?: string,
   ): Promise<void> {
     const id = `${definition.name}-${data.runId}`;
     await publishEvent(
       jetstream(this.broker),
-      encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId }),
+      encodeEvent(definition, data, { id, source: 'dataset', runId: data.runId, project }),
     );
   }
 
@@ -176,6 +184,11 @@ export class TestTrainer {
 
   folder(runId: string, name = ''): string {
     return join(this.servers.folder, 'work', 'trainer', runId, name);
+  }
+
+  /** For a service on what counts as another host. */
+  otherWork(): string {
+    return join(this.servers.folder, 'other-work');
   }
 
   /** Lock file of a GPU. */

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   PauseRequested,
   ResumeRequested,
@@ -239,6 +240,23 @@ describe('a training whose run is paused', () => {
   const resume = (runId: string, turn: number) => trainer.say(ResumeRequested, { runId, by: 'test', turn });
   const wholeTraining = Array.from({ length: 20 }, (_, index) => index + 1);
 
+  it('does not go on from its checkpoint with another model in the folder of the old one', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('exchanged', { checkpointEvery: 100 }, 40);
+    await trainer.step('exchanged', 2);
+    await pause('exchanged', 1);
+    await trainer.word(TrainingPaused, 'exchanged');
+    const weights = join(trainer.engine.model, 'model.safetensors');
+    const before = readFileSync(weights);
+    const other = Buffer.from(before);
+    other.writeUInt8(other.readUInt8(other.length - 1) ^ 1, other.length - 1);
+    writeFileSync(weights, other);
+    await resume('exchanged', 2);
+    const { failure } = await trainer.word(StageFailed, 'exchanged');
+    writeFileSync(weights, before);
+    expect(failure).toMatchObject({ code: 'MODEL_INVALID', field: 'model.base' });
+  });
+
   it('writes a checkpoint, says so, and goes on from there', async () => {
     await trainer.engine.setFaults({ stepMs: 100 });
     await trainer.prepare('rests', { checkpointEvery: 100 }, 20);
@@ -338,8 +356,11 @@ describe('a training that does not come to its end', () => {
     await trainer.engine.setFaults(faults);
     const id = `fails-${code.toLowerCase().replaceAll('_', '-')}`;
     await trainer.prepare(id);
-    const { failure, attempts, stage } = await trainer.word(StageFailed, id);
+    const { failure, attempts, stage, artifacts } = await trainer.word(StageFailed, id);
     expect({ failure, attempts, stage }).toMatchObject({ failure: { code, field }, attempts: 1, stage: 'trainer' });
+    expect(artifacts?.map(({ kind }) => kind)).toEqual(['log']);
+    const [log] = artifacts ?? [];
+    if (log) expect(String(await trainer.store.getFile(log, 'events.jsonl'))).toContain('"hello"');
   });
 
   it('goes on in smaller bites, once, when the memory of the GPU does not suffice', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { runToEnd } from './run-to-end.js';
 
 /** The lock file of a device. Whoever holds it may use the device; it is free when its last descendant is gone. */
 export function slotFile(workDir: string, device: 'cpu' | number): string {
@@ -16,6 +17,21 @@ export function isSlotTaken(file: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Whether nobody holds the lock of a device now. It is asked of the lock itself, which is seen across containers that
+ * share the folder; so it costs a process.
+ */
+export async function isSlotFree(file: string): Promise<boolean> {
+  try {
+    statSync(file);
+  } catch {
+    return true;
+  }
+  const args = ['-n', '-E', '75', file, 'true'];
+  const { code } = await runToEnd({ command: 'flock', args, timeoutMs: 10_000 });
+  return code === 0;
 }
 
 /** Inodes of the files in /proc/locks that somebody holds with flock; one that is waited for has an arrow. */

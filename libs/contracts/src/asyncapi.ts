@@ -79,6 +79,12 @@ function message(definition: EventDefinition): Json {
         'ce-time': { type: 'string', format: 'date-time' },
         'ce-causationid': { type: 'string', description: 'Id of the event that led to this one.' },
         'ce-turn': { type: 'string', description: 'The retry, by its turn, that the work belongs to which says it.' },
+        'ce-project': {
+          type: 'string',
+          description: definition.frontDoor
+            ? 'Not read: the project is the one of the subject, as in anneal.train.requested.PROJECT.'
+            : 'The project of the run, when it is not the default one.',
+        },
         'Nats-Msg-Id': { type: 'string', description: 'Equal to ce-id.' },
       },
     },

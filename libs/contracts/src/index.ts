@@ -48,10 +48,15 @@ export {
   type SpecProblem,
 } from './run-spec.js';
 export { defaultBeta, defaultLearningRates, trainingObjective, type TrainingObjective } from './training-objective.js';
+export { hostsView, type DeviceUse, type HostsView, type HostView, type QueuedJob } from './hosts.api.js';
 export {
+  defaultProject,
+  projectName,
   serviceNames,
   stageName,
   stageNames,
+  subjectOf,
+  subjectsOf,
   type EventData,
   type EventDefinition,
   type ReceivedEvent,

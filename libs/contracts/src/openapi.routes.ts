@@ -22,6 +22,7 @@ import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
 import { estimate, estimateRequest } from './estimates.api.js';
 import { runSpec } from './run-spec.js';
+import { hostsView } from './hosts.api.js';
 import { readiness, systemView } from './system.api.js';
 import {
   apiKeyAnswer,
@@ -130,6 +131,13 @@ const system: ApiRoute[] = [
     summary: 'Every process of every service: versions, health, queues, oldest job, dead letters.',
     answers: { 200: json(systemView) },
   },
+  {
+    method: 'get',
+    path: '/api/hosts',
+    id: 'hosts',
+    summary: 'The hosts, what holds their GPUs and CPUs, and who waits for them, in line.',
+    answers: { 200: json(hostsView) },
+  },
 ];
 
 const run = '/api/runs/{id}';
@@ -142,7 +150,7 @@ const runs: ApiRoute[] = [
     body: spec,
     answers: { 200: json(runAnswer), 202: json(runAnswer) },
     idAt: '/run/id',
-    refusals: [409],
+    refusals: [409, 422],
   },
   {
     method: 'post',
@@ -360,6 +368,7 @@ const jobs: ApiRoute[] = [
     body: json(jobBody),
     answers: { 200: json(openaiJob) },
     idAt: '/id',
+    refusals: [422],
   },
   {
     method: 'get',

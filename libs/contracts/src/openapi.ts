@@ -13,6 +13,7 @@ const refusals: Readonly<Record<number, string>> = {
   409: 'The state of the thing does not allow this.',
   413: 'The body is larger than this call takes.',
   415: 'The body has a content type that is not read here.',
+  422: 'No host that is there can do this; the message has the figures.',
   429: 'The API key made too many requests; the same request may be sent again after a pause.',
   503: 'Something that the gateway needs is away; the same request may be sent again.',
   507: 'The disk of the gateway is full.',

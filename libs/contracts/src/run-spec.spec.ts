@@ -95,6 +95,8 @@ describe('RunSpec', () => {
 
   it.each([
     [{ ...smallest, training: { method: 'lora', learning_rte: 1 } }, 'training.learning_rte'],
+    [{ ...smallest, training: { method: 'lora', maxSteps: 0 } }, 'training.maxSteps'],
+    [{ ...smallest, training: { method: 'lora', epochs: 0 } }, 'training.epochs'],
     [{ ...smallest, trianing: {} }, 'trianing'],
     [{ ...smallest, model: {} }, 'model.base'],
     [{ ...smallest, model: { base: '../../etc' } }, 'model.base'],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { artifactRef, manifestFile } from './artifact.js';
 import { attemptView } from './attempt.js';
-import { stageName } from './event.js';
+import { defaultProject, projectName, stageName } from './event.js';
 import { failureDetail } from './failure.js';
 import { progress } from './progress.js';
 import { runSpec, specProblem } from './run-spec.js';
@@ -45,6 +45,7 @@ export const runView = z
   .object({
     id: z.string(),
     name: z.string(),
+    project: z.string().default(defaultProject).describe('Whose run it is: that of the key that asked for it.'),
     state: runState,
     createdAt: z.iso.datetime(),
     finishedAt: z.iso.datetime().optional(),
@@ -154,10 +155,7 @@ export type ApiKeyView = z.infer<typeof apiKeyView>;
 export const apiKeyWish = z
   .strictObject({
     name: z.string().min(1).max(100),
-    project: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9-]{0,40}$/, 'a project has 1 to 41 characters of a-z, 0-9 and -')
-      .default('default'),
+    project: projectName.default(defaultProject),
     scope: z.enum(apiKeyScopes).default('submit'),
     expiresInDays: z.number().positive().max(3650).optional(),
     ...keyLimits,

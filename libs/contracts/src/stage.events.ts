@@ -306,5 +306,11 @@ export const StageFailed = defineEvent({
   producer: 'any stage',
   consumers: ['gateway'],
   summary: 'A stage gave up on this run.',
-  data: z.object({ runId, stage: stageName, attempts: z.int().min(1), failure: failureDetail }),
+  data: z.object({
+    runId,
+    stage: stageName,
+    attempts: z.int().min(1),
+    failure: failureDetail,
+    artifacts: z.array(artifactRef).optional().describe('What it stored to be looked at, the log of a training.'),
+  }),
 });

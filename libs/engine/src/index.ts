@@ -27,6 +27,7 @@ export {
   type EngineProcess,
 } from './engine-environment.js';
 export { engineEvent, type EngineEvent } from './engine-events.js';
+export { findKnownModel } from './known-model.js';
 export { readHubModelSize, readModelSize, type HubAccess, type ModelSize } from './model-size.js';
 export {
   askTaskCommand,

@@ -7,8 +7,8 @@ import type { JobWorkerOptions } from './worker-options.js';
 export async function sayAttempt(
   tx: EntityManager,
   { outbox, stage }: Pick<JobWorkerOptions<never>, 'outbox' | 'stage'>,
-  { runId, causationId, turn }: Pick<ClaimedJob<unknown>, 'runId' | 'causationId' | 'turn'>,
+  { runId, causationId, turn, project }: Pick<ClaimedJob<unknown>, 'runId' | 'causationId' | 'turn' | 'project'>,
   attempt: EndedAttempt,
 ): Promise<void> {
-  await outbox.add(tx, StageAttempted, { runId, stage, attempt }, { runId, causationId, turn });
+  await outbox.add(tx, StageAttempted, { runId, stage, attempt }, { runId, causationId, turn, project });
 }

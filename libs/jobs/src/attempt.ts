@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Failure, StageFailed, type EndedAttempt } from '@anneal/contracts';
+import { Failure, StageFailed, type ArtifactRef, type EndedAttempt } from '@anneal/contracts';
 import type { EntityManager } from 'typeorm';
 import { AttemptTrace } from './attempt-trace.js';
 import { sayAttempt } from './attempt-word.js';
@@ -8,7 +8,7 @@ import { fail, giveBack, rememberTrace, retryLater, succeed, waitForEnd, type Cl
 import { Lease } from './lease.js';
 import { silentLog } from './log.js';
 import { retryDelayMs } from './retry-delay.js';
-import type { AttemptOutcome, ClaimedJob, StopReason } from './work.js';
+import { GiveBack, type AttemptOutcome, type ClaimedJob, type StopReason } from './work.js';
 import type { JobWorkerOptions } from './worker-options.js';
 
 /** With the longest pause between two of them, this is more than a night and a day. */
@@ -98,7 +98,7 @@ export class Attempt<Input> {
 
   private async afterError(error: unknown): Promise<void> {
     const { reason } = this.lease.signal;
-    if (this.isToGoOnLater()) return this.returnJob();
+    if (this.isToGoOnLater() || (reason === undefined && error instanceof GiveBack)) return this.returnJob();
     if (reason !== undefined) {
       this.log.info({ reason, ...this.fields() }, 'an attempt was dropped');
       return;
@@ -151,20 +151,31 @@ export class Attempt<Input> {
 
   private async failForGood(failure: Failure): Promise<void> {
     const { outbox, stage, reportFailure = true, onFailed } = this.options.worker;
-    const { runId, attempt, causationId, turn } = this.job;
+    const { runId, attempt, causationId, turn, project } = this.job;
     this.trace.failed(failure);
     this.log.error({ err: failure, code: failure.code, ...this.fields() }, 'a job failed for good');
+    const artifacts = reportFailure ? await this.leftBehind() : [];
     await this.settle('failed', async (tx) => {
       if (!(await fail(tx, this.job, failure.toDetail()))) return false;
       // The last attempt of one that fell silent was told of with the claim.
       if (!this.options.claim.exhausted) await this.say(tx, { state: 'failed', failure: failure.toDetail() });
       if (reportFailure) {
-        const data = { runId, stage, attempts: attempt, failure: failure.toDetail() };
-        await outbox.add(tx, StageFailed, data, { runId, causationId, turn });
+        const said = { runId, stage, attempts: attempt, failure: failure.toDetail() };
+        const data = artifacts.length === 0 ? said : { ...said, artifacts: [...artifacts] };
+        await outbox.add(tx, StageFailed, data, { runId, causationId, turn, project });
       }
       await onFailed?.(tx, this.job, failure);
       return true;
     });
+  }
+
+  private async leftBehind(): Promise<readonly ArtifactRef[]> {
+    try {
+      return (await this.options.worker.leaves?.(this.job)) ?? [];
+    } catch (error) {
+      this.log.warn({ err: error, ...this.fields() }, 'what a failed job leaves could not be stored');
+      return [];
+    }
   }
 
   /**

@@ -53,6 +53,7 @@ describe('the database', () => {
         'Effects1764000000001',
         'JobAttempts1764000000002',
         'JobOutages1764000000001',
+        'JobProjects1764000000005',
         'JobTables1764000000000',
         'JobTraces1764000000004',
         'JobTurns1764000000003',
@@ -78,7 +79,7 @@ describe('the database', () => {
       const dataSource = await database.open('evaluator');
       for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
-      expect(await dataSource.runMigrations()).toHaveLength(6);
+      expect(await dataSource.runMigrations()).toHaveLength(7);
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

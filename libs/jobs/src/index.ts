@@ -19,9 +19,10 @@ export {
 export type { JobKind } from './job-kinds.js';
 export { JobQueue, type NewJob, type RunCourse } from './queue.js';
 export { JobWorker } from './worker.js';
-export type { JobWorkerOptions } from './worker-options.js';
+export type { JobChoice, JobWorkerOptions } from './worker-options.js';
 export {
   attemptOutcomes,
+  GiveBack,
   type AttemptOutcome,
   type ClaimedJob,
   type Completion,

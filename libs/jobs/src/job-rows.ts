@@ -4,6 +4,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { countOf, returnedRows } from './rows.js';
 import type { ClaimedJob } from './work.js';
+import type { JobChoice } from './worker-options.js';
 
 // Every statement on job rows that a worker sends. Times are the database's own: clocks of hosts differ.
 
@@ -27,6 +28,7 @@ const claimedRow = z
     turn: z.int(),
     trace: traceCarrier.nullable(),
     attempt_trace: traceCarrier.nullable(),
+    project: z.string(),
     silent_number: z.int().nullable(),
     silent_since: z.date().nullable(),
     silent_until: z.date().nullable(),
@@ -47,6 +49,7 @@ const claimedRow = z
       outages: row.outages,
       startedAt: row.started_at.toISOString(),
       turn: row.turn,
+      project: row.project,
       token: row.lease_token,
       causationId: row.causation_id ?? undefined,
     },
@@ -66,7 +69,13 @@ export type Claim = z.infer<typeof claimedRow>;
  */
 export async function claim(
   database: Queryable,
-  { kind, owner, leaseSeconds, except }: { kind: string; owner: string; leaseSeconds: number; except: string[] },
+  {
+    kind,
+    owner,
+    leaseSeconds,
+    except,
+    choice,
+  }: { kind: string; owner: string; leaseSeconds: number; except: string[]; choice?: JobChoice | undefined },
 ): Promise<Claim | undefined> {
   // MATERIALIZED: a subquery that the planner may run again would lock and claim several rows.
   const result = await database.query<unknown>(
@@ -82,7 +91,8 @@ export async function claim(
           AND ((state = 'ready' AND run_at <= now() AND NOT EXISTS (
                  SELECT FROM run_course WHERE run_course.run_id = job.run_id AND course = 'paused'))
                OR (state = 'running' AND lease_until < now()))
-        ORDER BY run_at, created_at
+          ${choice ? `AND NOT (${choice.not})` : ''}
+        ORDER BY ${choice ? `(${choice.first}) DESC, ` : ''}run_at, created_at
         LIMIT 1
           FOR UPDATE SKIP LOCKED
      )
@@ -93,9 +103,9 @@ export async function claim(
             started_at = coalesce(started_at, now()), attempt_started_at = now()
        FROM next
       WHERE job.id = next.id
-     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, lease_token, causation_id, exhausted,
+     RETURNING job.id, run_id, kind, input, attempt, max_attempts, outages, turn, project, lease_token, causation_id, exhausted,
                paused, attempt_started_at AS started_at, silent_number, silent_since, silent_until, trace, attempt_trace`,
-    [kind, owner, leaseSeconds, except],
+    [kind, owner, leaseSeconds, except, ...(choice ? [choice.value] : [])],
   );
   const [row] = returnedRows(result);
   return row === undefined ? undefined : claimedRow.parse(row);

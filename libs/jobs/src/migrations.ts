@@ -178,6 +178,18 @@ class JobTraces1764000000004 implements MigrationInterface {
   }
 }
 
+class JobProjects1764000000005 implements MigrationInterface {
+  readonly name = 'JobProjects1764000000005';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`ALTER TABLE job ADD COLUMN project text NOT NULL DEFAULT 'default'`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE job DROP COLUMN project');
+  }
+}
+
 /** The migrations of inbox, outbox and job rows; createDataSource puts them before a service's own. */
 export const jobMigrations: readonly MigrationClass[] = [
   JobTables1764000000000,
@@ -185,4 +197,5 @@ export const jobMigrations: readonly MigrationClass[] = [
   JobAttempts1764000000002,
   JobTurns1764000000003,
   JobTraces1764000000004,
+  JobProjects1764000000005,
 ];

@@ -10,6 +10,8 @@ export interface OutboxContext {
   readonly causationId?: string | undefined;
   /** The retry that the work belongs to which says it. */
   readonly turn?: number | undefined;
+  /** Of the run; the default one when left out. */
+  readonly project?: string | undefined;
 }
 
 /** An event that somebody else said. */
@@ -19,6 +21,7 @@ export interface AdoptedEvent {
   /** RFC 3339. */
   readonly time: string;
   readonly runId: string;
+  readonly project?: string | undefined;
   /** Where the stream has it. */
   readonly streamSequence: number;
 }
@@ -40,13 +43,14 @@ export class Outbox {
     tx: EntityManager,
     definition: Definition,
     data: EventData<Definition>,
-    { runId, causationId, turn = 0 }: OutboxContext,
+    { runId, causationId, turn = 0, project }: OutboxContext,
   ): Promise<string> {
     const id = newEventId();
     const event = encodeEvent(definition, data, {
       id,
       source: this.source,
       runId,
+      project,
       ...(causationId === undefined ? {} : { causationId }),
       ...(turn === 0 ? {} : { turn }),
     });
@@ -76,9 +80,9 @@ export class Outbox {
     tx: EntityManager,
     definition: Definition,
     data: EventData<Definition>,
-    { id, source, time, runId, streamSequence }: AdoptedEvent,
+    { id, source, time, runId, project, streamSequence }: AdoptedEvent,
   ): Promise<void> {
-    const event = encodeEvent(definition, data, { id, source, time, runId });
+    const event = encodeEvent(definition, data, { id, source, time, runId, project });
     await tx.query(
       `INSERT INTO outbox (id, subject, headers, payload, published_at, stream_seq)
        VALUES ($1, $2, $3, $4, now(), $5) ON CONFLICT (id) DO NOTHING`,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { StageName } from '@anneal/contracts';
+import { defaultProject, type StageName } from '@anneal/contracts';
 import { carrierOf } from '@anneal/tracing';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -17,6 +17,8 @@ export interface NewJob {
   readonly maxAttempts?: number;
   /** Of the event that leads to the job; 0 when left out. */
   readonly turn?: number | undefined;
+  /** Of the event that leads to the job; the default one when left out. */
+  readonly project?: string | undefined;
 }
 
 /** Where a run is heading: its jobs go on, wait, or are over because it failed or was cancelled. */
@@ -40,36 +42,28 @@ export class JobQueue {
    */
   async add(tx: EntityManager, job: NewJob): Promise<boolean> {
     await holdRun(tx, job.runId);
-    const { runId, kind, input, causationId = null, maxAttempts = 5, turn = 0 } = job;
+    const { runId, kind, input, causationId = null, maxAttempts = 5, turn = 0, project = defaultProject } = job;
     const declared = this.kinds.find((known) => known.kind === kind);
     const [row] = inserted.parse(
       await tx.query<unknown>(
-        `INSERT INTO job AS known (id, run_id, kind, input, causation_id, max_attempts, trace, turn, state, finished_at)
-         SELECT $1::uuid, $2::text, $3::text, $4::jsonb, $5::text, $6::int, $9::jsonb, greatest($7::int, renewed),
+        `INSERT INTO job AS known
+           (id, run_id, kind, input, causation_id, max_attempts, trace, turn, project, state, finished_at)
+         SELECT $1::uuid, $2::text, $3::text, $4::jsonb, $5::text, $6::int, $9::jsonb, greatest($7::int, renewed), $10::text,
                 CASE WHEN over THEN 'cancelled' ELSE 'ready' END, CASE WHEN over THEN now() END
            FROM (SELECT coalesce(bool_or(course IN ('failed', 'cancelled')), false) AS over,
                         -- The event of a stage before the one that was to work again may arrive after that word.
                         coalesce(max(renewed_turn) FILTER (WHERE renewed_from = $8::text), 0) AS renewed
                    FROM run_course WHERE run_id = $2::text) AS run
          ON CONFLICT (run_id, kind) DO UPDATE
-           SET (input, causation_id, max_attempts, trace, turn, state, finished_at)
-             = (EXCLUDED.input, EXCLUDED.causation_id, EXCLUDED.max_attempts, EXCLUDED.trace, EXCLUDED.turn,
+           SET (input, causation_id, max_attempts, trace, turn, project, state, finished_at)
+             = (EXCLUDED.input, EXCLUDED.causation_id, EXCLUDED.max_attempts, EXCLUDED.trace, EXCLUDED.turn, EXCLUDED.project,
                 EXCLUDED.state, EXCLUDED.finished_at),
                ${begunAnew}
            WHERE known.turn < $7::int
          RETURNING state, xmax <> 0 AS replaced`,
         [
-          ...[
-            randomUUID(),
-            runId,
-            kind,
-            JSON.stringify(input),
-            causationId,
-            maxAttempts,
-            turn,
-            declared?.stage ?? null,
-          ],
-          JSON.stringify(carrierOf()),
+          ...[randomUUID(), runId, kind, JSON.stringify(input), causationId, maxAttempts, turn],
+          ...[declared?.stage ?? null, JSON.stringify(carrierOf()), project],
         ],
       ),
     );

@@ -18,6 +18,14 @@ export const attemptOutcomes = [
 ] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];
 
+/**
+ * What work throws that cannot be done here, and is to be done elsewhere: the job is ready again, and the attempt does
+ * not count.
+ */
+export class GiveBack extends Error {
+  override readonly name = 'GiveBack';
+}
+
 /** An AbortSignal that says why; `reason` is undefined until it is aborted. */
 export interface StopSignal extends AbortSignal {
   readonly reason: StopReason | undefined;
@@ -40,6 +48,8 @@ export interface ClaimedJob<Input> {
   readonly token: string;
   /** The retry of the run that began this work anew, by its turn; 0 the first time through. */
   readonly turn: number;
+  /** Of the run. */
+  readonly project: string;
   /** Id of the event that led to the job. */
   readonly causationId: string | undefined;
 }

@@ -72,7 +72,12 @@ describe('JobQueue and JobWorker', () => {
         seen(job);
         return nothing;
       });
-      await jobs.add('run-1', { input: { n: 7, unknown: true }, causationId: 'cause', maxAttempts: 2 });
+      await jobs.add('run-1', {
+        input: { n: 7, unknown: true },
+        causationId: 'cause',
+        maxAttempts: 2,
+        project: 'acme',
+      });
       await eventually(async () => expect(await state('run-1')).toBe('succeeded'));
       expect(seen).toHaveBeenCalledWith({
         id: expect.any(String) as string,
@@ -86,6 +91,7 @@ describe('JobQueue and JobWorker', () => {
         outages: 0,
         token: '1',
         causationId: 'cause',
+        project: 'acme',
       });
       expect(await jobs.row('run-1')).toMatchObject({ lease_owner: null, failure: null, started: true });
     });

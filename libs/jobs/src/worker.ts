@@ -81,14 +81,14 @@ export class JobWorker<Input> {
   }
 
   private async claimOne(): Promise<boolean> {
-    const { dataSource, kind } = this.options;
+    const { dataSource, kind, choice } = this.options;
     const claimedAt = performance.now();
     const { words } = this;
     try {
       const except = [...this.attempts.keys()];
       const { owner, leaseSeconds, options } = this;
       const next = await transaction(dataSource, async (tx) => {
-        const found = await claim(tx, { kind, owner, leaseSeconds, except });
+        const found = await claim(tx, { kind, owner, leaseSeconds, except, choice });
         // Whoever takes over from a worker that fell silent says how its attempt ended: it cannot do so itself.
         const { silent, job, trace, lastTrace } = found ?? {};
         if (silent && job) await continuing(lastTrace ?? trace, () => sayAttempt(tx, options, job, silent));

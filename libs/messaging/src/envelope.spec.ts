@@ -228,3 +228,24 @@ describe('the trace that a message brings', () => {
     expect(traceTextOf(message(subject, 'no JSON', { 'content-type': 'application/cloudevents+json' }))).toEqual({});
   });
 });
+
+describe('the project of an event', () => {
+  const words = (project?: string) => encodeEvent(StageFailed, stageFailed('run-1'), { ...envelope, project });
+
+  it('is a header of what services say, and left out for the default one', () => {
+    expect(words('acme').headers).toMatchObject({ 'ce-project': 'acme' });
+    expect(words('default').headers).toEqual(words().headers);
+    expect(eventOf(decodeEvent(asMessage(words('acme')), 'fallback')).project).toBe('acme');
+    expect(eventOf(decodeEvent(asMessage(words()), 'fallback')).project).toBeUndefined();
+    expect(reasonOf(decodeEvent(asMessage(words(), { 'ce-project': 'No project' }), 'x'))).toContain('project');
+  });
+
+  it('is the subject of a request, whatever the request claims: the broker grants rights by subject', () => {
+    const request = (subject: string) =>
+      decodeEvent(message(subject, JSON.stringify(smallSpec), { 'ce-project': 'others' }), 'x');
+    expect(eventOf(request('anneal.train.requested')).project).toBeUndefined();
+    expect(eventOf(request('anneal.train.requested.default')).project).toBeUndefined();
+    expect(eventOf(request('anneal.train.requested.acme')).project).toBe('acme');
+    expect(reasonOf(request('anneal.train.requested.No_project'))).toContain('no CloudEvents type');
+  });
+});

@@ -1,8 +1,11 @@
 import {
+  defaultProject,
   eventByType,
   eventList,
   Failure,
+  projectName,
   runId as runIdSchema,
+  subjectOf,
   type EventDefinition,
   type ReceivedEvent,
 } from '@anneal/contracts';
@@ -29,6 +32,8 @@ export interface EnvelopeOptions {
   readonly time?: string;
   readonly causationId?: string | undefined;
   readonly turn?: number | undefined;
+  /** Of the run; the default one when left out. */
+  readonly project?: string | undefined;
 }
 
 /** What decodeEvent needs of a message; a message of JetStream has it all. */
@@ -72,7 +77,8 @@ export function encodeEvent<Data extends z.ZodType>(
   if (Buffer.byteLength(payload) > maxEventBytes - headerRoom) {
     throw unsayable(definition, `it is longer than ${maxEventBytes - headerRoom} bytes`);
   }
-  return { subject: definition.subject, headers: envelopeHeaders(definition, envelope), payload };
+  const subject = subjectOf(definition, envelope.project);
+  return { subject, headers: envelopeHeaders(definition, envelope), payload };
 }
 
 /** The headers of an event: every attribute as `ce-<name>`, percent-encoded, and the id for the stream's dedupe. */
@@ -87,6 +93,7 @@ export function envelopeHeaders(definition: EventDefinition, envelope: EnvelopeO
     datacontenttype: 'application/json',
     causationid: envelope.causationId,
     turn: envelope.turn === undefined ? undefined : String(envelope.turn),
+    project: envelope.project === defaultProject ? undefined : envelope.project,
   };
   const headers: Record<string, string> = { 'Nats-Msg-Id': encodeHeaderValue(envelope.id) };
   for (const [name, value] of Object.entries(attributes)) {
@@ -123,12 +130,13 @@ export function decodeEvent(message: IncomingMessage, fallbackId: string): Decod
   const type = attributes.get('type');
   const definition = type === undefined ? frontDoor(message.subject) : eventByType(type);
   if (!definition) return refuse(type === undefined ? 'it has no CloudEvents type' : `unknown type "${type}"`);
-  if (definition.subject !== message.subject) return refuse(`type "${type}" does not belong on ${message.subject}`);
+  const project = projectOfSubject(definition, message.subject);
+  if (project === undefined) return refuse(`type "${type}" does not belong on ${message.subject}`);
   const version = attributes.get('specversion');
   if (version !== '1.0' && !(version === undefined && definition.frontDoor)) {
     return refuse(`CloudEvents version "${version ?? 'none'}" is not 1.0`);
   }
-  if (definition.frontDoor) return frontDoorEvent(definition, parts, message, id ?? fallbackId);
+  if (definition.frontDoor) return frontDoorEvent(definition, parts, message, { id: id ?? fallbackId, project });
 
   const envelope = completeEnvelope.safeParse(Object.fromEntries(attributes));
   if (!envelope.success) return refuse(`its envelope is incomplete: ${describeIssues(envelope.error)}`);
@@ -139,6 +147,7 @@ export function decodeEvent(message: IncomingMessage, fallbackId: string): Decod
   const event = {
     ...{ id: envelope.data.id, source, type: definition.type, time, runId, causationId, data: data.data },
     ...(turn === undefined ? {} : { turn }),
+    ...(envelope.data.project === undefined ? {} : { project: envelope.data.project }),
   };
   return { ok: true, definition, event };
 }
@@ -159,6 +168,7 @@ const completeEnvelope = z.object({
     .regex(/^\d{1,9}$/, 'no number of a turn')
     .transform(Number)
     .optional(),
+  project: projectName.optional(),
 });
 
 interface Parts {
@@ -204,14 +214,22 @@ function structuredParts(message: IncomingMessage): Parts {
 }
 
 function frontDoor(subject: string): EventDefinition | undefined {
-  return eventList.find((event) => event.frontDoor && event.subject === subject);
+  return eventList.find((event) => event.frontDoor && projectOfSubject(event, subject) !== undefined);
+}
+
+/** The project that a subject names, the default one where it names none; undefined when the event is not said there. */
+function projectOfSubject(definition: EventDefinition, subject: string): string | undefined {
+  if (subject === definition.subject) return defaultProject;
+  const project = subject.slice(definition.subject.length + 1);
+  const isProject = definition.frontDoor && subject === `${definition.subject}.${project}`;
+  return isProject && projectName.safeParse(project).success ? project : undefined;
 }
 
 function frontDoorEvent(
   definition: EventDefinition,
   { attributes, json }: Parts,
   message: IncomingMessage,
-  id: string,
+  { id, project }: { id: string; project: string },
 ): DecodedEvent {
   const valid = (name: string, form: { safeParse(text: unknown): { success: boolean } }): string | undefined => {
     const value = attributes.get(name);
@@ -222,10 +240,11 @@ function frontDoorEvent(
     source: valid('source', attribute) ?? frontDoorSource,
     type: definition.type,
     time: valid('time', dateTime) ?? message.timestamp ?? new Date().toISOString(),
-    // Whatever the sender claims: the run follows from the data and the id alone.
+    // Whatever the sender claims: the run follows from the data and the id alone, the project from the subject.
     runId: '',
     causationId: valid('causationid', attribute),
     data: json?.value,
+    ...(project === defaultProject ? {} : { project }),
   };
   return { ok: true, definition, event };
 }

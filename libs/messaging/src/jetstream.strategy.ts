@@ -1,5 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { Failure, type FailureCode, type ReceivedEvent, type ServiceName } from '@anneal/contracts';
+import {
+  Failure,
+  type EventDefinition,
+  type FailureCode,
+  type ReceivedEvent,
+  type ServiceName,
+} from '@anneal/contracts';
 import { jetstream, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Tracer } from '@anneal/tracing';
@@ -203,8 +209,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
       await this.setAside(message, { cause: 'crashing', eventId: place.eventId, reason });
     } else {
       try {
-        const event = { ...decoded.event, streamSequence: message.seq };
-        await processing(this.options, message, event, () => this.handle(message, event));
+        await processing(this.options, message, decoded.event, () => this.handle(message, decoded));
         if (again) await this.options.deadLetters?.done(place);
       } catch (error) {
         if (!(await this.givesUp(message, place, error))) throw error;
@@ -213,9 +218,13 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
     settle(() => message.ack());
   }
 
-  private async handle(message: JsMsg, event: ReceivedEvent): Promise<void> {
+  private async handle(
+    message: JsMsg,
+    { definition, event }: { definition: EventDefinition; event: ReceivedEvent },
+  ): Promise<void> {
+    // Its own subject may name the project besides.
     const handler: MessageHandler<unknown, BaseRpcContext, unknown> | undefined = this.messageHandlers.get(
-      message.subject,
+      definition.subject,
     );
     if (!handler) {
       // A newer release may have added it to the consumer: another replica can take it meanwhile.
@@ -224,7 +233,7 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
         retryable: false,
       });
     }
-    const result = await handler(event, new BaseRpcContext([message]));
+    const result = await handler({ ...event, streamSequence: message.seq }, new BaseRpcContext([message]));
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
   }
 
@@ -267,7 +276,9 @@ function checkHandlers(
   handlers: ReadonlyMap<string, MessageHandler>,
 ): void {
   const problems = [
-    ...filter.filter((subject) => !handlers.has(subject)).map((subject) => `no handler takes ${subject}`),
+    ...filter
+      .filter((subject) => !handlers.has(subject.replace(/\.\*$/, '')))
+      .map((subject) => `no handler takes ${subject}`),
     ...[...handlers.keys()]
       .filter((subject) => !filter.includes(subject))
       .map((subject) => `the consumer does not bring ${subject}`),

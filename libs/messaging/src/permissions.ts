@@ -1,4 +1,4 @@
-import { eventList, pulseSubject, type ServiceName } from '@anneal/contracts';
+import { eventList, pulseSubject, subjectsOf, type ServiceName } from '@anneal/contracts';
 import { durableStream, progressStream } from './topology.js';
 
 export interface Permissions {
@@ -14,7 +14,7 @@ export function permissionsOf(service: ServiceName): Permissions {
   const isStage = service !== 'gateway';
   const ownEvents = eventList
     .filter(({ producer }) => producer === service || (producer === 'any stage' && isStage))
-    .map(({ subject }) => subject);
+    .flatMap(subjectsOf);
   const stream = durableStream.name;
   return {
     publish: [

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Failure, TrainRequested } from '@anneal/contracts';
+import { Failure, subjectOf, TrainRequested } from '@anneal/contracts';
 import { contextFrom, inSpan, isTraced, SpanKind, type Tracer } from '@anneal/tracing';
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import { headers as newHeaders, type NatsConnection } from '@nats-io/transport-node';
@@ -95,11 +95,11 @@ export async function replayEvent(js: JetStreamClient, message: KeptMessage): Pr
 export async function publishTrainRequest(
   nc: NatsConnection,
   spec: unknown,
-  options: { id?: string } = {},
+  options: { id?: string; project?: string } = {},
 ): Promise<{ eventId: string; streamSequence: number }> {
   const eventId = options.id ?? randomUUID();
   const encoded: EncodedEvent = {
-    subject: TrainRequested.subject,
+    subject: subjectOf(TrainRequested, options.project),
     headers: envelopeHeaders(TrainRequested, { id: eventId, source: frontDoorSource }),
     payload: toJson(spec),
   };

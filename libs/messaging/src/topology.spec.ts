@@ -1,18 +1,20 @@
-import { eventList, serviceNames } from '@anneal/contracts';
+import { eventList, serviceNames, subjectsOf } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
 import { permissionsOf } from './permissions.js';
 import { consumerOf, durableStream, progressStream, subjectsFor } from './topology.js';
 
 describe('topology', () => {
   it('stores exactly the declared events, and progress elsewhere', () => {
-    expect(durableStream.subjects).toEqual(eventList.map(({ subject }) => subject));
-    expect(durableStream.subjects.some((subject) => subject.includes('*') || subject.includes('>'))).toBe(false);
+    expect(durableStream.subjects).toEqual(eventList.flatMap(subjectsOf));
+    // Only requests have a wildcard: the project of whoever asks.
+    const wild = durableStream.subjects.filter((subject) => subject.includes('*') || subject.includes('>'));
+    expect(wild).toEqual(['anneal.train.requested.*']);
     expect(durableStream.subjects.some((subject) => subject.startsWith('anneal.progress.'))).toBe(false);
     expect(progressStream.subjects).toEqual(['anneal.progress.>']);
   });
 
   it.each(serviceNames)('brings %s what lists it as a consumer, and something', (service) => {
-    const listed = eventList.filter(({ consumers }) => consumers.includes(service)).map(({ subject }) => subject);
+    const listed = eventList.filter(({ consumers }) => consumers.includes(service)).flatMap(subjectsOf);
     expect(listed.length).toBeGreaterThan(0);
     expect(consumerOf(service)).toMatchObject({
       durable_name: service,

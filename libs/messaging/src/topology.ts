@@ -1,4 +1,4 @@
-import { eventList, serviceNames, type ServiceName } from '@anneal/contracts';
+import { eventList, serviceNames, subjectsOf, type ServiceName } from '@anneal/contracts';
 import {
   AckPolicy,
   DeliverPolicy,
@@ -36,7 +36,7 @@ type StreamDeclaration = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'su
 export const durableStream = {
   name: 'ANNEAL',
   description: 'Every durable event of every run.',
-  subjects: eventList.map((event) => event.subject),
+  subjects: eventList.flatMap(subjectsOf),
   retention: RetentionPolicy.Limits,
   storage: StorageType.File,
   discard: DiscardPolicy.New,
@@ -69,7 +69,7 @@ export const progressStream = {
 
 /** The subjects that a service listens to, from the declarations of the events. */
 export function subjectsFor(service: ServiceName): string[] {
-  return eventList.filter((event) => event.consumers.includes(service)).map((event) => event.subject);
+  return eventList.filter((event) => event.consumers.includes(service)).flatMap(subjectsOf);
 }
 
 /** The durable consumer of a service; it is named as the service. */

@@ -1,8 +1,9 @@
-import type { Failure, Progress, ServiceName, StageName } from '@anneal/contracts';
+import type { ArtifactRef, Failure, Progress, ServiceName, StageName } from '@anneal/contracts';
 import {
   JobWorker,
   type ClaimedJob,
   type Completion,
+  type JobChoice,
   type JobKind,
   type MigrationClass,
   type Outbox,
@@ -26,6 +27,10 @@ export interface StageWork<Input> {
   toFailure(error: unknown): Failure;
   /** How many jobs at once, where only the running service knows; as declared when left out. */
   readonly concurrency?: number;
+  /** Which jobs it takes, where that depends on the host; any when left out. */
+  readonly choice?: JobChoice;
+  /** Stores what is to be looked at after a job that failed for good. */
+  leaves?(job: ClaimedJob<unknown>): Promise<readonly ArtifactRef[]>;
   /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
   paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
@@ -71,8 +76,10 @@ export function worker<Input>(declared: {
         kind,
         input,
         concurrency: instance.concurrency ?? concurrency,
+        ...(instance.choice ? { choice: instance.choice } : {}),
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
+        leaves: async (job) => (await instance.leaves?.(job)) ?? [],
         onPaused: async (tx, job) => instance.paused?.(job, tx),
         onBegin: (job) => host.progress.publish(beginning(host.stage, job)),
         onRetry: (job, failure, nextTryAt) =>

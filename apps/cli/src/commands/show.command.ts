@@ -1,4 +1,4 @@
-import type { RunView } from '@anneal/contracts';
+import { defaultProject, type RunView } from '@anneal/contracts';
 import type { Command } from 'commander';
 import { findGateway } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
@@ -18,7 +18,7 @@ export function showCommand(): Command {
 
 function describeRun(run: RunView): string[] {
   return [
-    `${run.id}  ${run.name}`,
+    `${run.id}  ${run.name}${run.project === defaultProject ? '' : `  (project ${run.project})`}`,
     ...run.stages.flatMap((stage) => [stageLine(stage), ...attemptLines(stage)]),
     ...(run.dataset ? ['', ...datasetLines(run.dataset)] : []),
     ...(run.results ? ['', scoreTable(run.results), ...alarmLines(run.alarms)] : []),

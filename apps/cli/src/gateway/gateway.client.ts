@@ -12,6 +12,7 @@ import {
   runComparison,
   runList,
   runView,
+  hostsView,
   systemView,
   type ApiKeyView,
   type ApiKeyWish,
@@ -22,6 +23,7 @@ import {
   type Progress,
   type RunComparison,
   type RunView,
+  type HostsView,
   type SystemView,
 } from '@anneal/contracts';
 import { z } from 'zod';
@@ -109,6 +111,10 @@ export class GatewayClient {
   async revokeKey(id: string): Promise<ApiKeyView> {
     const response = await this.call(`/api/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
     return oneKey.parse(await response.json()).key;
+  }
+
+  async hosts(): Promise<HostsView> {
+    return hostsView.parse(await (await this.call('/api/hosts')).json());
   }
 
   async system(): Promise<SystemView> {

@@ -22,7 +22,9 @@ export function estimateLines(estimate: Estimate): string[] {
     `It may be ${gigabytes(low)} to ${gigabytes(high)} GB.`,
     ...(correction
       ? [`Corrected by ${correction.ratio.toFixed(2)}, measured in ${correction.trainings} trainings of this kind.`]
-      : []),
+      : estimate.device === 'gpu'
+        ? ['Not corrected by measured peaks: none are known here. POST /api/estimates knows those of the system.']
+        : []),
     '',
     largestLine(estimate),
     ...suggestions.map(

@@ -13,6 +13,7 @@ import {
   type Question,
   type Reply,
 } from '@anneal/evaluation';
+import { DeviceQueue } from '@anneal/devices';
 import type { ClaimedJob, WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { Inject, Injectable } from '@nestjs/common';
@@ -46,6 +47,8 @@ type Job = ClaimedJob<MeasureInput>;
 interface Open extends Pick<Measured, 'model' | 'folder'> {
   readonly job: Job;
   readonly context: WorkContext;
+  /** Index of the GPU that was given for it, if it is one. */
+  readonly gpu: number | undefined;
   readonly progress: MeasurementProgress;
   /** Questions that are not answered yet. */
   readonly openKeys: ReadonlySet<string>;
@@ -68,6 +71,7 @@ export class Asking {
     private readonly tasks: HarnessTasks,
     private readonly answers: AnswerTable,
     private readonly publisher: ProgressPublisher,
+    private readonly devices: DeviceQueue,
   ) {}
 
   /** Asks what is not answered yet, and keeps each answer. */
@@ -90,9 +94,10 @@ export class Asking {
       if (key !== null) open = await this.takeOver(job, context, key, { open, askedOf });
     }
     const openKeys = new Set(open.map(({ key }) => key));
+    const gpu = open.length === 0 ? undefined : await this.takeDevice(job, context);
     const progress = new MeasurementProgress(this.publisher, job, questions.length, questions.length - open.length);
     progress.start();
-    const work = { ...{ job, context, model, folder, progress, openKeys, askedOf } };
+    const work = { ...{ job, context, model, folder, gpu, progress, openKeys, askedOf } };
     await this.askHere(
       questions.filter(({ benchmark }) => benchmark.task === undefined),
       work,
@@ -105,7 +110,7 @@ export class Asking {
 
   private async askHere(
     questions: readonly Question[],
-    { job, context, model, folder, progress, openKeys, askedOf }: Open,
+    { job, context, model, folder, gpu, progress, openKeys, askedOf }: Open,
   ): Promise<void> {
     for (const batch of batchesOf(questions)) {
       const prompts = batch.filter(({ key }) => openKeys.has(key)).map(({ key, prompt }) => ({ id: key, prompt }));
@@ -118,6 +123,7 @@ export class Asking {
         prompts,
         answerTokens,
         stop,
+        gpu,
         // Named by all questions, not by the open ones: the next attempt has to find what this one leaves behind.
         directory: join(folder, batchName(JSON.stringify(model.identity), batch)),
         job: { id: job.id, attempt: job.attempt, token: job.token },
@@ -136,13 +142,13 @@ export class Asking {
   private async askByHarness(
     benchmark: LoadedBenchmark,
     questions: readonly Question[],
-    { job, context, model, folder, progress, openKeys, askedOf }: Open,
+    { job, context, model, folder, gpu, progress, openKeys, askedOf }: Open,
   ): Promise<void> {
     const open = questions.filter(({ key }) => openKeys.has(key)).length;
     if (open === 0) return;
     const before = progress.reached;
     const answered = await this.tasks.ask(benchmark, questions, {
-      ...{ model: model.directory, identity: JSON.stringify(model.identity), folder, signal: context.signal },
+      ...{ model: model.directory, identity: JSON.stringify(model.identity), folder, gpu, signal: context.signal },
       job: { id: job.id, attempt: job.attempt, token: job.token },
       onProgress: (done, of) => progress.reach(before + Math.floor((open * done) / of)),
     });
@@ -153,6 +159,20 @@ export class Asking {
       }
     });
     progress.reach(before + open);
+  }
+
+  /**
+   * Waits in line for what the questions are asked on, if that is here.
+   *
+   * @returns index of the GPU, if it is one
+   */
+  private async takeDevice(job: Job, context: WorkContext): Promise<number | undefined> {
+    const { uses } = this.inference;
+    if (uses === undefined) return undefined;
+    const { spec } = job.input.subject === 'base' ? job.input : job.input.merged;
+    const { priority } = spec.training;
+    const [index] = await this.devices.take(job, { device: uses, wanted: 1, priority }, context);
+    return uses === 'gpu' ? index : undefined;
   }
 
   /**

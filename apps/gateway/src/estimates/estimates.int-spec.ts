@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { estimate, TrainingStarted, type Estimate } from '@anneal/contracts';
 import { sampleEvents, startHub, type SmallHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -119,5 +121,45 @@ describe('an estimate of a configuration', () => {
     expect((await ask({ ...question, method: 'lora' })).correction).toBeNull();
     // Learning from pairs is another kind of training.
     expect((await ask({ ...question, objective: 'dpo' })).correction).toBeNull();
+  });
+});
+
+describe('a run at the door', () => {
+  const gpu = (index: number, memoryMiB: number) => ({ index, name: 'Made-up GPU', memoryMiB });
+  /** Llama's kind of model with so many layers, as its configuration says. */
+  const write = async (name: string, layers: number): Promise<string> => {
+    const folder = join(gateway.folder, name);
+    await mkdir(folder, { recursive: true });
+    const large = { hidden_size: 8192, intermediate_size: 28_672, num_attention_heads: 64, num_key_value_heads: 8 };
+    const shape = { ...config, ...large, vocab_size: 128_256, num_hidden_layers: layers };
+    await writeFile(join(folder, 'config.json'), JSON.stringify(shape));
+    return `file:${folder}`;
+  };
+  const ask = (id: string, base: string, training: object) =>
+    gateway.post('/api/runs', {
+      ...{ id, model: { base }, dataset: { source: 'acme/rows' }, training: { method: 'full', ...training } },
+    });
+
+  it('is refused with the figures when it cannot fit on any host that is there', async () => {
+    const base = await write('large', 80);
+    // No trainer was heard of: nobody knows.
+    expect((await ask('nobody-knows', base, {})).status).toBe(202);
+    await gateway.register('small', [gpu(0, 8_192)]);
+    await gateway.register('larger', [gpu(0, 24_576), gpu(1, 24_576)]);
+    const refused = await ask('too-large', base, {});
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({
+      error: { code: 'DOES_NOT_FIT', field: 'training', message: expect.stringMatching(/[\d.]+ GB|TB/) as string },
+    });
+    expect(await gateway.run('too-large')).toBeUndefined();
+  });
+
+  it('is accepted by force, when it fits, when it is there already, and when its model is not known here', async () => {
+    const base = await write('large', 80);
+    expect((await ask('by-force', base, { force: true })).status).toBe(202);
+    expect((await ask('nobody-knows', base, {})).status).toBe(200);
+    expect((await ask('fits', await write('one-layer', 1), { method: 'lora' })).status).toBe(202);
+    expect((await ask('unknown', 'acme/elsewhere', {})).status).toBe(202);
+    expect((await ask('no-model', 'file:/nowhere', {})).status).toBe(202);
   });
 });

@@ -46,9 +46,9 @@ const rules = {
 
 /** What callers see of a run. */
 export function toRunMessage(run: RunRecord): Run {
-  const { id, name, verdictReason, publishedTo, withheldBy, failure, problems } = run;
+  const { id, name, project, verdictReason, publishedTo, withheldBy, failure, problems } = run;
   return {
-    ...{ id, name, verdictReason, publishedTo, withheldBy, failure, problems },
+    ...{ id, name, project, verdictReason, publishedTo, withheldBy, failure, problems },
     state: runStates[run.state],
     createdAt: toTimestamp(run.createdAt),
     finishedAt: run.finishedAt === undefined ? null : toTimestamp(run.finishedAt),

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { Failure, type ApiKeyWish } from '@anneal/contracts';
+import { defaultProject, Failure, type ApiKeyWish } from '@anneal/contracts';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { GatewayConfig } from '../gateway.config.js';
 import { ApiKeyTable, limitsOf, type ApiKeyRow } from './api-key.table.js';
 import { digestOfSecret, newApiKey, readApiKey, writeApiKey } from './api-key.text.js';
-import { defaultProject, type Caller } from './caller.js';
+import type { Caller } from './caller.js';
 
 /** For so long a key is taken as it was read: its end reaches other processes of the gateway within this time. */
 const rememberMs = 5_000;

@@ -16,9 +16,6 @@ export interface Caller {
   readonly limits: KeyLimits;
 }
 
-/** Everything that comes in without a key of its own, such as requests at the broker, belongs here. */
-export const defaultProject = 'default';
-
 /** A request once its key was looked at. */
 export interface WithCaller {
   caller?: Caller;

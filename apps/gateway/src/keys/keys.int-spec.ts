@@ -109,6 +109,24 @@ describe('every route', () => {
     }
   });
 
+  it('says for which project a run is, so that its stages know', async () => {
+    const [requested] = await until('the request', () => {
+      const heard = gateway.heardOf(made.run);
+      return heard.length > 0 ? heard : undefined;
+    });
+    expect(requested?.event).toMatchObject({ type: 'anneal.train.requested.v1', project: 'one' });
+    const answer = await call('GET', `/api/runs/${made.run}`, owner);
+    expect(await answer.json()).toMatchObject({ run: { project: 'one' } });
+  });
+
+  it('takes the project of a request at the broker from its subject, for which rights are given', async () => {
+    const request = JSON.stringify({ ...sampleRequest, id: 'at-the-broker' });
+    const { text: third } = await create({ name: 'third', project: 'three' });
+    gateway.broker.publish('anneal.train.requested.three', request);
+    await until('the run', async () => (await call('GET', '/api/runs/at-the-broker', third)).ok || undefined);
+    expect((await call('GET', '/api/runs/at-the-broker', owner)).status).toBe(404);
+  });
+
   it('hides what belongs to another project', async () => {
     for (const route of routes().filter(({ path }) => !path.startsWith('/api/keys'))) {
       const path = withId(route);

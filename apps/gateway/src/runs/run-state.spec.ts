@@ -85,6 +85,12 @@ describe('a run that fails', () => {
     expect(stage(failed, 'trainer')?.failure).toEqual(events.failed.failure);
   });
 
+  it('keeps what the stage stored to be looked at', () => {
+    const log = { ...events.prepared.dataset.artifact, kind: 'log' as const };
+    const { run } = stageFailed(opened, at(2), { ...events.failed, artifacts: [log] });
+    expect(stage(run, 'trainer')?.artifacts).toEqual([log]);
+  });
+
   it('keeps its first final word whatever comes later', () => {
     expect(stageFailed(failed, at(3), events.failed)).toEqual({ run: failed });
     for (const step of [

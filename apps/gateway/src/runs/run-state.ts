@@ -107,10 +107,15 @@ export function modelWithheld(run: RunRecord, at: string, { rule, verdict }: { r
 export function stageFailed(
   run: RunRecord,
   at: string,
-  { stage, failure }: { stage: StageName; failure: FailureDetail },
+  { stage, failure, artifacts = [] }: { stage: StageName; failure: FailureDetail; artifacts?: readonly ArtifactRef[] },
 ): Step {
   if (isFinal(run.state)) return { run };
-  const failed = changeStage(run, stage, (before) => ({ ...before, state: 'failed', finishedAt: at, failure }));
+  const failed = changeStage(withArtifacts(run, stage, artifacts), stage, (before) => ({
+    ...before,
+    state: 'failed',
+    finishedAt: at,
+    failure,
+  }));
   return {
     run: { ...endStages(failed, 'cancelled', at), state: 'failed', turn: run.turn + 1, finishedAt: at, failure },
     closing: { word: 'failed', stage, failure },

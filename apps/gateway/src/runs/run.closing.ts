@@ -11,7 +11,7 @@ export async function sayClosing(
   closing: ClosingWord,
 ): Promise<void> {
   const common = { runId: run.id, name: run.name, seconds: secondsOf(run) };
-  const context = { runId: run.id, causationId };
+  const context = { runId: run.id, project: run.project, causationId };
   switch (closing.word) {
     case 'succeeded': {
       const { verdict, publishedTo } = closing;

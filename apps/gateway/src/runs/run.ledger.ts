@@ -37,9 +37,9 @@ export class RunLedger {
     const at = instantOf(event);
     await this.inbox.take(event, async (tx) => {
       if (request.ok) {
-        await this.open(tx, request.spec, at);
+        await this.open(tx, request.spec, at, event.project);
         await this.adopt(tx, event, request.spec);
-      } else await this.reject(tx, request.runId, request.problems, at, event.id);
+      } else await this.reject(tx, request, at, event);
     });
     this.feed.changed(request.runId);
   }
@@ -52,7 +52,8 @@ export class RunLedger {
     const { runId, spec } = event.data;
     const at = instantOf(event);
     await this.inbox.take(event, async (tx) => {
-      await this.table.open(tx, spec ? openedRun(spec, at) : unknownRun(runId, at));
+      const { project } = event;
+      await this.table.open(tx, spec ? openedRun(spec, at, project) : unknownRun(runId, at, project));
       const before = await this.table.lock(tx, runId);
       if (!before) throw new Error(`the row of run ${runId} is gone`);
       const { run, closing } = step(spec ? described(before, spec) : before, at);
@@ -88,8 +89,8 @@ export class RunLedger {
     if (changed) this.feed.changed(progress.runId);
   }
 
-  private async open(tx: EntityManager, spec: AcceptedRunSpec, at: string): Promise<void> {
-    if (await this.table.open(tx, openedRun(spec, at))) return;
+  private async open(tx: EntityManager, spec: AcceptedRunSpec, at: string, project?: string): Promise<void> {
+    if (await this.table.open(tx, openedRun(spec, at, project))) return;
     const before = await this.table.lock(tx, spec.id);
     if (!before) return;
     const run = described(before, spec);
@@ -98,25 +99,24 @@ export class RunLedger {
 
   /** A request that came in at the broker is said again by this service when the broker loses it. */
   private async adopt(tx: EntityManager, event: ReceivedEvent, spec: AcceptedRunSpec): Promise<void> {
-    const { id, source, time, streamSequence } = event;
+    const { id, source, time, project, streamSequence } = event;
     if (streamSequence === undefined) return;
-    await this.outbox.adopt(tx, TrainRequested, spec, { id, source, time, runId: spec.id, streamSequence });
+    await this.outbox.adopt(tx, TrainRequested, spec, { id, source, time, project, runId: spec.id, streamSequence });
   }
 
   private async reject(
     tx: EntityManager,
-    runId: string,
-    found: readonly SpecProblem[],
+    { runId, problems: found }: { runId: string; problems: readonly SpecProblem[] },
     at: string,
-    causationId: string,
+    { id: causationId, project }: ReceivedEvent,
   ): Promise<void> {
     const problems = found.slice(0, longestList).map(({ field, message }) => ({
       field: shortened(field, 200),
       message: shortened(message, 500),
     }));
     // Nothing is said when the id is taken: the word would reach those who wait for the other run.
-    if (!(await this.table.open(tx, rejectedRun(runId, problems, at)))) return;
-    await this.outbox.add(tx, RunRejected, { runId, problems }, { runId, causationId });
+    if (!(await this.table.open(tx, rejectedRun(runId, problems, at, project)))) return;
+    await this.outbox.add(tx, RunRejected, { runId, problems }, { runId, causationId, project });
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  defaultProject,
   stageNames,
   type AcceptedRunSpec,
   type ArtifactRef,
@@ -7,14 +8,11 @@ import {
   type StageName,
   type StageView,
 } from '@anneal/contracts';
-import { defaultProject } from '../keys/caller.js';
 
 /** A run as the gateway keeps it. What it shows is a part of this: see `run.view.ts`. */
 export interface RunRecord extends Omit<RunView, 'spec'> {
   /** Only grows; a reader that has seen version n needs to look again when it is larger. */
   readonly version: number;
-  /** Whose run it is: callers see the runs of their own project. */
-  readonly project: string;
   /** Place of the last change among the changes of all runs: a reader goes on from it. */
   readonly change: number;
   /** Rises with every word on the run's course; the word carries it, so that stages can tell an older one. */
@@ -28,15 +26,15 @@ export interface RunRecord extends Omit<RunView, 'spec'> {
 
 /** A run that has just been asked for. */
 export function openedRun(spec: AcceptedRunSpec, at: string, project = defaultProject): RunRecord {
-  return { ...unknownRun(spec.id, at), project, name: spec.name, spec };
+  return { ...unknownRun(spec.id, at, project), name: spec.name, spec };
 }
 
 /** A run of which nothing is known but its id: events of different services may arrive in any order. */
-export function unknownRun(id: string, at: string): RunRecord {
+export function unknownRun(id: string, at: string, project = defaultProject): RunRecord {
   const stages = stageNames.map((stage): StageView => ({ stage, state: 'waiting', attempts: [], artifacts: [] }));
   return {
     id,
-    project: defaultProject,
+    project,
     name: id,
     state: 'running',
     version: 1,
@@ -49,6 +47,6 @@ export function unknownRun(id: string, at: string): RunRecord {
 }
 
 /** A request that cannot become a run. */
-export function rejectedRun(id: string, problems: SpecProblem[], at: string): RunRecord {
-  return { ...unknownRun(id, at), state: 'rejected', finishedAt: at, stages: [], problems };
+export function rejectedRun(id: string, problems: SpecProblem[], at: string, project?: string): RunRecord {
+  return { ...unknownRun(id, at, project), state: 'rejected', finishedAt: at, stages: [], problems };
 }

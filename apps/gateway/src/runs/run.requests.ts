@@ -21,6 +21,7 @@ import { CONFIG, isOffline } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { GatewayConfig } from '../gateway.config.js';
+import { FitCheck } from '../estimates/fit.check.js';
 import type { Caller } from '../keys/caller.js';
 import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
@@ -38,14 +39,17 @@ export class RunRequests {
     private readonly outbox: Outbox,
     private readonly table: RunTable,
     private readonly feed: RunFeed,
+    private readonly fit: FitCheck,
   ) {}
 
   /**
    * Starts a run. Asked again with the same id and the same RunSpec, it answers with the run that is there.
    *
-   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec, SOURCE_OFFLINE when it cannot be published
+   * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec, SOURCE_OFFLINE when it cannot be
+   * published, DOES_NOT_FIT for a new one that cannot
    */
   async start(spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
+    if (spec.id === undefined || !(await this.table.find(spec.id))) await this.fit.demand(spec);
     return this.dataSource.transaction((tx) => this.startIn(tx, spec, project));
   }
 
@@ -57,7 +61,7 @@ export class RunRequests {
     const opened = openedRun(accepted, new Date().toISOString(), project);
     if (await this.table.open(tx, opened)) {
       // The event comes back to this service's own consumer, which finds the row and does nothing.
-      await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id });
+      await this.outbox.add(tx, TrainRequested, accepted, { runId: opened.id, project });
       return { run: opened, created: true };
     }
     const present = await this.table.lock(tx, opened.id);
@@ -77,7 +81,12 @@ export class RunRequests {
     return this.change(id, by, 'cancelled', async (tx, before) => {
       if (isFinal(before.state)) return undefined;
       const { run, closing } = cancelled(before, new Date().toISOString(), by.keyId);
-      const causationId = await this.outbox.add(tx, CancelRequested, { runId: id, by: by.keyId }, { runId: id });
+      const causationId = await this.outbox.add(
+        tx,
+        CancelRequested,
+        { runId: id, by: by.keyId },
+        { runId: id, project: by.project },
+      );
       if (closing) await sayClosing({ outbox: this.outbox, tx, causationId }, run, closing);
       return run;
     });
@@ -92,7 +101,12 @@ export class RunRequests {
     return this.change(id, by, 'paused', async (tx, before) => {
       if (before.state !== 'running') return undefined;
       const run = paused(before);
-      await this.outbox.add(tx, PauseRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
+      await this.outbox.add(
+        tx,
+        PauseRequested,
+        { runId: id, by: by.keyId, turn: run.turn },
+        { runId: id, project: by.project },
+      );
       return run;
     });
   }
@@ -102,7 +116,12 @@ export class RunRequests {
     return this.change(id, by, 'resumed', async (tx, before) => {
       if (before.state !== 'paused') return undefined;
       const run = resumed(before);
-      await this.outbox.add(tx, ResumeRequested, { runId: id, by: by.keyId, turn: run.turn }, { runId: id });
+      await this.outbox.add(
+        tx,
+        ResumeRequested,
+        { runId: id, by: by.keyId, turn: run.turn },
+        { runId: id, project: by.project },
+      );
       return run;
     });
   }
@@ -118,7 +137,7 @@ export class RunRequests {
       if (!mayBeRetried(before, from)) return undefined;
       const run = from === undefined ? retried(before) : retriedFrom(before, from);
       const word = { runId: id, by: by.keyId, turn: run.turn, ...(from === undefined ? {} : { from }) };
-      await this.outbox.add(tx, RetryRequested, word, { runId: id });
+      await this.outbox.add(tx, RetryRequested, word, { runId: id, project: by.project });
       return run;
     });
   }

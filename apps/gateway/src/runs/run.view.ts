@@ -8,7 +8,6 @@ export function toRunView({
   turn: _turn,
   renewed: _renewed,
   report: _report,
-  project: _project,
   ...view
 }: RunRecord): RunView {
   return view;

@@ -2,8 +2,9 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure, type MergedModel } from '@anneal/contracts';
+import { DeviceQueue } from '@anneal/devices';
 import { mergeCommand, parityCommand, pinBaseModel } from '@anneal/engine';
-import type { ClaimedJob } from '@anneal/jobs';
+import type { ClaimedJob, WorkContext } from '@anneal/jobs';
 import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { stringify } from 'yaml';
@@ -18,7 +19,7 @@ interface MergeOptions {
   /** A folder of this merge alone. */
   readonly folder: string;
   readonly tell: (phase: string) => void;
-  readonly signal: AbortSignal;
+  readonly context: WorkContext;
 }
 
 /** Folds a LoRA adapter into its base model and proves the result. */
@@ -28,13 +29,15 @@ export class LoraMerge {
     @Inject(CONFIG) private readonly config: MergerConfig,
     private readonly models: BaseModels,
     private readonly cache: ArtifactCache,
+    private readonly devices: DeviceQueue,
   ) {}
 
   /** @returns the folder of the merged model, below `folder` */
   async merge(
     job: ClaimedJob<MergeInput>,
-    { folder, tell, signal }: MergeOptions,
+    { folder, tell, context }: MergeOptions,
   ): Promise<{ directory: string; parity: MergedModel['parity'] }> {
+    const { signal } = context;
     const { spec, training, dataset } = job.input;
     // A merge is cheap: what a killed attempt left is not worth looking at.
     for (const step of ['merge', 'compare']) await endLeftover(join(folder, step));
@@ -48,6 +51,8 @@ export class LoraMerge {
     const prompts = join(await this.cache.materialise(dataset.artifact, signal), 'train.jsonl');
     await writeFile(join(folder, 'merge.yaml'), stringify(mergeConfig(training.plan)));
 
+    // Its steps take the lock of the CPU as well, since not everything on a host stands in this line.
+    await this.devices.take(job, { device: 'cpu', wanted: 1, priority: spec.training.priority }, context);
     tell('merging');
     const engine = { python: this.config.ENGINE_PYTHON };
     const { adapter, output, merged } = mergePaths;

@@ -1,13 +1,14 @@
 import { totalmem } from 'node:os';
 import { ArtifactStore } from '@anneal/artifacts';
-import { detectGpus } from '@anneal/compute';
+import type { Gpu } from '@anneal/compute';
 import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
 import { axolotlConfig, engineHas, pinBaseModel, renderYaml, type LocatedModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
-import { estimateTraining, hostsOf, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
+import { estimateTraining, hostsOf, refusalOf, resolvePlan } from '@anneal/planning';
 import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
+import { TrainingQueue } from '../queue/training.queue.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
@@ -29,13 +30,14 @@ export class SettleTraining {
     private readonly memory: MemoryTable,
     private readonly store: ArtifactStore,
     private readonly outbox: Outbox,
+    private readonly queue: TrainingQueue,
   ) {}
 
   /** The plan of the run: the one that was announced, or a new one, which is announced with it. */
   async settle(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<SettledTraining> {
     const known = await this.table.find(job.runId);
     if (known) return known;
-    const settled = await this.make(job.input, context.signal);
+    const settled = await this.makeSomewhere(job.input, context.signal);
     const { runId } = job;
     await context.commit(async (tx) => {
       // Another attempt may have been there before: what it announced counts, and is said once.
@@ -64,13 +66,30 @@ export class SettleTraining {
     return smaller;
   }
 
-  private async make(input: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
+  /** For this host, and for another one only where it cannot be done here. */
+  private async makeSomewhere(input: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
+    const [here = [], ...others] = await this.queue.layouts();
+    try {
+      return await this.make(input, here, signal);
+    } catch (refused) {
+      for (const gpus of isOfTheHost(refused) ? others : []) {
+        const made = await this.make(input, gpus, signal).catch((error: unknown) => {
+          if (isOfTheHost(error)) return undefined;
+          throw error;
+        });
+        if (made) return made;
+      }
+      throw refused;
+    }
+  }
+
+  private async make(input: TrainInput, gpus: readonly Gpu[], signal: AbortSignal): Promise<SettledTraining> {
     const { spec, dataset } = input;
     const { training } = spec;
     const located = await this.models.locate(spec.model, signal);
     const { base, maxPositions, config } = located;
     const model = shapeOf(config, base);
-    const hosts = await this.hosts();
+    const hosts = hostsOf(gpus, totalmem());
     // Peaks are measured on GPUs only.
     const onGpu = hosts.gpus > 0 && training.gpus !== 0;
     const measured = model && onGpu ? await this.memory.ratios(model, training) : undefined;
@@ -93,10 +112,6 @@ export class SettleTraining {
     }
     await this.requireEngine(plan);
     return { plan, base, planArtifact: await this.storePlan(input, plan, located, signal) };
-  }
-
-  private async hosts(): Promise<Hosts> {
-    return hostsOf(this.config.DEVICE === 'cpu' ? [] : await detectGpus(), totalmem());
   }
 
   private async requireEngine({ strategy }: TrainingPlan): Promise<void> {
@@ -123,4 +138,12 @@ export class SettleTraining {
     ];
     return this.store.putFiles('plan', files, { signal });
   }
+}
+
+/** Whether a training was refused for what this host has, so that another one may do it. */
+function isOfTheHost(error: unknown): error is Failure {
+  return (
+    error instanceof Failure &&
+    (error.code === 'DOES_NOT_FIT' || (error.code === 'SPEC_UNSUPPORTED' && error.field !== 'training.axolotl'))
+  );
 }

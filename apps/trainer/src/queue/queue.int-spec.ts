@@ -15,7 +15,6 @@ import {
 } from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, TestTrainer, until } from '../trainer.fixture.js';
-import { DeviceTable } from './device.table.js';
 
 const onGpus = { DEVICE: 'auto', HOST_NAME: 'three-gpus' };
 const path = process.env['PATH'] ?? '';
@@ -38,7 +37,7 @@ afterAll(async () => {
 });
 
 const requests = (runId: string) =>
-  trainer.query(`SELECT indices FROM device_request WHERE run_id = '${runId}'`) as Promise<
+  trainer.query(`SELECT indices FROM devices.request WHERE run_id = '${runId}'`) as Promise<
     { indices: number[] | null }[]
   >;
 const place = (runId: string, position: number) =>
@@ -78,7 +77,28 @@ describe('trainings on a host with three GPUs', () => {
     expect(began('late')).toBeGreaterThanOrEqual(ended);
     const { training } = await trainer.word(TrainingCompleted, 'large');
     expect(training.plan).toMatchObject({ device: 'gpu', strategy: 'ddp', processes: 3 });
-    expect(await trainer.query('SELECT FROM device_request')).toEqual([]);
+    expect(await trainer.query('SELECT FROM devices.request')).toEqual([]);
+  });
+
+  it('share the GPUs between their projects, though one asked for all of them first', async () => {
+    for (const runId of ['flood-1', 'flood-2', 'flood-3']) {
+      await trainer.prepare(runId, { gpus: 1 }, 300, 'flood');
+      await trainer.step(runId, 1);
+    }
+    for (const runId of ['flood-4', 'flood-5']) {
+      await trainer.prepare(runId, { gpus: 1 }, 300, 'flood');
+      await until(`${runId} to wait`, async () => (await requests(runId)).length > 0);
+    }
+    await trainer.prepare('single', { gpus: 1, epochs: 0.5 }, 300, 'others');
+    // A GPU is kept for the first in line by now, whoever comes.
+    await place('single', 2);
+    await cancel('flood-1', 'flood-2');
+    await trainer.step('single', 1);
+    expect(trainer.steps('flood-5')).toEqual([]);
+    await cancel('flood-2', 'flood-3', 'flood-4', 'flood-5', 'single');
+    expect(trainer.heard.filter(({ event }) => event.runId === 'single').map(({ event }) => event.project)).toContain(
+      'others',
+    );
   });
 
   it('keep their GPUs when their service is killed', async () => {
@@ -157,40 +177,33 @@ describe('trainings on a host with three GPUs', () => {
   });
 });
 
-describe('several services of one host', () => {
-  it('agree on who has which GPU', async () => {
-    const pool = { host: 'shared', device: 'gpu', indices: [0, 1, 2, 3] } as const;
-    const sources = await Promise.all([trainer.database().initialize(), trainer.database().initialize()]);
-    const tables = sources.map((source) => new DeviceTable(source));
-    const jobIds = Array.from({ length: 12 }, () => crypto.randomUUID());
-    for (const [index, jobId] of jobIds.entries()) {
-      await trainer.query(
-        `INSERT INTO job (id, run_id, kind, input, max_attempts, state, lease_until)
-         VALUES ('${jobId}', 'shared-${index}', 'none', '{}', 1, 'running', now() + interval '1 hour')`,
-      );
-    }
-    const ask = (jobId: string, index: number): Promise<void> =>
-      (tables[index % 2] as DeviceTable).ask((sources[index % 2] as (typeof sources)[number]).manager, pool, {
-        ...{
-          jobId,
-          runId: `shared-${index}`,
-          wanted: 1,
-          priority: 0,
-          project: `p${index % 3}`,
-          mostSeconds: undefined,
-        },
+describe('trainings of two hosts', () => {
+  it('go to the host that has room, whichever of the two took them on', async () => {
+    const on = (runId: string, host: string) =>
+      until(`${runId} on ${host}`, async () => {
+        const rows = await trainer.query(`SELECT host FROM devices.request WHERE run_id = '${runId}'`);
+        return (rows as { host: string | null }[]).some((row) => row.host === host);
       });
-    await Promise.all(
-      jobIds.map(async (jobId, index) => {
-        await ask(jobId, index);
-        await (tables[index % 2] as DeviceTable).decide(pool, []);
-      }),
-    );
-    const standings = await (tables[0] as DeviceTable).decide(pool, []);
-    const given = [...standings.values()].flatMap((standing) => ('indices' in standing ? standing.indices : []));
-    const places = [...standings.values()].flatMap((standing) => ('position' in standing ? [standing.position] : []));
-    expect(given.toSorted()).toEqual([0, 1, 2, 3]);
-    expect(places.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    await Promise.all(sources.map((source) => source.destroy()));
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('fills', { gpus: 3 }, 600);
+    await on('fills', 'three-gpus');
+    await trainer.prepare('moves', { gpus: 2 }, 40);
+    await place('moves', 1);
+    const other = await trainer.startBeside({ ...onGpus, HOST_NAME: 'other', WORK_DIR: trainer.otherWork() });
+    try {
+      await on('moves', 'other');
+      const { training } = await trainer.word(TrainingCompleted, 'moves');
+      expect(training).toMatchObject({ steps: 20, plan: { processes: 2 } });
+      const events = join(trainer.otherWork(), 'trainer', 'moves', 'events.jsonl');
+      expect(existsSync(events)).toBe(true);
+      const attempts = trainer.heard.filter(
+        ({ definition, event }) => definition.name === 'StageAttempted' && event.runId === 'moves',
+      );
+      // The one that waited was given back, and is no try.
+      expect(attempts).toHaveLength(1);
+      await cancel('fills');
+    } finally {
+      await other.stop();
+    }
   });
 });

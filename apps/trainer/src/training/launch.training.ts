@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
+import { Failure } from '@anneal/contracts';
 import {
   axolotlConfig,
   engineProcessEnv,
@@ -57,7 +58,8 @@ export class LaunchTraining {
     await this.checkpoints.restore(job.runId, folder, signal);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
     if (resumeFrom === undefined) await this.checkRoom(settled);
-    const { directory, config } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
+    const { directory, config, base } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
+    if (base.revision !== settled.base.revision) throw otherModel(settled);
     await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
     const family = shapeOf(config, settled.base)?.family;
     const chat = prompt === 'chat' ? await chatForm(directory, spec.model.base, family) : { endOfTurn: [] };
@@ -152,6 +154,14 @@ export class LaunchTraining {
       attendedSeconds: 2 * this.config.LEASE_SECONDS,
     });
   }
+}
+
+/** A folder may have other weights by now; a checkpoint of the old ones would go on from them without a word. */
+function otherModel({ base }: SettledTraining): Failure {
+  return new Failure('MODEL_INVALID', `${base.reference} is no longer the model that the training was planned for.`, {
+    remedy: 'Put the weights back that were there, or retry the run from the trainer to begin anew with the new ones.',
+    field: 'model.base',
+  });
 }
 
 /** A port for the processes of one training to find each other. */

@@ -1,7 +1,7 @@
 import { isSlotTaken, slotFile } from '@anneal/compute';
+import { HostDevices } from '@anneal/devices';
 import { CONFIG, METRICS, type Metrics } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { HostDevices } from '../queue/host.devices.js';
 import type { TrainerConfig } from '../trainer.config.js';
 
 const form = {
@@ -18,7 +18,8 @@ export class SlotMetrics {
     @Inject(METRICS) metrics: Metrics,
     devices: HostDevices,
   ) {
-    metrics.ofOwn(form, async () => [...this.count('cpu', ['cpu']), ...this.count('gpu', devices.pool('gpu').indices)]);
+    const gpus = (): number[] => devices.gpus.map(({ index }) => index);
+    metrics.ofOwn(form, async () => [...this.count('cpu', ['cpu']), ...this.count('gpu', gpus())]);
   }
 
   private count(device: string, names: readonly ('cpu' | number)[]) {

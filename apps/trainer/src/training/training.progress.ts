@@ -1,15 +1,10 @@
 import type { SupervisedProcess } from '@anneal/compute';
-import type { Progress } from '@anneal/contracts';
 import type { ClaimedJob } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { Injectable } from '@nestjs/common';
-import type { DeviceKind } from '../queue/host.devices.js';
-import { waitingPhase, wholeMinute } from '../queue/queue.words.js';
 import type { TrainingLog } from './training.log.js';
 
 const everyMs = 500;
-/** Progress may be lost, and a place in the queue may stay the same for hours. */
-const repeatMs = 15_000;
 
 /** Says how a training goes, twice a second at most and only when there is something new. */
 @Injectable()
@@ -37,32 +32,6 @@ export class TrainingProgress {
     return () => {
       clearInterval(timer);
       say();
-    };
-  }
-
-  /** Says where a training is in line: at once, when that changes, and from time to time. */
-  wait(
-    { runId, attempt }: Pick<ClaimedJob<unknown>, 'runId' | 'attempt'>,
-    wanted: { device: DeviceKind; wanted: number },
-  ): { tell(place: { position: number; startsAt: Date | undefined }): void; end(): void } {
-    let news: Pick<Progress, 'phase' | 'position' | 'startsAt'> | undefined;
-    const say = (): void => {
-      if (news === undefined) return;
-      this.publisher.publish({ runId, stage: 'trainer', at: new Date().toISOString(), attempt, ...news });
-    };
-    const timer = setInterval(say, repeatMs).unref();
-    return {
-      tell: ({ position, startsAt }) => {
-        const next = {
-          phase: waitingPhase(wanted, position),
-          position,
-          ...(startsAt === undefined ? {} : { startsAt: wholeMinute(startsAt).toISOString() }),
-        };
-        const isNew = JSON.stringify(next) !== JSON.stringify(news);
-        news = next;
-        if (isNew) say();
-      },
-      end: () => clearInterval(timer),
     };
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { schedule } from './schedule.js';
-import type { HoldingJob, HostState, WaitingJob } from './scheduler-types.js';
+import type { HoldingJob, Host, HostsState, WaitingJob } from './scheduler-types.js';
 import { ageingMs } from './turns.js';
 
 const now = 1_000 * ageingMs;
@@ -9,12 +9,16 @@ const job = (id: string, more: Partial<WaitingJob> = {}): WaitingJob => ({
   ...more,
 });
 const holding = (id: string, indices: number[], more: Partial<HoldingJob> = {}): HoldingJob => ({
-  ...{ id, project: 'a', indices },
+  ...{ id, project: 'a', host: 'one', indices },
   ...more,
 });
-const decide = (gpus: number, held: HoldingJob[], waiting: WaitingJob[], more: Partial<HostState> = {}) =>
+const hostOf = (name: string, gpus: number): Host => ({
+  name,
+  gpus: Array.from({ length: gpus }, (_, index) => index),
+});
+const decide = (gpus: number, held: HoldingJob[], waiting: WaitingJob[], more: Partial<HostsState> = {}) =>
   schedule({
-    gpus: Array.from({ length: gpus }, (_, index) => index),
+    hosts: [hostOf('one', gpus)],
     holding: held,
     waiting,
     servedAt: new Map(),
@@ -32,7 +36,7 @@ describe('what starts', () => {
       { id: 'two', indices: [2, 3] },
     ]);
     expect(queue).toEqual([]);
-    const [first] = decide(0, [], [job('two', { gpus: 2 })], { gpus: [3, 1, 0] }).starts;
+    const [first] = decide(0, [], [job('two', { gpus: 2 })], { hosts: [{ name: 'one', gpus: [3, 1, 0] }] }).starts;
     expect(first?.indices).toEqual([1, 3]);
   });
 
@@ -113,8 +117,8 @@ describe('the first in line that does not fit', () => {
       job('F', { since: now - 1, mostMs: 1.5 * ageingMs }),
     ];
     const decision = decide(4, held, waiting);
-    expect(decision.starts).toEqual([{ id: 'E', indices: [3], inTurn: false }]);
-    expect(decision.queue[0]).toEqual({ id: 'C', position: 1, startsAt: now + 2 * ageingMs });
+    expect(decision.starts).toEqual([{ id: 'E', host: 'one', indices: [3], inTurn: false }]);
+    expect(decision.queue[0]).toEqual({ id: 'C', position: 1, reservedOn: 'one', startsAt: now + 2 * ageingMs });
     expect(queued(decision)).toEqual(['C', 'D', 'F']);
   });
 
@@ -141,7 +145,7 @@ describe('the forecast', () => {
       job('four', { since: now - 1, gpus: 2 }),
     ];
     expect(decide(2, held, waiting).queue).toEqual([
-      { id: 'one', position: 1, startsAt: now + 100 },
+      { id: 'one', position: 1, reservedOn: 'one', startsAt: now + 100 },
       { id: 'two', position: 2, startsAt: now + 1_100 },
       { id: 'three', position: 3, startsAt: now + 1_150 },
       { id: 'four', position: 4 },
@@ -150,6 +154,59 @@ describe('the forecast', () => {
 
   it('does not promise a start in the past', () => {
     const held = [holding('late', [0], { endsAt: now - 5, expectedEnd: now - 9 })];
-    expect(decide(1, held, [job('next')]).queue).toEqual([{ id: 'next', position: 1, startsAt: now }]);
+    expect(decide(1, held, [job('next')]).queue).toEqual([
+      { id: 'next', position: 1, reservedOn: 'one', startsAt: now },
+    ]);
+  });
+});
+
+describe('several hosts', () => {
+  const two = { hosts: [hostOf('small', 2), hostOf('large', 4)] };
+  const started = ({ starts }: ReturnType<typeof decide>) => starts.map(({ id, host }) => `${id} on ${host}`);
+
+  it('have one queue, and a job goes where it fits, leaving the most room for large ones', () => {
+    const waiting = [job('big', { gpus: 4, since: now - 2 }), job('little', { since: now - 1 })];
+    expect(started(decide(0, [], waiting, two))).toEqual(['big on large', 'little on small']);
+    expect(started(decide(0, [], [job('little')], two))).toEqual(['little on small']);
+  });
+
+  it('are only those that a job may run on', () => {
+    const home = job('home', { gpus: 2, hosts: ['small'], since: now - 1 });
+    const held = [holding('x', [0], { host: 'small' })];
+    const decision = decide(0, held, [home, job('any', { gpus: 2 })], two);
+    expect(started(decision)).toEqual(['any on large']);
+    expect(decision.queue).toEqual([{ id: 'home', position: 1, reservedOn: 'small' }]);
+    expect(decide(0, [], [{ ...home, hosts: ['gone'] }], two)).toEqual({ starts: [], queue: [] });
+  });
+
+  it('keep GPUs on the host where the first in line can start first, and on another for the next', () => {
+    const held = [
+      holding('x', [0, 1], { host: 'small', endsAt: now + 500 }),
+      holding('y', [0, 1, 2], { host: 'large', endsAt: now + 100 }),
+    ];
+    const waiting = [
+      job('first', { gpus: 2, since: now - 3 }),
+      job('second', { gpus: 2, since: now - 2 }),
+      job('endless', { since: now - 1 }),
+    ];
+    const decision = decide(0, held, waiting, two);
+    expect(decision.queue.map(({ id, reservedOn }) => [id, reservedOn])).toEqual([
+      ['first', 'large'],
+      ['second', 'small'],
+    ]);
+    // One GPU of the large host is free, and two are left over when the first one starts.
+    expect(started(decision)).toEqual(['endless on large']);
+  });
+
+  it('do not take turns in keeping GPUs for one that waits: it stays where it was', () => {
+    const held = [holding('x', [1], { host: 'small' }), holding('y', [1, 2, 3], { host: 'large' })];
+    const large = job('first', { gpus: 2, since: now - 1, reservedOn: 'large' });
+    expect(decide(0, held, [large], two).queue[0]?.reservedOn).toBe('large');
+    const ends = [...held, holding('z', [0], { host: 'small', endsAt: now + 5 })];
+    expect(decide(0, [{ ...ends[0], endsAt: now + 5 } as HoldingJob, ...ends.slice(1)], [large], two).queue[0]).toEqual(
+      {
+        ...{ id: 'first', position: 1, reservedOn: 'small', startsAt: now + 5 },
+      },
+    );
   });
 });

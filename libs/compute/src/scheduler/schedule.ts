@@ -1,73 +1,64 @@
-import { backfill, reserve, type Holding, type Reservation } from './reservation.js';
-import type { Decision, HostState, QueuePlace, Start, WaitingJob } from './scheduler-types.js';
+import { forecast } from './forecast.js';
+import { HostGpus } from './host-gpus.js';
+import type { Decision, HostsState, QueuePlace, Start, WaitingJob } from './scheduler-types.js';
 import { inTurn } from './turns.js';
 
 /**
- * Decides which waiting jobs start now, on which GPUs. Jobs start in their turn; for the first one that does not fit, GPUs
- * are kept free, and those behind it start only where that cannot delay it. One that asks for more GPUs than there are
- * is passed over.
+ * Decides which waiting jobs start now, on which GPUs of which host. Jobs start in their turn; for the first one that
+ * does not fit, GPUs are kept free on one host, and those behind it start only where that cannot delay it. The next one
+ * that does not fit has GPUs kept free on another host, if it may run there. One that fits on no host is passed over.
  */
-export function schedule(state: HostState): Decision {
-  const { gpus, holding, now } = state;
-  const taken = new Set(holding.flatMap(({ indices }) => indices));
-  const free = gpus.filter((index) => !taken.has(index));
-  const holdings: Holding[] = holding.map(({ indices, endsAt }) => ({
-    gpus: indices.length,
-    // One that is past its limit is about to end.
-    endsAt: endsAt === undefined ? undefined : Math.max(endsAt, now),
-  }));
-  const waiting = state.waiting.filter((job) => job.gpus <= gpus.length);
+export function schedule(state: HostsState): Decision {
+  const { hosts, now } = state;
+  const places = new Map(hosts.map((host) => [host.name, new HostGpus(host, state.holding, now)]));
+  const suitable = (job: WaitingJob): HostGpus[] =>
+    (job.hosts ?? [...places.keys()]).flatMap((name) => {
+      const place = places.get(name);
+      return place && place.size >= job.gpus ? [place] : [];
+    });
+  const waiting = state.waiting.filter((job) => suitable(job).length > 0);
   const starts: Start[] = [];
-  const left: WaitingJob[] = [];
-  let reservation: Reservation | undefined;
+  const left: (WaitingJob & { reservedOn: string | undefined })[] = [];
   for (const job of inTurn({ ...state, waiting })) {
-    const wanted = holdingOf(job, now);
-    const fits = job.gpus <= free.length;
-    const behind = fits && reservation ? backfill(reservation, wanted) : undefined;
-    if (fits && (reservation === undefined || behind)) {
-      starts.push({
-        id: job.id,
-        indices: free.splice(0, job.gpus).toSorted((a, b) => a - b),
-        inTurn: reservation === undefined,
-      });
-      holdings.push(wanted);
+    const candidates = suitable(job);
+    const place = bestFit(candidates.filter((one) => one.takes(job)));
+    if (place) {
+      starts.push({ id: job.id, host: place.name, ...place.start(job) });
     } else {
-      left.push(job);
+      left.push({ ...job, reservedOn: reserveOnBest(job, candidates)?.name });
     }
-    if (behind) reservation = behind;
-    else if (!fits) reservation ??= reserve(job.gpus, free.length, holdings);
   }
-  return { starts, queue: forecast(left, state, starts) };
-}
-
-/** Says when the waiting jobs will probably start: one after the other, each as soon as there are enough GPUs. */
-function forecast(left: readonly WaitingJob[], state: HostState, starts: readonly Start[]): QueuePlace[] {
-  const { gpus, holding, waiting, now } = state;
-  const freeAt = new Map(gpus.map((index) => [index, now]));
-  const hold = (indices: readonly number[], until = Infinity): void => {
-    for (const index of indices) freeAt.set(index, Math.max(until, now));
-  };
-  for (const { indices, expectedEnd, endsAt } of holding) hold(indices, expectedEnd ?? endsAt);
-  const started = new Map(starts.map(({ id, indices }) => [id, indices]));
-  for (const job of waiting) hold(started.get(job.id) ?? [], holdingOf(job, now).endsAt);
-  let open = true;
-  return left.map((job, index) => {
-    const place = { id: job.id, position: index + 1 };
-    // Nothing is known of what comes behind one without a known start.
-    if (!open) return place;
-    const soonest = [...freeAt].sort(([, a], [, b]) => a - b).slice(0, job.gpus);
-    const startsAt = soonest.at(-1)?.[1] ?? now;
-    open = Number.isFinite(startsAt);
-    if (!open) return place;
-    hold(
-      soonest.map(([gpu]) => gpu),
-      holdingOf(job, startsAt).endsAt,
-    );
-    return { ...place, startsAt };
+  const startsAt = forecast({ ...state, waiting }, starts, left);
+  const queue = left.map(({ id, reservedOn }, index): QueuePlace => {
+    const at = startsAt.get(id);
+    return {
+      ...{ id, position: index + 1 },
+      ...(reservedOn === undefined ? {} : { reservedOn }),
+      ...(at === undefined ? {} : { startsAt: at }),
+    };
   });
+  return { starts, queue };
 }
 
-const holdingOf = ({ gpus, mostMs }: WaitingJob, startsAt: number): Holding => ({
-  gpus,
-  endsAt: mostMs === undefined ? undefined : startsAt + mostMs,
-});
+/** The host with the fewest free GPUs, so that those with many stay open for large jobs; of equal ones the first. */
+function bestFit(places: readonly HostGpus[]): HostGpus | undefined {
+  return places.toSorted((a, b) => a.free - b.free)[0];
+}
+
+/**
+ * Keeps GPUs free for a job on the host where it can start first, of those that keep none for another. It stays with the
+ * host of the last time unless another one is known to be earlier: what it waits for must not move away from it.
+ */
+function reserveOnBest(job: WaitingJob, candidates: readonly HostGpus[]): HostGpus | undefined {
+  const open = candidates.filter((place) => !place.isReserved);
+  const at = (place: HostGpus): number => place.reservationFor(job).at ?? Infinity;
+  const stays = (place: HostGpus): number => (place.name === job.reservedOn ? 0 : 1);
+  const [best] = open.toSorted(
+    (a, b) => compare(at(a), at(b)) || stays(a) - stays(b) || a.missing(job) - b.missing(job),
+  );
+  best?.reserve(job);
+  return best;
+}
+
+/** Infinity equals itself here, which a difference would not say. */
+const compare = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1);

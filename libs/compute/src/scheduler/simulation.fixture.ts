@@ -1,10 +1,11 @@
 import { schedule } from './schedule.js';
-import type { Decision, HoldingJob, HostState, WaitingJob } from './scheduler-types.js';
+import type { Decision, HoldingJob, Host, HostsState, WaitingJob } from './scheduler-types.js';
 
 export interface SimulatedJob {
   readonly id: string;
   readonly project: string;
   readonly gpus: number;
+  readonly hosts?: readonly string[];
   readonly priority: number;
   readonly arrivesAt: number;
   readonly durationMs: number;
@@ -14,17 +15,22 @@ export interface SimulatedJob {
 
 export interface Simulated extends SimulatedJob {
   readonly startedAt: number;
+  readonly host: string;
   readonly indices: readonly number[];
   readonly inTurn: boolean;
 }
 
-/** Runs a host through all arrivals and ends, as fast as it decides. */
+/** A host with so many GPUs. */
+export function hostOf(gpus: number, name = 'one'): Host {
+  return { name, gpus: Array.from({ length: gpus }, (_, index) => index) };
+}
+
+/** Runs hosts through all arrivals and ends, as fast as it decides. */
 export function simulate(
-  gpus: number,
+  hosts: readonly Host[],
   jobs: readonly SimulatedJob[],
-  onDecision: (state: HostState, decision: Decision) => void = () => undefined,
+  onDecision: (state: HostsState, decision: Decision) => void = () => undefined,
 ): Simulated[] {
-  const host = Array.from({ length: gpus }, (_, index) => index);
   const servedAt = new Map<string, number>();
   const coming = jobs.toSorted((a, b) => a.arrivesAt - b.arrivesAt);
   const byId = new Map(jobs.map((job) => [job.id, job]));
@@ -41,22 +47,25 @@ export function simulate(
       const job = coming[arrived];
       if (job) waiting.set(job.id, { ...job, since: job.arrivesAt });
     }
-    const state = { gpus: host, holding: [...holding.values()], waiting: [...waiting.values()], servedAt, now };
+    const state = { hosts, holding: [...holding.values()], waiting: [...waiting.values()], servedAt, now };
     const decision = schedule(state);
     onDecision({ ...state, servedAt: new Map(servedAt) }, decision);
-    for (const { id, indices, inTurn } of decision.starts) {
+    for (const { id, host, indices, inTurn } of decision.starts) {
       const job = byId.get(id);
       if (!job) throw new Error(`${id} was never asked for`);
       const { project, durationMs, mostMs } = job;
       waiting.delete(id);
       const endsAt = mostMs === undefined ? undefined : now + mostMs;
-      holding.set(id, { id, project, indices, endsAt, trueEnd: now + durationMs });
+      holding.set(id, { id, project, host, indices, endsAt, trueEnd: now + durationMs });
       if (inTurn) servedAt.set(project, now);
-      done.push({ ...job, startedAt: now, indices, inTurn });
+      done.push({ ...job, startedAt: now, host, indices, inTurn });
     }
-    const [first] = decision.queue;
-    const head = first && waiting.get(first.id);
-    if (head) waiting.set(head.id, { ...head, reservedSince: head.reservedSince ?? now });
+    for (const { id, position, reservedOn } of decision.queue) {
+      const job = waiting.get(id);
+      if (!job) continue;
+      const reservedSince = job.reservedSince ?? (position === 1 ? now : undefined);
+      waiting.set(id, { ...job, reservedSince, reservedOn: reservedOn ?? job.reservedOn });
+    }
   }
 }
 

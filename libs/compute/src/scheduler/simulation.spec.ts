@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Decision, HostState } from './scheduler-types.js';
-import { randomOf, simulate, type Simulated, type SimulatedJob } from './simulation.fixture.js';
+import type { Decision, Host, HostsState } from './scheduler-types.js';
+import { hostOf, randomOf, simulate, type Simulated, type SimulatedJob } from './simulation.fixture.js';
 import { ageingMs } from './turns.js';
 
 const minute = 60_000;
@@ -48,7 +48,7 @@ function expectNoOverlap(jobs: readonly Simulated[], gpus: number): void {
   }
 }
 
-const heldBy = ({ holding }: HostState): number => holding.reduce((all, { indices }) => all + indices.length, 0);
+const heldBy = ({ holding }: HostsState): number => holding.reduce((all, { indices }) => all + indices.length, 0);
 const startedBy = ({ starts }: Decision): number => starts.reduce((all, { indices }) => all + indices.length, 0);
 
 describe.each(seeds)('a host with random work, seed %i', (seed) => {
@@ -56,7 +56,7 @@ describe.each(seeds)('a host with random work, seed %i', (seed) => {
   const jobs = workload(seed, { gpus, count: 700, load: seed % 2 === 0 ? 0.9 : 1.3 });
 
   it('never gives a GPU to two, leaves none idle that the first in line could use, and starts every job', () => {
-    const done = simulate(gpus, jobs, (state, decision) => {
+    const done = simulate([hostOf(gpus)], jobs, (state, decision) => {
       const free = gpus - heldBy(state) - startedBy(decision);
       const [first] = decision.queue;
       const wanted = state.waiting.find(({ id }) => id === first?.id)?.gpus ?? Infinity;
@@ -68,7 +68,7 @@ describe.each(seeds)('a host with random work, seed %i', (seed) => {
   });
 
   it('starts every job within the time that all work before it takes, plus what its priority is worth', () => {
-    for (const { id, arrivesAt, startedAt } of simulate(gpus, jobs)) {
+    for (const { id, arrivesAt, startedAt } of simulate([hostOf(gpus)], jobs)) {
       const patient = arrivesAt + 21 * ageingMs;
       const before = jobs.filter((other) => other.arrivesAt <= patient);
       const work = before.reduce((all, { durationMs }) => all + durationMs, 0);
@@ -82,7 +82,7 @@ describe('jobs that start ahead of their turn', () => {
     const gpus = 2 + (seed % 7);
     const jobs = workload(seed, { gpus, count: 800, projects: 1, priorities: false, limited: 1 });
     const foretold = new Map<string, number>();
-    const done = simulate(gpus, jobs, (_, { queue: [first] }) => {
+    const done = simulate([hostOf(gpus)], jobs, (_, { queue: [first] }) => {
       if (first?.startsAt !== undefined && !foretold.has(first.id)) foretold.set(first.id, first.startsAt);
     });
     expect(done.filter(({ inTurn }) => !inTurn).length).toBeGreaterThan(20);
@@ -92,7 +92,7 @@ describe('jobs that start ahead of their turn', () => {
   it.each(seeds)('do not delay it when no end is known either, whichever job ends next, seed %i', (seed) => {
     const gpus = 2 + (seed % 7);
     let ahead = 0;
-    simulate(gpus, workload(seed, { gpus, count: 600, limited: 0 }), (state, { starts, queue: [first] }) => {
+    simulate([hostOf(gpus)], workload(seed, { gpus, count: 600, limited: 0 }), (state, { starts, queue: [first] }) => {
       const head = state.waiting.find(({ id }) => id === first?.id);
       const turn = starts.filter(({ inTurn }) => inTurn);
       const others = starts.filter(({ inTurn }) => !inTurn);
@@ -118,7 +118,7 @@ describe('a job on all GPUs', () => {
       return { id, project: `p${index % 2}`, gpus: 1, priority: 0, arrivesAt, durationMs: 60 * minute };
     });
     const large = { id: 'large', project: 'p0', gpus: 3, priority: 0, arrivesAt: 601 * minute, durationMs: minute };
-    const done = simulate(3, [...small, large]);
+    const done = simulate([hostOf(3)], [...small, large]);
     const { startedAt } = done.find(({ id }) => id === 'large') ?? { startedAt: Infinity };
     expect(startedAt - large.arrivesAt).toBeLessThanOrEqual(2 * 60 * minute);
   });
@@ -133,7 +133,7 @@ describe('a job on all GPUs', () => {
     });
     const low = { id: 'low', project: 'p0', gpus: 3, priority: -10, arrivesAt: 600 * minute, durationMs: minute };
     for (const project of ['p0', 'p1']) {
-      const done = simulate(3, [...urgent, { ...low, project }]);
+      const done = simulate([hostOf(3)], [...urgent, { ...low, project }]);
       const { startedAt } = done.find(({ id }) => id === 'low') ?? { startedAt: Infinity };
       expect((startedAt - low.arrivesAt) / ageingMs).toBeLessThan(24);
       expect((startedAt - low.arrivesAt) / ageingMs).toBeGreaterThan(10);
@@ -147,7 +147,7 @@ describe('priority', () => {
       ...job,
       ...{ arrivesAt: 0, gpus: 1, durationMs: minute },
     }));
-    const order = simulate(4, jobs).map(({ priority }) => priority);
+    const order = simulate([hostOf(4)], jobs).map(({ priority }) => priority);
     expect(order).toEqual(order.toSorted((a, b) => b - a));
   });
 });
@@ -163,7 +163,7 @@ describe('two projects that flood a host', () => {
       }));
     const begin = 24 * 60 * minute;
     const end = begin + 50 * 60 * minute;
-    const done = simulate(gpus, [...flood('a', 0, Math.ceil(gpus / 2)), ...flood('b', begin, 1)]);
+    const done = simulate([hostOf(gpus)], [...flood('a', 0, Math.ceil(gpus / 2)), ...flood('b', begin, 1)]);
     const used = (project: string): number =>
       done
         .filter((job) => job.project === project)
@@ -174,5 +174,79 @@ describe('two projects that flood a host', () => {
     const share = used('a') / (used('a') + used('b'));
     expect(share).toBeGreaterThan(0.35);
     expect(share).toBeLessThan(0.65);
+  });
+});
+
+describe.each(seeds)('several hosts with one queue and random work, seed %i', (seed) => {
+  const hosts: Host[] = [1, 2, 4, 8].slice(seed % 2).map((gpus) => hostOf(gpus, `with-${gpus}`));
+  const random = randomOf(100 + seed);
+  const all = hosts.reduce((sum, { gpus }) => sum + gpus.length, 0);
+  const jobs = workload(seed, { gpus: 8, count: 500, load: all / 8 }).map((job): SimulatedJob => {
+    // Some may run only where they were asked for, or where the GPUs are large enough.
+    const able = hosts.filter(({ gpus }) => gpus.length >= job.gpus);
+    const chosen = able.slice(random() < 0.3 ? able.length - 1 : 0);
+    return random() < 0.5 ? job : { ...job, hosts: chosen.map(({ name }) => name) };
+  });
+  const mayUse = (job: SimulatedJob, { name, gpus }: Host): boolean =>
+    gpus.length >= job.gpus && (job.hosts?.includes(name) ?? true);
+  const byId = new Map(jobs.map((job) => [job.id, job]));
+
+  it('never give a GPU to two, put every job where it may run, and leave none idle for the first in line', () => {
+    const done = simulate(hosts, jobs, (state, { starts, queue: [first] }) => {
+      const head = first && byId.get(first.id);
+      for (const host of hosts) {
+        const taken = [...state.holding, ...starts].filter((one) => one.host === host.name);
+        const free = host.gpus.length - taken.reduce((sum, { indices }) => sum + indices.length, 0);
+        if (free < 0) throw new Error(`${host.name} has given out more than it has`);
+        if (head && mayUse(head, host) && free >= head.gpus)
+          throw new Error(`${head.id} waits, and ${host.name} is free`);
+      }
+    });
+    expect(done).toHaveLength(jobs.length);
+    for (const host of hosts) {
+      const here = done.filter((job) => job.host === host.name);
+      expect(here.every((job) => mayUse(job, host))).toBe(true);
+      expectNoOverlap(here, host.gpus.length);
+    }
+    expect(new Set(done.map(({ host }) => host)).size).toBe(hosts.length);
+  });
+
+  it('start every job within the time that all work before it takes, plus what its priority is worth', () => {
+    for (const { id, arrivesAt, startedAt } of simulate(hosts, jobs)) {
+      const patient = arrivesAt + 21 * ageingMs;
+      const before = jobs.filter((other) => other.arrivesAt <= patient);
+      const work = before.reduce((sum, { durationMs }) => sum + durationMs, 0);
+      if (startedAt > patient + work) throw new Error(`${id} waited ${(startedAt - arrivesAt) / ageingMs} hours`);
+    }
+  });
+
+  it('do not delay the first in line by those that start ahead of their turn', () => {
+    const equal = jobs.map((job) => ({ ...job, project: 'one', priority: 0, mostMs: job.mostMs ?? job.durationMs }));
+    const foretold = new Map<string, number>();
+    const done = simulate(hosts, equal, (_, { queue: [first] }) => {
+      if (first?.startsAt !== undefined && !foretold.has(first.id)) foretold.set(first.id, first.startsAt);
+    });
+    expect(done.filter(({ inTurn }) => !inTurn).length).toBeGreaterThan(10);
+    for (const { id, startedAt } of done) expect(startedAt).toBeLessThanOrEqual(foretold.get(id) ?? startedAt);
+  });
+});
+
+describe('a job on all GPUs of the largest of several hosts', () => {
+  it('is not starved by an endless row of small ones that may run anywhere', () => {
+    const small = Array.from({ length: 1_000 }, (_, index): SimulatedJob => {
+      const id = `small-${String(index).padStart(5, '0')}`;
+      return {
+        id,
+        project: `p${index % 2}`,
+        gpus: 1,
+        priority: 0,
+        arrivesAt: index * 9 * minute,
+        durationMs: 60 * minute,
+      };
+    });
+    const large = { id: 'large', project: 'p0', gpus: 4, priority: 0, arrivesAt: 601 * minute, durationMs: minute };
+    const done = simulate([hostOf(2, 'a'), hostOf(4, 'b')], [...small, large]);
+    const { startedAt } = done.find(({ id }) => id === 'large') ?? { startedAt: Infinity };
+    expect(startedAt - large.arrivesAt).toBeLessThanOrEqual(3 * 60 * minute);
   });
 });

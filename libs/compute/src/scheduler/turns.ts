@@ -1,4 +1,4 @@
-import type { HostState, WaitingJob } from './scheduler-types.js';
+import type { HostsState, WaitingJob } from './scheduler-types.js';
 
 /** An hour of waiting weighs as much as one step of priority: what has the lowest overtakes the highest within a day. */
 export const ageingMs = 60 * 60 * 1000;
@@ -26,7 +26,7 @@ interface Line {
  * send theirs later. Then comes whoever has GPUs kept free for it, then the project with the fewest GPUs, counting
  * those of jobs before this one, then the project that waited longest.
  */
-export function inTurn({ holding, waiting, servedAt, now }: Omit<HostState, 'gpus'>): WaitingJob[] {
+export function inTurn({ holding, waiting, servedAt, now }: Omit<HostsState, 'hosts'>): WaitingJob[] {
   const held = new Map<string, number>();
   for (const { project, indices } of holding) held.set(project, (held.get(project) ?? 0) + indices.length);
   const served = new Map(servedAt);

@@ -25,7 +25,7 @@ export type HarnessPlace =
   | { readonly form: 'server'; readonly url: string; readonly key?: string | undefined; readonly concurrency: number }
   | { readonly form: 'vllm'; readonly vllm: VllmOptions; readonly concurrency: number };
 
-export interface TaskRequest extends Pick<InferenceRequest, 'directory' | 'job' | 'signal'> {
+export interface TaskRequest extends Pick<InferenceRequest, 'directory' | 'gpu' | 'job' | 'signal'> {
   readonly described: DescribedTask;
   /** Which of the task's metrics counts. */
   readonly metric?: string | undefined;
@@ -89,7 +89,7 @@ export class TaskAsking {
     work: (model: LmEvalModel, signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
     const { place } = this;
-    const { model: folder, served, directory, job, signal } = request;
+    const { model: folder, served, directory, gpu, job, signal } = request;
     if (place.form === 'batch') {
       return work({ folder: folder ?? '', device: place.device === 'cpu' ? 'cpu' : 'gpu' }, signal);
     }
@@ -97,7 +97,7 @@ export class TaskAsking {
     const known = { concurrency: place.concurrency, folder, maxLength };
     const name = served ?? folder ?? '';
     if (place.form === 'server') return work({ url: place.url, name, ...known }, signal);
-    const asked = { directory: join(directory, 'server'), model: name, job, signal };
+    const asked = { directory: join(directory, 'server'), model: name, gpu, job, signal };
     try {
       await onVllm(asked, place.vllm, (url, both) => work({ url, name, ...known }, both));
     } catch (error) {
@@ -135,7 +135,7 @@ export class TaskAsking {
   }
 
   private async adoptOrStart(
-    { directory, described, job }: TaskRequest,
+    { directory, described, gpu, job }: TaskRequest,
     model: LmEvalModel,
     files: { progress: string; output: string },
   ): Promise<SupervisedProcess> {
@@ -148,7 +148,7 @@ export class TaskAsking {
     const { engine, folders } = harness;
     const cache = join(directory, 'answers.db');
     const batch = place.form === 'batch' ? place.batch : 1;
-    const device = place.form === 'batch' ? place.device : undefined;
+    const device = place.form === 'batch' ? (place.device === 'cpu' ? 'cpu' : (gpu ?? place.device)) : undefined;
     return startProcess({
       directory,
       identity: { job: job.id, attempt: job.attempt, token: job.token },

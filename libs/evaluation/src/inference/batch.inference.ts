@@ -17,7 +17,7 @@ const line = z.object({
 export interface BatchOptions {
   readonly engine: EngineLocation;
   readonly workDir: string;
-  /** Index of the GPU that is used, or the CPU. */
+  /** Index of the GPU that is used unless a request was given another one, or the CPU. */
   readonly device: 'cpu' | number;
   /** Of the CPU. */
   readonly threads: number;
@@ -32,10 +32,12 @@ const killGraceMs = 1_000;
 /** Asks with a batch generation on this machine, one at a time per device. It lives on when this process dies. */
 export class BatchInference implements Inference {
   readonly settings: Inference['settings'];
+  readonly uses: 'cpu' | 'gpu';
 
   constructor(private readonly options: BatchOptions) {
     const { device, batch } = options;
-    this.settings = { form: 'batch', temperature: 0, device: device === 'cpu' ? 'cpu' : 'gpu', batch };
+    this.uses = device === 'cpu' ? 'cpu' : 'gpu';
+    this.settings = { form: 'batch', temperature: 0, device: this.uses, batch };
   }
 
   versions(): Promise<Readonly<Record<string, string>>> {
@@ -58,18 +60,18 @@ export class BatchInference implements Inference {
     const found = await adoptProcess(request.directory);
     // It was started for the same prompts, or for more of them.
     if (found && !('ended' in found)) return found;
-    const { engine, workDir, device, threads, batch, leaseSeconds } = this.options;
+    const { engine, workDir, threads, batch, leaseSeconds } = this.options;
+    const device = this.uses === 'cpu' ? 'cpu' : (request.gpu ?? this.options.device);
     const input = join(request.directory, 'prompts.jsonl');
     const prompts = replies.missing().map(({ id, prompt }) => `${JSON.stringify({ id, ...prompt })}\n`);
     await writeFile(input, prompts.join(''));
     const { model, answerTokens, stop, job } = request;
     const home = join(request.directory, 'home');
     await mkdir(home, { recursive: true });
-    const place = device === 'cpu' ? 'cpu' : 'gpu';
     return startProcess({
       directory: request.directory,
       identity: { job: job.id, attempt: job.attempt, token: job.token },
-      ...generateCommand(engine, { model, input, output: replies.file, batch, answerTokens, stop, device: place }),
+      ...generateCommand(engine, { model, input, output: replies.file, batch, answerTokens, stop, device: this.uses }),
       env: engineProcessEnv(engine, { home, threads, gpus: device === 'cpu' ? [] : [device] }),
       cwd: request.directory,
       slot: slotFile(workDir, device),

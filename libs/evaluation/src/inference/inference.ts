@@ -23,6 +23,8 @@ export interface InferenceRequest {
   readonly stop: readonly string[];
   /** A folder for what has to outlive this process; a request that is made again, even for fewer prompts, gets it again. */
   readonly directory: string;
+  /** Index of the GPU that it was given, for a form that computes on one here. */
+  readonly gpu?: number | undefined;
   /** For whom the work is done. */
   readonly job: { readonly id: string; readonly attempt: number; readonly token: string };
   readonly signal: AbortSignal;
@@ -45,6 +47,9 @@ export const INFERENCE = Symbol('inference');
 
 /** Asks models. Two real forms: a batch generation on this machine, and a server that speaks OpenAI's completions. */
 export interface Inference {
+  /** What it computes on here; absent for a server elsewhere. */
+  readonly uses?: 'cpu' | 'gpu';
+
   /** What decides how answers come about, for the report. */
   readonly settings: Readonly<Record<string, unknown>>;
 

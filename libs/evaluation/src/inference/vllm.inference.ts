@@ -14,6 +14,7 @@ const mostVainStarts = 3;
 /** Asks a vLLM server that it starts on a GPU for the request, starts again when it dies or hangs, and ends with it. */
 export class VllmInference implements Inference {
   readonly settings: Inference['settings'];
+  readonly uses = 'gpu';
 
   constructor(private readonly options: VllmOptions & AskOptions) {
     this.settings = { form: 'vllm', temperature: 0, concurrency: options.concurrency };

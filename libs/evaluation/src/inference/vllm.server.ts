@@ -13,7 +13,7 @@ export interface VllmOptions {
   /** The Python environment that holds vLLM. */
   readonly engine: EngineLocation;
   readonly workDir: string;
-  /** Index of the GPU that it gets. */
+  /** Index of the GPU that it gets unless a request was given another one. */
   readonly gpu: number;
   readonly threads: number;
   readonly leaseSeconds: number;
@@ -24,7 +24,7 @@ export interface VllmOptions {
 }
 
 /** For which model, in which folder and for whom a server is started. */
-export type ServedRequest = Pick<InferenceRequest, 'directory' | 'model' | 'job' | 'signal'>;
+export type ServedRequest = Pick<InferenceRequest, 'directory' | 'model' | 'gpu' | 'job' | 'signal'>;
 
 /** The server gives no sign of life. */
 export class ServerHangs extends Error {
@@ -58,7 +58,8 @@ export class VllmServer {
       const { port } = served.parse(JSON.parse(await readFile(note, 'utf8')));
       return new VllmServer(found, port, model, options);
     }
-    const { engine, workDir, gpu, threads, leaseSeconds } = options;
+    const { engine, workDir, threads, leaseSeconds } = options;
+    const { gpu = options.gpu } = request;
     const home = join(directory, 'home');
     await mkdir(home, { recursive: true });
     const port = await freePort();

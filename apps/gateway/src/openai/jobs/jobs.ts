@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Failure, type JobBody } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
+import { FitCheck } from '../../estimates/fit.check.js';
 import type { Caller } from '../../keys/caller.js';
 import { RunRequests } from '../../runs/run.requests.js';
 import type { FileRow } from '../files/file.row.js';
@@ -27,6 +28,7 @@ export class Jobs {
     private readonly models: Models,
     private readonly table: JobTable,
     private readonly events: JobEventTable,
+    private readonly fit: FitCheck,
   ) {}
 
   async create(caller: Caller, body: JobBody, repetition: Repetition): Promise<JobRow> {
@@ -43,12 +45,14 @@ export class Jobs {
     const hyperparameters = settleHyperparameters(body, rows);
     const seed = body.seed ?? randomInt(2_147_483_647);
     const request = { caller, call: 'fine_tuning/jobs', content: JSON.stringify(body), repetition };
+    const jobId = newOpenaiId('ftjob-');
+    const short = jobId.replace(/^ftjob-/, '');
+    const fragment = body.anneal ?? {};
+    const parts = { id: jobId, runName: `ft-${short}`, base, training, validation, hyperparameters, seed, fragment };
+    const spec = runSpecOfJob(parts);
+    await this.fit.demand(spec);
     const id = await this.memory.once(request, async (tx) => {
-      const jobId = newOpenaiId('ftjob-');
-      const short = jobId.replace(/^ftjob-/, '');
-      const fragment = body.anneal ?? {};
-      const parts = { id: jobId, runName: `ft-${short}`, base, training, validation, hyperparameters, seed, fragment };
-      await this.requests.startIn(tx, runSpecOfJob(parts), caller.project);
+      await this.requests.startIn(tx, spec, caller.project);
       await this.table.insert(tx, {
         id: jobId,
         project: caller.project,

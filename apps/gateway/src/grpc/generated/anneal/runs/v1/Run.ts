@@ -24,6 +24,7 @@ export interface Run {
   'problems'?: (_anneal_runs_v1_Problem)[];
   'spec'?: (_google_protobuf_Struct | null);
   'verdictRule'?: (_anneal_runs_v1_VerdictRule);
+  'project'?: (string);
 }
 
 export interface Run__Output {
@@ -41,4 +42,5 @@ export interface Run__Output {
   'problems': (_anneal_runs_v1_Problem__Output)[];
   'spec': (_google_protobuf_Struct__Output | null);
   'verdictRule': (_anneal_runs_v1_VerdictRule__Output);
+  'project': (string);
 }

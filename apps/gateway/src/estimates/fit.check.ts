@@ -1,0 +1,74 @@
+import { resolveFileReference } from '@anneal/artifacts';
+import { Failure, type RunSpec } from '@anneal/contracts';
+import { readHosts, type HostRow } from '@anneal/devices';
+import { findKnownModel, readModelSize } from '@anneal/engine';
+import { estimateRun, hostsOf, modelShape, readModelConfig, refusalOf, type ModelShape } from '@anneal/planning';
+import { CONFIG, LOGGER, type Logger } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { GatewayConfig } from '../gateway.config.js';
+import { MeasuredPlans } from './measured.plans.js';
+
+/** Rows may be this short; a refusal at the door has to hold whatever they turn out to be. */
+const shortest = 128;
+
+/** Refuses a training that cannot fit on any host before it becomes a run, where that can be known without asking anybody. */
+@Injectable()
+export class FitCheck {
+  constructor(
+    @Inject(CONFIG) private readonly config: GatewayConfig,
+    @Inject(LOGGER) private readonly log: Logger,
+    private readonly dataSource: DataSource,
+    private readonly measured: MeasuredPlans,
+  ) {}
+
+  /** @throws Failure DOES_NOT_FIT, with the figures of the host on which it comes closest */
+  async demand(spec: RunSpec): Promise<void> {
+    if (spec.training.force) return;
+    const refusal = await this.refusalOf(spec).catch((error: unknown) => {
+      // Whatever else is wrong with the model, the stage that needs it says so.
+      this.log.debug({ err: error }, 'it is not known at the door whether a training fits');
+      return undefined;
+    });
+    if (refusal) throw refusal;
+  }
+
+  private async refusalOf(spec: RunSpec): Promise<Failure | undefined> {
+    const hosts = (await readHosts(this.dataSource)).filter(({ service }) => service === 'trainer');
+    const model = hosts.length === 0 ? undefined : await this.shapeOf(spec.model);
+    if (!model) return undefined;
+    const corrections = await this.measured.corrections(model, spec.training);
+    const refusals: Failure[] = [];
+    for (const host of hosts.toSorted((a, b) => memoryOf(b) - memoryOf(a))) {
+      const { sequenceLength = Math.min(shortest, model.maxPositions ?? shortest) } = spec.training;
+      const estimate = estimateRun({
+        reference: spec.model.base,
+        model,
+        training: { ...spec.training, sequenceLength },
+        hosts: hostsOf(host.gpus, host.memoryMiB * 1024 ** 2),
+        correction: (strategy) => (host.gpus.length === 0 ? undefined : corrections.get(strategy)),
+        data: {},
+      });
+      const refusal = refusalOf(estimate);
+      if (!refusal) return undefined;
+      refusals.push(refusal);
+    }
+    return refusals[0];
+  }
+
+  private async shapeOf(model: RunSpec['model']): Promise<ModelShape | undefined> {
+    const { FILE_ROOTS: roots, WORK_DIR: workDir } = this.config;
+    const directory = await findKnownModel(model, {
+      workDir,
+      resolveFile: (reference) =>
+        resolveFileReference(reference, { roots, field: 'model.base', missing: 'MODEL_NOT_FOUND' }),
+    });
+    if (directory === undefined) return undefined;
+    const size = await readModelSize(directory);
+    return modelShape(readModelConfig(size.config, model.base), size.parameters);
+  }
+}
+
+function memoryOf({ gpus, memoryMiB }: HostRow): number {
+  return gpus.length === 0 ? memoryMiB : gpus.reduce((all, gpu) => all + gpu.memoryMiB, 0);
+}
