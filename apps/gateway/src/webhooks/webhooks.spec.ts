@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { signatures } from './signature.js';
-import { requireTarget } from './target.js';
+import { requireTarget, webhookTargets } from './target.js';
 
 describe('a signature', () => {
   it('is the one of the Standard Webhooks reference', () => {
@@ -36,5 +36,17 @@ describe('a target', () => {
   it('may be anything that speaks HTTP where the operator says so', () => {
     expect(requireTarget('http://127.0.0.1:80/', ['any']).port).toBe('');
     expect(() => requireTarget('ftp://example.com/', ['any'])).toThrow();
+  });
+});
+
+describe('the targets of an offline gateway', () => {
+  const targets = (allowed: 'public' | 'any', offline: boolean) =>
+    webhookTargets({ WEBHOOK_TARGETS: allowed, OFFLINE: offline, HF_HUB_OFFLINE: false });
+
+  it('lie inside its network, where those are allowed', () => {
+    expect(requireTarget('http://10.0.0.7/hook', targets('any', true)).hostname).toBe('10.0.0.7');
+    expect(() => requireTarget('https://8.8.8.8/hook', targets('any', true))).toThrow(/lies outside/);
+    expect(() => requireTarget('https://example.com/hook', targets('public', true))).toThrow(/is none/);
+    expect(requireTarget('https://example.com/hook', targets('public', false)).hostname).toBe('example.com');
   });
 });
