@@ -147,14 +147,18 @@ export class ArtifactStore {
   }
 
   /** Links to all files of an artifact, for work elsewhere that has no key of the store. */
-  async linksTo(ref: ArtifactRef, seconds: number): Promise<FileLink[]> {
+  async linksTo(ref: ArtifactRef | string, seconds: number): Promise<FileLink[]> {
     const { files } = await this.readManifest(ref);
     const expiresAt = new Date(Date.now() + seconds * 1000).toISOString();
     return this.#attempt('make links', async () => {
       const { linking, bucket } = this.#connection;
       const links: FileLink[] = [];
       for (const file of files) {
-        links.push({ url: await linking.presignedGetObject(bucket, contentKey(file.sha256), seconds), expiresAt, file });
+        links.push({
+          url: await linking.presignedGetObject(bucket, contentKey(file.sha256), seconds),
+          expiresAt,
+          file,
+        });
       }
       return links;
     });

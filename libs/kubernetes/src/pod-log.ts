@@ -4,6 +4,7 @@ import { containerName } from './training-job.js';
 
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
+const mostLastTries = 5;
 
 /**
  * Hands on every line of a pod's log once, from its first one until `isOver` says that there will be no more. A stream that
@@ -18,6 +19,7 @@ export async function followLog(
   let last = '';
   let sameTime = 0;
   let pause = firstPauseMs;
+  let lastTries = 0;
   for (;;) {
     // Asked before reading: what was written until then is read after it.
     const over = isOver();
@@ -44,8 +46,8 @@ export async function followLog(
       if (over) return;
     } catch (error) {
       if (signal.aborted) return;
-      // The pod is gone, and what it said last with it.
-      if (over && error instanceof ApiError) return;
+      // The pod is gone, or its node, and what it said last with it.
+      if (over && (error instanceof ApiError || (lastTries += 1) === mostLastTries)) return;
     }
     if (signal.aborted) return;
     await sleep(pause, undefined, { signal }).catch(() => undefined);

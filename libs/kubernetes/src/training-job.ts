@@ -30,6 +30,8 @@ export interface JobIdentity {
   readonly token: string;
   /** Tells the starts of one attempt apart. */
   readonly start: string;
+  /** What the pod fetches, for a trainer that knows nothing but the Job. */
+  readonly inputs: string;
 }
 
 export interface PodResources {
@@ -66,7 +68,11 @@ export const labels = {
   attempt: 'anneal.dev/attempt',
   token: 'anneal.dev/token',
 } as const;
-export const annotations = { run: 'anneal.dev/run', start: 'anneal.dev/start' } as const;
+export const annotations = {
+  run: 'anneal.dev/run',
+  start: 'anneal.dev/start',
+  inputs: 'anneal.dev/inputs',
+} as const;
 
 export const containerName = 'train';
 export const folders = {
@@ -104,7 +110,7 @@ export function renderJob(job: TrainingJob) {
     metadata: {
       name,
       labels: { ...own, ...(settings.queue === undefined ? {} : { 'kueue.x-k8s.io/queue-name': settings.queue }) },
-      annotations: told,
+      annotations: { ...told, [annotations.inputs]: identity.inputs },
     },
     spec: {
       completions: 1,
@@ -199,9 +205,7 @@ function ownedBy({ name, uid }: Owner, identity: JobIdentity) {
     name,
     labels: labelsOf(identity),
     // Goes when the Job goes. Not blocking: that would ask for the right to change the Job's finalizers.
-    ownerReferences: [
-      { apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: false, blockOwnerDeletion: false },
-    ],
+    ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: false, blockOwnerDeletion: false }],
   };
 }
 

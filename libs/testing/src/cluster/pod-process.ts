@@ -69,7 +69,8 @@ export class PodProcess {
       const claim = volume?.persistentVolumeClaim?.claimName;
       const place = claim === undefined ? join(folder, name) : join(claims, claim);
       mkdirSync(place, { recursive: true });
-      places.set(mountPath, place);
+      // The image lies below /tmp, and /dev/shm is the machine's.
+      if (mountPath !== '/tmp' && mountPath !== '/dev/shm') places.set(mountPath, place);
       if (volume?.configMap === undefined) continue;
       const data = values('configmaps', volume.configMap.name);
       if (data === undefined) return undefined;
