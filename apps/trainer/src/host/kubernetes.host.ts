@@ -82,12 +82,7 @@ export class KubernetesHost implements TrainingHost {
     secondsLeft: number | undefined,
     { signal }: WorkContext,
   ): Promise<HostedTraining> {
-    const { CHECKPOINT_SECONDS: graceSeconds } = this.config;
-    // An earlier start has ended, or is of an attempt that is no longer: two are never to train at once.
-    for (const { metadata } of await this.jobs.list(job.id)) {
-      await this.jobs.removeWhole(metadata.name, graceSeconds + aroundGraceSeconds, signal);
-      await this.forgetOrders(metadata);
-    }
+    await this.removeEarlier(job, signal);
     const start = randomUUID();
     await mkdir(folder.path, { recursive: true });
     await rm(folder.of(resultName), { force: true });
@@ -178,6 +173,25 @@ export class KubernetesHost implements TrainingHost {
       stuckSeconds: this.config.KUBERNETES_STUCK_SECONDS,
       scheduleSeconds: this.config.KUBERNETES_SCHEDULE_SECONDS,
     });
+  }
+
+  /**
+   * An earlier start has ended, or is of an attempt that is no longer. A pod on a lost node may stay, which Kubernetes cannot
+   * tell from one that trains: it ends itself, since nobody writes its orders any more.
+   */
+  private async removeEarlier({ id, attempt }: ClaimedJob<unknown>, signal: AbortSignal): Promise<void> {
+    const seconds = this.config.CHECKPOINT_SECONDS + aroundGraceSeconds;
+    for (const { metadata } of await this.jobs.list(id)) {
+      const { name } = metadata;
+      await this.forgetOrders(metadata);
+      if (await this.jobs.removeWhole(name, seconds, signal)) continue;
+      this.log.warn({ job: name }, 'a Job is being deleted, and its pod does not end');
+      if (name !== jobName(id, attempt)) continue;
+      throw new Failure('CLUSTER_REFUSED', `The Job ${name} is being deleted, and its pod does not end.`, {
+        remedy: 'It is tried again; if it stays, look whether the node of the pod is lost.',
+        retryable: true,
+      });
+    }
   }
 
   /** Removes a Job with its pod, and what was written for it. */
