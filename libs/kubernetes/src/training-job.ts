@@ -2,10 +2,9 @@
 export interface TrainingJob {
   readonly identity: JobIdentity;
   readonly image: string;
-  /** The engine's Python in the image. */
-  readonly python: string;
-  /** What the runner starts; `$(NUM_PROCESSES)` and `$(YAML_FILE)` in it are filled in by Kubernetes. */
+  /** What the container starts; `$(NUM_PROCESSES)` and `$(YAML_FILE)` in `args` are filled in by Kubernetes. */
   readonly command: readonly string[];
+  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** The rendered Axolotl configuration. */
   readonly config: string;
@@ -127,7 +126,7 @@ export function renderJob(job: TrainingJob) {
 }
 
 /** A pod under the restricted Pod Security Standard. */
-function renderPod({ image, python, command, env, resources, graceSeconds, settings }: TrainingJob, name: string) {
+function renderPod({ image, command, args, env, resources, graceSeconds, settings }: TrainingJob, name: string) {
   const { gpus } = resources;
   const limits = {
     cpu: String(resources.cpus),
@@ -157,8 +156,8 @@ function renderPod({ image, python, command, env, resources, graceSeconds, setti
       {
         name: containerName,
         image,
-        command: [python, '-m', 'anneal_engine.pod_runner'],
-        args: ['--', ...command],
+        command: [...command],
+        args: [...args],
         workingDir: folders.work,
         env: [
           ...['NUM_PROCESSES', 'YAML_FILE', 'MODEL_NAME'].map(fromConfig),

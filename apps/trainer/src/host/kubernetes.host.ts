@@ -264,8 +264,7 @@ export class KubernetesHost implements TrainingHost {
         ...{ start: about.start, inputs: JSON.stringify(about.inputs) },
       },
       image,
-      python,
-      command: podCommand({ python }, { device, processes }),
+      ...podCommand({ python }, { device, processes }),
       env: {
         ...env,
         ANNEAL_WORK: folders.work,

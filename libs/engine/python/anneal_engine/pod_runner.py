@@ -35,6 +35,7 @@ from anneal_engine.pod_transfer import LinkExpired, TransferError, fetch
 EXIT_NO_INPUTS = 70
 EXIT_NOT_TAKEN = 71
 _LOOK_SECONDS = 0.2
+_FRESH_LINKS = 5
 
 
 class PodRunner:
@@ -68,6 +69,8 @@ class PodRunner:
     def fetch_inputs(self) -> bool:
         """Brings all inputs here, with fresh links as long as somebody attends."""
         problem = "no orders were found"
+        refused = 0
+        refused_count = -1
         while not self.stop_asked():
             inputs = self.book.wait(1.0).inputs
             if inputs is None:
@@ -83,8 +86,12 @@ class PodRunner:
                 return True
             except LinkExpired as error:
                 problem = str(error)
-                if self.unattended():
-                    self.fail("STORE_UNAVAILABLE", f"the links of this pod are no longer good: {problem}")
+                # Links may have grown old while nobody was there; fresh ones that are refused are another matter.
+                if self.book.orders.count != refused_count:
+                    refused_count = self.book.orders.count
+                    refused += 1
+                if self.unattended() or refused > _FRESH_LINKS:
+                    self.fail("STORE_UNAVAILABLE", f"the store refuses the links of this pod: {problem}")
                     return False
             except TransferError as error:
                 self.fail(error.code, str(error))
