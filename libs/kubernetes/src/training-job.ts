@@ -25,12 +25,16 @@ export interface JobIdentity {
   readonly jobId: string;
   readonly runId: string;
   readonly attempt: number;
+  /** Which retry of the run it is for. */
+  readonly turn: number;
   /** Fencing token of the lease under which it was made. */
   readonly token: string;
   /** Tells the starts of one attempt apart. */
   readonly start: string;
   /** What the pod fetches, for a trainer that knows nothing but the Job. */
   readonly inputs: string;
+  /** Digest of the plan artifact that holds its configuration. */
+  readonly configDigest: string;
 }
 
 export interface PodResources {
@@ -69,8 +73,10 @@ export const labels = {
 } as const;
 export const annotations = {
   run: 'anneal.dev/run',
+  turn: 'anneal.dev/turn',
   start: 'anneal.dev/start',
   inputs: 'anneal.dev/inputs',
+  config: 'anneal.dev/config',
 } as const;
 
 export const containerName = 'train';
@@ -109,7 +115,12 @@ export function renderJob(job: TrainingJob) {
     metadata: {
       name,
       labels: { ...own, ...(settings.queue === undefined ? {} : { 'kueue.x-k8s.io/queue-name': settings.queue }) },
-      annotations: { ...told, [annotations.inputs]: identity.inputs },
+      annotations: {
+        ...told,
+        [annotations.turn]: String(identity.turn),
+        [annotations.inputs]: identity.inputs,
+        [annotations.config]: identity.configDigest,
+      },
     },
     spec: {
       completions: 1,

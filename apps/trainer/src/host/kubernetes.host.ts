@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
@@ -27,6 +28,7 @@ import { PodTraining } from './pod.training.js';
 import type { FoundTraining, HostedTraining, TrainingHost } from './training.host.js';
 
 const eventsName = 'events.jsonl';
+const configName = 'axolotl.yaml';
 const checkpointFolder = 'checkpoint';
 /** Beyond the limit of a training: to load, to write its last checkpoint, and to end. */
 const aroundLimitSeconds = 600;
@@ -60,6 +62,7 @@ export class KubernetesHost implements TrainingHost {
   async find({ id }: Pick<ClaimedJob<unknown>, 'id'>, folder: RunFolder): Promise<FoundTraining | undefined> {
     const [newest] = await this.jobs.list(id);
     if (newest === undefined || newest.metadata.deletionTimestamp !== undefined) return undefined;
+    await this.recall(newest, folder);
     const training = this.adopt(newest, folder);
     if (!isFinished(newest)) return training;
     try {
@@ -87,6 +90,8 @@ export class KubernetesHost implements TrainingHost {
     await mkdir(folder.path, { recursive: true });
     await rm(folder.of(resultName), { force: true });
     const { inputs, yaml } = await this.prepare(job, settled, folder, signal);
+    const config = [{ path: configName, source: Buffer.from(yaml) }];
+    const { digest: configDigest } = await this.store.putFiles('plan', config, { signal });
     await folder.putProcessAside();
     await writeFile(folder.config, yaml);
     await appendFile(folder.events, startMarkLine(job.attempt, start));
@@ -95,7 +100,7 @@ export class KubernetesHost implements TrainingHost {
     await orders.write();
     signal.throwIfAborted();
     const made = await this.jobs.create(
-      this.describe(job, settled.plan, { start, yaml, inputs, secondsLeft }),
+      this.describe(job, settled.plan, { start, yaml, configDigest, inputs, secondsLeft }),
       await this.store.linkToNote(orders.name, firstLinkSeconds),
     );
     return this.adopt(made, folder, orders);
@@ -153,6 +158,12 @@ export class KubernetesHost implements TrainingHost {
 
   leave(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async clearOlder({ id, turn }: Pick<ClaimedJob<unknown>, 'id' | 'turn'>): Promise<void> {
+    for (const job of await this.jobs.list(id)) {
+      if (job.metadata.annotations[annotations.turn] !== String(turn)) await this.remove(job);
+    }
   }
 
   /** What is left in the cluster is found by its labels, whatever folders there are here. */
@@ -241,6 +252,16 @@ export class KubernetesHost implements TrainingHost {
     return { inputs, yaml };
   }
 
+  /** Brings here what a service on another machine knew of a training. */
+  private async recall({ metadata }: Job, folder: RunFolder): Promise<void> {
+    const { [annotations.run]: runId = '', [annotations.config]: digest = '' } = metadata.annotations;
+    if (existsSync(folder.config)) return;
+    await mkdir(folder.path, { recursive: true });
+    const stored = await this.checkpoints.newest(runId);
+    if (stored !== undefined) await this.recallEvents(stored.artifact, folder);
+    await writeFile(folder.config, await this.store.getFile(await this.store.refOf(digest), configName));
+  }
+
   /** What was said before the checkpoint belongs to the training, wherever it was said to. */
   private async recallEvents(checkpoint: ArtifactRef, folder: RunFolder): Promise<void> {
     const here = await readFile(folder.events, 'utf8').catch(() => '');
@@ -248,9 +269,15 @@ export class KubernetesHost implements TrainingHost {
   }
 
   private describe(
-    { id, runId, attempt, token, input: { spec } }: ClaimedJob<TrainInput>,
+    { id, runId, attempt, turn, token, input: { spec } }: ClaimedJob<TrainInput>,
     { device, processes }: TrainingPlan,
-    about: { start: string; yaml: string; inputs: PodInput[]; secondsLeft: number | undefined },
+    about: {
+      start: string;
+      yaml: string;
+      configDigest: string;
+      inputs: PodInput[];
+      secondsLeft: number | undefined;
+    },
   ): TrainingJob {
     const { config } = this;
     const { KUBERNETES_IMAGE: image = '' } = config;
@@ -260,8 +287,8 @@ export class KubernetesHost implements TrainingHost {
     const env = podProcessEnv({ python }, { work: folders.work, code, device, threads: config.KUBERNETES_CPUS });
     return {
       identity: {
-        ...{ installation: config.KUBERNETES_INSTALLATION, jobId: id, runId, attempt, token },
-        ...{ start: about.start, inputs: JSON.stringify(about.inputs) },
+        ...{ installation: config.KUBERNETES_INSTALLATION, jobId: id, runId, attempt, turn, token },
+        ...{ start: about.start, inputs: JSON.stringify(about.inputs), configDigest: about.configDigest },
       },
       image,
       ...podCommand({ python }, { device, processes }),

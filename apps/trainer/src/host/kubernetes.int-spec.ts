@@ -1,4 +1,5 @@
-import { StageFailed, TrainingCompleted } from '@anneal/contracts';
+import { rmSync } from 'node:fs';
+import { PauseRequested, RunCancelled, StageFailed, TrainingCompleted, TrainingPaused } from '@anneal/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, TestTrainer, until } from '../trainer.fixture.js';
 import { describeHostContract } from './host.contract.suite.js';
@@ -100,6 +101,62 @@ describe('the Job of a training', () => {
     await until('its removal', () => cluster.objects.get('jobs', 'anneal-orphan-a1') === undefined);
     expect(cluster.objects.get('jobs', 'anneal-foreign-a1')).toBeDefined();
     cluster.objects.remove('jobs', 'anneal-foreign-a1');
+  });
+});
+
+describe('a trainer that is no longer the one', () => {
+  it('leaves the pod to whoever has the job now', async () => {
+    await trainer.engine.setFaults({ stepMs: 150 });
+    await trainer.prepare('handed-over', {}, 40);
+    await trainer.step('handed-over', 2);
+    await trainer.query(
+      `UPDATE job SET lease_token = lease_token + 1, lease_until = now() + interval '1 second' WHERE run_id = 'handed-over'`,
+    );
+    const { training } = await trainer.word(TrainingCompleted, 'handed-over');
+    expect(training).toMatchObject({ resumed: 0, steps: 40 });
+    expect(trainer.starts('handed-over')).toHaveLength(1);
+    expect(trainer.steps('handed-over')).toEqual(numbers(40));
+  });
+
+  it('had died: the next one adopts the pod, also when it has none of its files', async () => {
+    await trainer.engine.setFaults({ stepMs: 150 });
+    await trainer.prepare('elsewhere', { checkpointEvery: 4 }, 40);
+    await storedCheckpoint('elsewhere');
+    await trainer.stopService();
+    rmSync(trainer.folder('elsewhere'), { recursive: true, force: true });
+    await trainer.startService(settings);
+    const { training } = await trainer.word(TrainingCompleted, 'elsewhere');
+    expect(training).toMatchObject({ resumed: 0, steps: 40 });
+    expect(trainer.starts('elsewhere')).toHaveLength(1);
+    expect(trainer.steps('elsewhere')).toEqual(numbers(40));
+  });
+
+  it('finds the run paused when it comes back, and its pod writes a checkpoint', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('paused-meanwhile', { checkpointEvery: 100 }, 100);
+    await trainer.step('paused-meanwhile', 2);
+    await trainer.stopService();
+    await trainer.query(
+      `UPDATE job SET state = 'running', attempt = 1, lease_until = now() WHERE run_id = 'paused-meanwhile'`,
+    );
+    await trainer.say(PauseRequested, { runId: 'paused-meanwhile', by: 'test', turn: 1 });
+    await trainer.startService(settings);
+    const { step } = await trainer.word(TrainingPaused, 'paused-meanwhile');
+    expect(step).toBeGreaterThan(1);
+    await trainer.say(RunCancelled, { runId: 'paused-meanwhile', name: 'x', seconds: 1, by: 'test', turn: 2 });
+  });
+
+  it('finds how a pod ended while it was away', async () => {
+    await trainer.engine.setFaults({ stepMs: 100 });
+    await trainer.prepare('ended-meanwhile', { checkpointEvery: 2 }, 16);
+    await storedCheckpoint('ended-meanwhile');
+    const job = await madeFor('ended-meanwhile');
+    await trainer.stopService();
+    await trainer.cluster.outOfMemory(job);
+    await trainer.startService(settings);
+    const { failure } = await trainer.word(StageFailed, 'ended-meanwhile');
+    expect(failure.code).toBe('HOST_OUT_OF_MEMORY');
+    expect(trainer.starts('ended-meanwhile')).toHaveLength(1);
   });
 });
 

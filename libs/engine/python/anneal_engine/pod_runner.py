@@ -19,6 +19,7 @@ with 71 when nobody took its result.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -96,8 +97,8 @@ class PodRunner:
             except TransferError as error:
                 self.fail(error.code, str(error))
                 return False
-            except OSError as error:
-                full = error.errno in (28, 122)
+            except (OSError, ValueError) as error:
+                full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
                 self.fail("DISK_FULL" if full else "INTERNAL", f"the inputs could not be written: {error}")
                 return False
         return False
