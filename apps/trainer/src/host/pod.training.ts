@@ -8,7 +8,7 @@ import { podState, type Job, type Pod, type PodState, type TrainingJobs } from '
 import type { Logger } from '@anneal/service';
 import type { RunFolder } from '../training/run.folder.js';
 import { eventsUpTo } from '../training/training.log.js';
-import { PodOrders } from './pod.orders.js';
+import type { PodOrders } from './pod.orders.js';
 import { PodUploads, type UploadSink } from './pod.uploads.js';
 import { readPodWord } from './pod.words.js';
 import type { HostedTraining, HostExit } from './training.host.js';
