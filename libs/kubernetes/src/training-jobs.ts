@@ -153,6 +153,8 @@ export class TrainingJobs {
 
 function newestFirst(a: Job | Pod, b: Job | Pod): number {
   const attemptOf = ({ metadata }: Job | Pod): number => Number(metadata.labels[labels.attempt] ?? 0);
+  // A retry of the run counts its attempts anew.
+  const turnOf = ({ metadata }: Job | Pod): number => Number(metadata.annotations[annotations.turn] ?? 0);
   const madeAt = ({ metadata }: Job | Pod): number => Date.parse(metadata.creationTimestamp ?? '') || 0;
-  return attemptOf(b) - attemptOf(a) || madeAt(b) - madeAt(a);
+  return turnOf(b) - turnOf(a) || attemptOf(b) - attemptOf(a) || madeAt(b) - madeAt(a);
 }

@@ -248,7 +248,7 @@ export class KubernetesHost implements TrainingHost {
   /** Brings here what a service on another machine knew of a training. */
   private async recall({ metadata }: Job, folder: RunFolder): Promise<void> {
     const { [annotations.run]: runId = '', [annotations.config]: digest = '' } = metadata.annotations;
-    if (existsSync(folder.config)) return;
+    if (existsSync(folder.config) || digest === '') return;
     await mkdir(folder.path, { recursive: true });
     const stored = await this.checkpoints.newest(runId);
     if (stored !== undefined) await this.recallEvents(stored.artifact, folder);

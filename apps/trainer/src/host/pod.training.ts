@@ -94,7 +94,7 @@ export class PodTraining implements HostedTraining {
       if (state.kind === 'ended') return this.end(state);
       const hopeless = this.hopeless(state);
       if (hopeless !== undefined) {
-        await this.options.jobs.remove(this.name);
+        await this.discard();
         return { ...exitOf(null), failure: hopeless };
       }
       await sleep(lookMs, undefined, { signal }).catch(() => undefined);
@@ -118,7 +118,14 @@ export class PodTraining implements HostedTraining {
     const giveUpAt = performance.now() + removalMs;
     while (performance.now() < giveUpAt && (await jobs.get(this.name)) !== undefined) await sleep(lookMs);
     this.close();
-    await orders.remove().catch(() => undefined);
+    await this.discard();
+  }
+
+  /** Removes the Job and its orders; a pod that cannot be reached ends when it finds none. */
+  private async discard(): Promise<void> {
+    const { jobs, orders, log } = this.options;
+    await jobs.remove(this.name);
+    await orders.remove().catch((error: unknown) => log.warn({ err: error }, 'the orders of a pod are still there'));
   }
 
   /** Whether the Job said all that it will say. */
@@ -150,7 +157,7 @@ export class PodTraining implements HostedTraining {
           if (pod !== undefined && this.look().kind !== 'waiting') this.followLog(pod.metadata.name);
         },
         (error) => {
-          this.clusterError = `the cluster does not answer: ${error instanceof Error ? error.message : String(error)}`;
+          this.clusterError = `the cluster does not answer: ${String(error)}`.slice(0, 200);
           this.options.log.warn({ err: error, job: this.name }, 'a Job is out of sight for now');
         },
         signal,
@@ -197,7 +204,7 @@ export class PodTraining implements HostedTraining {
     await this.copying;
     await this.uploads.settled();
     // What nobody saw the end of is not to be found and attended to again: its pod ends when nobody does.
-    if (state.code === null) await this.options.jobs.remove(this.name);
+    if (state.code === null) await this.discard();
     const failure = this.failed === undefined ? state.failure : podFailure(this.failed);
     // The pod's status may be gone before it was seen, and its own word not.
     return { ...exitOf(state.code ?? this.endedWith ?? null), ...(failure === undefined ? {} : { failure }) };
