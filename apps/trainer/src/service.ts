@@ -1,5 +1,5 @@
-import { deviceProviders } from '@anneal/devices';
 import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { hostProviders } from './host/host.providers.js';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
@@ -10,17 +10,12 @@ import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
 import { DropDeviceRequest1767226200000 } from './migrations/1767226200000-DropDeviceRequest.js';
-import { TrainingQueue } from './queue/training.queue.js';
-import { TrainingRoom } from './queue/training.room.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
 import { TrainerConsumer } from './trainer.consumer.js';
 import { CheckpointTable } from './training/checkpoint.table.js';
-import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
-import { SlotMetrics } from './training/slot.metrics.js';
-import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { TrainingProgress } from './training/training.progress.js';
 
@@ -39,22 +34,17 @@ export const trainerService = defineService({
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
-      storeProvider(config),
+      storeProvider(config, { publicEndpoint: config.KUBERNETES_STORE_ENDPOINT }),
       cacheProvider(config),
       BaseModels,
       TrainingTable,
       MemoryTable,
       SettleTraining,
       CheckpointTable,
-      StoreCheckpoints,
-      LaunchTraining,
       Leftovers,
       StoreResult,
       TrainingProgress,
-      SlotMetrics,
-      ...deviceProviders(config, 'trainer', TrainingRoom),
-      TrainingRoom,
-      TrainingQueue,
+      ...hostProviders(config),
       TrainModelWork,
     ],
   }),

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
 import {
   TrainingCompleted,
   TrainingPaused,
@@ -13,18 +12,15 @@ import { CONFIG, LOGGER, TRACER, type Logger, type StageWork } from '@anneal/ser
 import type { Tracer } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { TRAINING_HOST, type HostedTraining, type HostExit, type TrainingHost } from './host/training.host.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
-import { TrainingQueue } from './queue/training.queue.js';
-import { TrainingRoom } from './queue/training.room.js';
 import { trainInput, type TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
 import { attendTraining, readTrainingLog } from './training/attend.training.js';
-import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
-import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
@@ -43,7 +39,7 @@ interface Attended {
   readonly context: WorkContext;
 }
 
-/** Trains: settles the plan, runs Axolotl beside this service, and stores what comes out of it. */
+/** Trains: settles the plan, runs Axolotl on the host of this service, and stores what comes out of it. */
 @Injectable()
 export class TrainModelWork implements StageWork<TrainInput> {
   constructor(
@@ -51,36 +47,33 @@ export class TrainModelWork implements StageWork<TrainInput> {
     @Inject(LOGGER) private readonly log: Logger,
     @Inject(TRACER) private readonly tracer: Tracer,
     private readonly settling: SettleTraining,
-    private readonly launching: LaunchTraining,
     private readonly storing: StoreResult,
-    private readonly checkpoints: StoreCheckpoints,
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
-    private readonly room: TrainingRoom,
-    private readonly queue: TrainingQueue,
+    @Inject(TRAINING_HOST) private readonly host: TrainingHost,
     private readonly memory: MemoryTable,
   ) {}
 
   /** Those that wait for devices count. */
   get concurrency(): number {
-    return this.room.most;
+    return this.host.trainings;
   }
 
-  get choice(): JobChoice {
-    return this.queue.choice;
+  get choice(): JobChoice | undefined {
+    return this.host.choice;
   }
 
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
-    const leaveRoom = this.room.enter();
+    const leaveRoom = this.host.enter();
     try {
-      await this.leftovers.clearOlder(folder, job.turn);
+      await this.leftovers.clearOlder(folder, job);
       const { settled, log } = await this.trainInTurn(job, folder, context);
       this.progress.say(job, 'storing');
-      const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
+      const artifact = await this.host.result(job, settled.plan, settled.base.reference, folder, context.signal);
       const training = toTrainedModel(artifact, settled, log, await this.storing.putLog(folder, context.signal));
       return async (tx) => {
         const data = { runId, spec: job.input.spec, dataset: job.input.dataset, training };
@@ -123,13 +116,13 @@ export class TrainModelWork implements StageWork<TrainInput> {
       if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
       return await this.train(job, await this.settling.settle(job, context), folder, context);
     } finally {
-      await this.queue.leave(job, context.signal);
+      await this.host.leave(job, context.signal);
     }
   }
 
   /** The run was paused while nobody attended to its training: that is all there is to do. */
   private async stopLeftRunning(job: ClaimedJob<TrainInput>, folder: RunFolder, context: WorkContext): Promise<never> {
-    const found = await adoptProcess(folder.process);
+    const found = await this.host.find(job, folder);
     if (found && !('ended' in found)) {
       const { plan } = await this.settling.settle(job, context);
       await this.attend(found, { job, plan, folder, log: new TrainingLog(), context });
@@ -145,7 +138,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     context: WorkContext,
   ): Promise<{ settled: SettledTraining; log: TrainingLog }> {
     let settled = announced;
-    let found = await adoptProcess(folder.process);
+    let found = await this.host.find(job, folder);
     for (;;) {
       const log = new TrainingLog();
       const process = found ?? (await this.launch(job, settled, folder, context));
@@ -162,7 +155,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
       if (outcome !== 'stopped' && !('ended' in process && outcome.retryable)) {
         // A retry of the run makes a new start of it, and is not to find the end of this one.
-        if (!outcome.retryable) await folder.putProcessAside();
+        if (!outcome.retryable) await this.host.putAside(job, folder);
         const smaller =
           outcome.code === 'GPU_OUT_OF_MEMORY' ? await this.settling.shrink(job, settled, context) : undefined;
         if (smaller === undefined) throw outcome;
@@ -179,16 +172,15 @@ export class TrainModelWork implements StageWork<TrainInput> {
     settled: SettledTraining,
     folder: RunFolder,
     context: WorkContext,
-  ): Promise<SupervisedProcess> {
+  ): Promise<HostedTraining> {
     const { maxHours } = job.input.spec.training;
     const log = new TrainingLog();
     await readTrainingLog(folder, log);
     const secondsLeft = maxHours === undefined ? undefined : Math.max(0, maxHours * 3600 - log.secondsOfLimit);
-    const indices = await this.queue.take(job, settled.plan, secondsLeft, context);
-    return this.launching.launch(job, settled, folder, indices, context.signal);
+    return this.host.start(job, settled, folder, secondsLeft, context);
   }
 
-  private async attend(process: SupervisedProcess, { job, plan, folder, log, context }: Attended): Promise<ExitRecord> {
+  private async attend(training: HostedTraining, { job, plan, folder, log, context }: Attended): Promise<HostExit> {
     const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds, ADOPT_SECONDS: adoptSeconds } = this.config;
     const limits = {
       startSeconds: this.config.START_SECONDS,
@@ -196,29 +188,25 @@ export class TrainModelWork implements StageWork<TrainInput> {
       reservedBytes: this.config.DISK_RESERVE_MB * 1e6,
       maxHours: job.input.spec.training.maxHours,
     };
-    this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
-    const silence = this.progress.report(job, log, process);
-    const stopForetelling = this.queue.follow(job, log);
-    const stopKeeping = this.checkpoints.follow(job, folder, context);
-    let exit: ExitRecord | undefined;
+    this.log.info({ runId: job.runId, training: training.name, state: training.state() }, 'a training is attended to');
+    const silence = this.progress.report(job, log, training);
+    const stopKeeping = this.host.follow(training, job, folder, log, context);
+    let exit: HostExit | undefined;
     try {
       const { signal } = context;
-      exit = await attendTraining(process, {
+      exit = await attendTraining(training, {
         ...{ folder, log, plan, limits, signal, onStop, checkpointSeconds, adoptSeconds },
       });
       return exit;
     } catch (error) {
       // As above: a retry of the run is not to find this end.
-      if (error instanceof Failure && !error.retryable) await folder.putProcessAside();
+      if (error instanceof Failure && !error.retryable) await this.host.putAside(job, folder);
       throw error;
     } finally {
       silence();
       // One that is left alone goes on, and is told by whoever attends to it next.
-      if (process.state() === 'ended') await traceTraining(this.tracer, folder, log, exit);
-      stopForetelling();
+      if (training.state() === 'ended') await traceTraining(this.tracer, folder, log, exit);
       await stopKeeping();
-      // A paused run may be resumed on any host.
-      if (context.signal.reason === 'paused') await this.checkpoints.keepNewest(job, folder, context.commit);
     }
   }
 }

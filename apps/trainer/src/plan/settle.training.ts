@@ -1,14 +1,12 @@
-import { totalmem } from 'node:os';
 import { ArtifactStore } from '@anneal/artifacts';
-import type { Gpu } from '@anneal/compute';
 import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
 import { axolotlConfig, engineHas, pinBaseModel, renderYaml, type LocatedModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
-import { estimateTraining, hostsOf, refusalOf, resolvePlan } from '@anneal/planning';
+import { estimateTraining, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
 import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
+import { TRAINING_HOST, type TrainingHost } from '../host/training.host.js';
 import { chatForm } from '../axolotl/chat-template.js';
-import { TrainingQueue } from '../queue/training.queue.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
@@ -30,7 +28,7 @@ export class SettleTraining {
     private readonly memory: MemoryTable,
     private readonly store: ArtifactStore,
     private readonly outbox: Outbox,
-    private readonly queue: TrainingQueue,
+    @Inject(TRAINING_HOST) private readonly host: TrainingHost,
   ) {}
 
   /** The plan of the run: the one that was announced, or a new one, which is announced with it. */
@@ -66,14 +64,14 @@ export class SettleTraining {
     return smaller;
   }
 
-  /** For this host, and for another one only where it cannot be done here. */
+  /** For the first layout of the host, and for another one only where it cannot be done on that. */
   private async makeSomewhere(input: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
-    const [here = [], ...others] = await this.queue.layouts();
+    const [here, ...others] = await this.host.layouts();
     try {
       return await this.make(input, here, signal);
     } catch (refused) {
-      for (const gpus of isOfTheHost(refused) ? others : []) {
-        const made = await this.make(input, gpus, signal).catch((error: unknown) => {
+      for (const elsewhere of isOfTheHost(refused) ? others : []) {
+        const made = await this.make(input, elsewhere, signal).catch((error: unknown) => {
           if (isOfTheHost(error)) return undefined;
           throw error;
         });
@@ -83,13 +81,12 @@ export class SettleTraining {
     }
   }
 
-  private async make(input: TrainInput, gpus: readonly Gpu[], signal: AbortSignal): Promise<SettledTraining> {
+  private async make(input: TrainInput, hosts: Hosts, signal: AbortSignal): Promise<SettledTraining> {
     const { spec, dataset } = input;
     const { training } = spec;
     const located = await this.models.locate(spec.model, signal);
     const { base, maxPositions, config } = located;
     const model = shapeOf(config, base);
-    const hosts = hostsOf(gpus, totalmem());
     // Peaks are measured on GPUs only.
     const onGpu = hosts.gpus > 0 && training.gpus !== 0;
     const measured = model && onGpu ? await this.memory.ratios(model, training) : undefined;

@@ -26,7 +26,7 @@ export class TrainingQueue {
   }
 
   /** What a training may be planned for: the GPUs of this host, else those of another one, the largest first. */
-  async layouts(): Promise<(readonly Gpu[])[]> {
+  async layouts(): Promise<[readonly Gpu[], ...(readonly Gpu[])[]]> {
     return [await this.devices.look(), ...(await this.queue.elsewhere())];
   }
 
