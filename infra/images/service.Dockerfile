@@ -6,6 +6,7 @@ COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.base.json nx.j
 COPY apps apps
 COPY libs libs
 COPY infra/embedded infra/embedded
+COPY infra/kubernetes/package.json infra/kubernetes/package.json
 COPY infra/observability/package.json infra/observability/package.json
 COPY test/package.json test/package.json
 RUN npm ci --no-audit --no-fund --omit=optional \

@@ -14,3 +14,5 @@ export { installedEngine } from './installed-engine.js';
 export { letterTokenizer, writeLetterTokenizer } from './letter-tokenizer.js';
 export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
 export { CompletionsServer, type AskedServer } from './completions-server.js';
+export { objectProblems } from './kubernetes/object-problems.js';
+export { restrictedProblems } from './kubernetes/restricted.js';
