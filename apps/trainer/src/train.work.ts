@@ -60,6 +60,11 @@ export class TrainModelWork implements StageWork<TrainInput> {
     return this.devices.trainings;
   }
 
+  /** As long as it may take to write a checkpoint, and as long again to store it. */
+  get endSeconds(): number {
+    return this.config.ON_STOP === 'leave' ? 5 : 2 * this.config.CHECKPOINT_SECONDS;
+  }
+
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
     const { runId } = job;
@@ -189,8 +194,10 @@ export class TrainModelWork implements StageWork<TrainInput> {
       silence();
       stopForetelling();
       await stopKeeping();
-      // A paused run may be resumed on any host.
-      if (context.signal.reason === 'paused') await this.checkpoints.keepNewest(job, folder, context.commit);
+      // A paused run may be resumed on any host, and one whose service stopped, too.
+      const { reason } = context.signal;
+      if (reason === 'paused' || (reason === 'stopping' && onStop === 'checkpoint'))
+        await this.checkpoints.keepNewest(job, folder, context.commit);
     }
   }
 }

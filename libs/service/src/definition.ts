@@ -25,6 +25,8 @@ export interface StageWork<Input> {
   toFailure(error: unknown): Failure;
   /** How many jobs at once, where only the running service knows; as declared when left out. */
   readonly concurrency?: number;
+  /** How long a job may take to end once its service stops, after the grace; 5 seconds when left out. */
+  readonly endSeconds?: number;
   /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
   paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
@@ -69,6 +71,7 @@ export function worker<Input>(declared: {
         kind,
         input,
         concurrency: instance.concurrency ?? concurrency,
+        ...(instance.endSeconds === undefined ? {} : { endSeconds: instance.endSeconds }),
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
         onPaused: async (tx, job) => instance.paused?.(job, tx),
