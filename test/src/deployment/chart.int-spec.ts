@@ -116,7 +116,7 @@ describe.each(values)('the chart with the values of %s', (file) => {
     for (const service of services) {
       const { containers, terminationGracePeriodSeconds = 0 } = podOf(service.name);
       const environment = environmentOf(containers[0]);
-      const checkpoint = service.name === 'trainer' ? Number(environment['CHECKPOINT_SECONDS'] ?? 120) : 0;
+      const checkpoint = service.name === 'trainer' ? 2 * Number(environment['CHECKPOINT_SECONDS'] ?? 120) : 0;
       // The pause before the signal, and closing: the relay, and connections with three seconds each.
       const around = 5 + 15;
       expect(terminationGracePeriodSeconds).toBeGreaterThan(

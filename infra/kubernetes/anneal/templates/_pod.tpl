@@ -83,13 +83,13 @@ capabilities: { drop: [ALL] }
 {{- end }}
 
 {{/*
-Longer than everything that a stop waits for: the pause before it, running work, a checkpoint where this pod trains, and
-half a minute for what is written to be published and for connections to close.
+Longer than everything that a stop waits for: the pause before it, running work, a checkpoint that is written and stored
+where this pod trains, and half a minute for what is written to be published and for connections to close.
 */}}
 {{- define "anneal.grace" -}}
 {{- $service := index .root.Values .component }}
 {{- $checkpoint := 0 }}
-{{- if eq .component "trainer" }}{{ $checkpoint = $service.settings.CHECKPOINT_SECONDS | default 120 }}{{ end }}
+{{- if eq .component "trainer" }}{{ $checkpoint = mul 2 ($service.settings.CHECKPOINT_SECONDS | default 120) }}{{ end }}
 {{- add 5 $service.stopSeconds $checkpoint 30 }}
 {{- end }}
 
