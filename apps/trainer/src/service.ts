@@ -1,4 +1,5 @@
 import { cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import { hostProviders } from './host/host.providers.js';
 import { CreateTraining1767225600000 } from './migrations/1767225600000-CreateTraining.js';
 import { CreateTrainingCheckpoint1767225700000 } from './migrations/1767225700000-CreateTrainingCheckpoint.js';
 import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
@@ -8,18 +9,12 @@ import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';
 import { TrainingTable } from './plan/training.table.js';
-import { DeviceTable } from './queue/device.table.js';
-import { HostDevices } from './queue/host.devices.js';
-import { TrainingQueue } from './queue/training.queue.js';
 import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
 import { TrainerConsumer } from './trainer.consumer.js';
 import { CheckpointTable } from './training/checkpoint.table.js';
-import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
-import { SlotMetrics } from './training/slot.metrics.js';
-import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { TrainingProgress } from './training/training.progress.js';
 
@@ -36,22 +31,17 @@ export const trainerService = defineService({
   module: (config) => ({
     controllers: [TrainerConsumer],
     providers: [
-      storeProvider(config),
+      storeProvider(config, { publicEndpoint: config.KUBERNETES_STORE_ENDPOINT }),
       cacheProvider(config),
       BaseModels,
       TrainingTable,
       MemoryTable,
       SettleTraining,
       CheckpointTable,
-      StoreCheckpoints,
-      LaunchTraining,
       Leftovers,
       StoreResult,
       TrainingProgress,
-      SlotMetrics,
-      HostDevices,
-      DeviceTable,
-      TrainingQueue,
+      ...hostProviders(config),
       TrainModelWork,
     ],
   }),

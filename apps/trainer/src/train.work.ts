@@ -1,4 +1,3 @@
-import { adoptProcess, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
 import {
   TrainingCompleted,
   TrainingPaused,
@@ -11,18 +10,15 @@ import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@ann
 import { CONFIG, LOGGER, type Logger, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { TRAINING_HOST, type HostedTraining, type HostExit, type TrainingHost } from './host/training.host.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import type { SettledTraining } from './plan/training.table.js';
-import { HostDevices } from './queue/host.devices.js';
-import { TrainingQueue } from './queue/training.queue.js';
 import { trainInput, type TrainInput } from './train.input.js';
 import { toTrainerFailure } from './trainer.failure.js';
 import type { TrainerConfig } from './trainer.config.js';
 import { attendTraining, readTrainingLog } from './training/attend.training.js';
-import { LaunchTraining } from './training/launch.training.js';
 import { Leftovers } from './training/leftovers.js';
-import { StoreCheckpoints } from './training/store.checkpoints.js';
 import { StoreResult } from './training/store.result.js';
 import { RunFolder } from './training/run.folder.js';
 import { TrainingLog } from './training/training.log.js';
@@ -37,27 +33,24 @@ interface Attended {
   readonly context: WorkContext;
 }
 
-/** Trains: settles the plan, runs Axolotl beside this service, and stores what comes out of it. */
+/** Trains: settles the plan, runs Axolotl on the host of this service, and stores what comes out of it. */
 @Injectable()
 export class TrainModelWork implements StageWork<TrainInput> {
   constructor(
     @Inject(CONFIG) private readonly config: TrainerConfig,
     @Inject(LOGGER) private readonly log: Logger,
     private readonly settling: SettleTraining,
-    private readonly launching: LaunchTraining,
     private readonly storing: StoreResult,
-    private readonly checkpoints: StoreCheckpoints,
     private readonly leftovers: Leftovers,
     private readonly progress: TrainingProgress,
     private readonly outbox: Outbox,
-    private readonly devices: HostDevices,
-    private readonly queue: TrainingQueue,
+    @Inject(TRAINING_HOST) private readonly host: TrainingHost,
     private readonly memory: MemoryTable,
   ) {}
 
   /** Those that wait for devices count. */
   get concurrency(): number {
-    return this.devices.trainings;
+    return this.host.trainings;
   }
 
   /** As long as it may take to write a checkpoint, and as long again to store it. */
@@ -69,11 +62,11 @@ export class TrainModelWork implements StageWork<TrainInput> {
     this.leftovers.sweepSoon();
     const { runId } = job;
     const folder = new RunFolder(this.config.WORK_DIR, runId);
-    await this.leftovers.clearOlder(folder, job.turn);
+    await this.leftovers.clearOlder(folder, job);
     try {
       const { settled, log } = await this.trainInTurn(job, folder, context);
       this.progress.say(job, 'storing');
-      const artifact = await this.storing.put(settled.plan, settled.base.reference, folder, context.signal);
+      const artifact = await this.host.result(job, settled.plan, settled.base.reference, folder, context.signal);
       const training = toTrainedModel(artifact, settled, log, await this.storing.putLog(folder, context.signal));
       return async (tx) => {
         const data = { runId, spec: job.input.spec, dataset: job.input.dataset, training };
@@ -107,13 +100,13 @@ export class TrainModelWork implements StageWork<TrainInput> {
       if (context.signal.aborted) await this.stopLeftRunning(job, folder, context);
       return await this.train(job, await this.settling.settle(job, context), folder, context);
     } finally {
-      await this.queue.leave(job, context.signal);
+      await this.host.leave(job, context.signal);
     }
   }
 
   /** The run was paused while nobody attended to its training: that is all there is to do. */
   private async stopLeftRunning(job: ClaimedJob<TrainInput>, folder: RunFolder, context: WorkContext): Promise<never> {
-    const found = await adoptProcess(folder.process);
+    const found = await this.host.find(job, folder);
     if (found && !('ended' in found)) {
       const { plan } = await this.settling.settle(job, context);
       await this.attend(found, { job, plan, folder, log: new TrainingLog(), context });
@@ -129,7 +122,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
     context: WorkContext,
   ): Promise<{ settled: SettledTraining; log: TrainingLog }> {
     let settled = announced;
-    let found = await adoptProcess(folder.process);
+    let found = await this.host.find(job, folder);
     for (;;) {
       const log = new TrainingLog();
       const process = found ?? (await this.launch(job, settled, folder, context));
@@ -143,7 +136,7 @@ export class TrainModelWork implements StageWork<TrainInput> {
       // What an earlier attempt ended with is no news when it may be tried again: this attempt is the new try.
       if (outcome !== 'stopped' && !('ended' in process && outcome.retryable)) {
         // A retry of the run makes a new start of it, and is not to find the end of this one.
-        if (!outcome.retryable) await folder.putProcessAside();
+        if (!outcome.retryable) await this.host.putAside(job, folder);
         const smaller =
           outcome.code === 'GPU_OUT_OF_MEMORY' ? await this.settling.shrink(job, settled, context) : undefined;
         if (smaller === undefined) throw outcome;
@@ -160,16 +153,15 @@ export class TrainModelWork implements StageWork<TrainInput> {
     settled: SettledTraining,
     folder: RunFolder,
     context: WorkContext,
-  ): Promise<SupervisedProcess> {
+  ): Promise<HostedTraining> {
     const { maxHours } = job.input.spec.training;
     const log = new TrainingLog();
     await readTrainingLog(folder, log);
     const secondsLeft = maxHours === undefined ? undefined : Math.max(0, maxHours * 3600 - log.secondsOfLimit);
-    const indices = await this.queue.take(job, settled.plan, secondsLeft, context);
-    return this.launching.launch(job, settled, folder, indices, context.signal);
+    return this.host.start(job, settled, folder, secondsLeft, context);
   }
 
-  private async attend(process: SupervisedProcess, { job, plan, folder, log, context }: Attended): Promise<ExitRecord> {
+  private async attend(training: HostedTraining, { job, plan, folder, log, context }: Attended): Promise<HostExit> {
     const { ON_STOP: onStop, CHECKPOINT_SECONDS: checkpointSeconds, ADOPT_SECONDS: adoptSeconds } = this.config;
     const limits = {
       startSeconds: this.config.START_SECONDS,
@@ -177,27 +169,21 @@ export class TrainModelWork implements StageWork<TrainInput> {
       reservedBytes: this.config.DISK_RESERVE_MB * 1e6,
       maxHours: job.input.spec.training.maxHours,
     };
-    this.log.info({ runId: job.runId, pid: process.pid, state: process.state() }, 'a training is attended to');
-    const silence = this.progress.report(job, log, process);
-    const stopForetelling = this.queue.follow(job, log);
-    const stopKeeping = this.checkpoints.follow(job, folder, context);
+    this.log.info({ runId: job.runId, training: training.name, state: training.state() }, 'a training is attended to');
+    const silence = this.progress.report(job, log, training);
+    const stopKeeping = this.host.follow(training, job, folder, log, context);
     try {
       const { signal } = context;
-      return await attendTraining(process, {
+      return await attendTraining(training, {
         ...{ folder, log, plan, limits, signal, onStop, checkpointSeconds, adoptSeconds },
       });
     } catch (error) {
       // As above: a retry of the run is not to find this end.
-      if (error instanceof Failure && !error.retryable) await folder.putProcessAside();
+      if (error instanceof Failure && !error.retryable) await this.host.putAside(job, folder);
       throw error;
     } finally {
       silence();
-      stopForetelling();
       await stopKeeping();
-      // A paused run may be resumed on any host, and one whose service stopped, too.
-      const { reason } = context.signal;
-      if (reason === 'paused' || (reason === 'stopping' && onStop === 'checkpoint'))
-        await this.checkpoints.keepNewest(job, folder, context.commit);
     }
   }
 }

@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
+import { kubernetesConfigShape } from './host/kubernetes.config.js';
 
 export const trainerConfig = z.object({
   ...baseConfigShape,
   ...storeConfigShape,
   ...workConfigShape,
   ...fileRootsShape,
+  ...kubernetesConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),

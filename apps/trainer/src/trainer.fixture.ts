@@ -24,7 +24,14 @@ import {
   type NatsConnection,
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
-import { makeStandInEngine, startTestServers, type StandInEngine, type TestServers } from '@anneal/testing';
+import {
+  makeEngineImage,
+  makeStandInEngine,
+  SmallCluster,
+  startTestServers,
+  type StandInEngine,
+  type TestServers,
+} from '@anneal/testing';
 import type { DataSource } from 'typeorm';
 import { trainerService } from './service.js';
 
@@ -35,6 +42,8 @@ export class TestTrainer {
   readonly heard: Heard[] = [];
   readonly progress: Progress[] = [];
   private service: RunningService | undefined;
+  /** Where it trains, if not on its own machine. */
+  private clustered: { cluster: SmallCluster; python: string } | undefined;
 
   private constructor(
     private readonly servers: TestServers,
@@ -73,6 +82,23 @@ export class TestTrainer {
     return trainer;
   }
 
+  /** The same, training in a small cluster of its own. */
+  static async startInCluster(environment: Record<string, string> = {}): Promise<TestTrainer> {
+    const trainer = await TestTrainer.start();
+    await trainer.stopService();
+    const { folder } = trainer.servers;
+    const image = makeEngineImage(join(folder, 'image'), trainer.engine);
+    if (typeof image === 'string') throw new Error(image);
+    trainer.clustered = { cluster: await SmallCluster.start(join(folder, 'cluster')), python: image.python };
+    await trainer.startService(environment);
+    return trainer;
+  }
+
+  get cluster(): SmallCluster {
+    if (this.clustered === undefined) throw new Error('this trainer trains on its own machine');
+    return this.clustered.cluster;
+  }
+
   /** On the tables of the trainer itself. */
   async query(sql: string): Promise<unknown[]> {
     return this.onTables((dataSource) => dataSource.query<unknown[]>(sql));
@@ -106,8 +132,24 @@ export class TestTrainer {
       DEVICE: 'cpu',
       LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       STOP_GRACE_SECONDS: '0',
+      ...this.clusterEnvironment(),
       ...environment,
     });
+  }
+
+  private clusterEnvironment(): Record<string, string> {
+    if (this.clustered === undefined) return {};
+    const { cluster, python } = this.clustered;
+    return {
+      TRAINING_HOST: 'kubernetes',
+      KUBECONFIG: cluster.kubeConfig,
+      KUBERNETES_IMAGE: 'registry.example.com/anneal-engine:test',
+      KUBERNETES_PYTHON: python,
+      KUBERNETES_ENGINE_CODE: join(import.meta.dirname, '../../../libs/engine/python'),
+      KUBERNETES_POLL_SECONDS: '0.1',
+      // Pods are processes of one machine.
+      KUBERNETES_MEMORY_GB: '64',
+    };
   }
 
   async stopService(): Promise<void> {
@@ -219,6 +261,7 @@ export class TestTrainer {
 
   async stop(): Promise<void> {
     await this.stopService();
+    await this.clustered?.cluster.stop();
     await this.broker.close();
     await this.servers.stop();
   }

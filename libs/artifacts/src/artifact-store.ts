@@ -1,17 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Failure, type ArtifactKind, type ArtifactRef, type Manifest, type ManifestFile } from '@anneal/contracts';
-import type { FileLink, GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
+import type {
+  FileLink,
+  GetOptions,
+  PutOptions,
+  RegistryEntry,
+  SourceFile,
+  StoreOptions,
+  UploadLoan,
+} from './artifact-types.js';
 import { connect, type Connection, type TransferLimits } from './connection.js';
 import { downloadDirectory } from './directory.js';
 import { contentOf } from './download.js';
+import { finishLentUpload, lendUpload } from './lent-upload.js';
 import { contentKey, manifestKey, openManifest, refOf, sealManifest } from './manifest.js';
-import { getObject } from './object.js';
+import { noteKey, getObject } from './object.js';
 import { defaultTag, readTag, readTags, writeTag } from './registry.js';
 import { inParallel, withRetry } from './retry.js';
 import { filesOf, hashSource, type HashedFile } from './source.js';
 import { errorCode, storeFailure } from './store-failure.js';
-import { putOnce, uploadFile } from './upload.js';
+import { isStored, putOnce, uploadFile } from './upload.js';
 
 const filesAtOnce = 4;
 
@@ -135,6 +144,82 @@ export class ArtifactStore {
       const url = await linking.presignedGetObject(bucket, key, seconds, headers, now);
       return { url, expiresAt: new Date(now.getTime() + seconds * 1000).toISOString(), file };
     });
+  }
+
+  /** Links to all files of an artifact, for work elsewhere that has no key of the store. */
+  async linksTo(ref: ArtifactRef | string, seconds: number): Promise<FileLink[]> {
+    const { files } = await this.readManifest(ref);
+    const expiresAt = new Date(Date.now() + seconds * 1000).toISOString();
+    return this.#attempt('make links', async () => {
+      const { linking, bucket } = this.#connection;
+      const links: FileLink[] = [];
+      for (const file of files) {
+        links.push({
+          url: await linking.presignedGetObject(bucket, contentKey(file.sha256), seconds),
+          expiresAt,
+          file,
+        });
+      }
+      return links;
+    });
+  }
+
+  /** Lets work without a key of the store bring a file into it; undefined when the file is there already. */
+  async lendUpload(file: ManifestFile, seconds: number): Promise<UploadLoan | undefined> {
+    return this.#attempt(`lend an upload of ${file.path}`, () => lendUpload(this.#connection, file, seconds));
+  }
+
+  /** Completes a lent upload, from the ETags of its parts. Safe to repeat. */
+  async finishUpload(file: ManifestFile, uploadId: string, etags: readonly string[]): Promise<void> {
+    await this.#attempt(`complete ${file.path}`, () => finishLentUpload(this.#connection, file, uploadId, etags));
+  }
+
+  /** Whether the bytes of a file are here. */
+  async holds(file: ManifestFile): Promise<boolean> {
+    return this.#attempt(`look for ${file.path}`, () => isStored(this.#connection, { file }));
+  }
+
+  /**
+   * Names files that are in the store already as an artifact, together with some that are not.
+   *
+   * @throws Failure ARTIFACT_MISSING when one of them is not there
+   */
+  async name(kind: ArtifactKind, files: readonly ManifestFile[], more: readonly SourceFile[]): Promise<ArtifactRef> {
+    for (const file of files) {
+      if (await this.holds(file)) continue;
+      throw new Failure('ARTIFACT_MISSING', `${file.path} was to be in the store and is not.`, {
+        remedy: 'Run the stage that should have sent it again.',
+        file: file.path,
+        retryable: true,
+      });
+    }
+    return this.#attempt('store files', async () => {
+      const hashed = [];
+      for (const source of more) hashed.push(await hashSource(source, this.#connection.partBytes));
+      for (const entry of hashed) await uploadFile(this.#connection, entry, () => undefined);
+      const { bytes, ref } = sealManifest(kind, [...files, ...hashed.map(({ file }) => file)]);
+      const headers = { 'content-type': 'application/json', 'x-amz-meta-sha256': ref.digest };
+      await putOnce(this.#connection, manifestKey(ref.digest), bytes, headers);
+      return ref;
+    });
+  }
+
+  /** Puts a note where work without a key of the store can read it by a link; it may be written over. */
+  async writeNote(name: string, note: unknown): Promise<void> {
+    const { client, bucket } = this.#connection;
+    const bytes = Buffer.from(JSON.stringify(note));
+    await this.#attempt('write a note', () => withRetry(() => client.putObject(bucket, noteKey(name), bytes)));
+  }
+
+  /** @param seconds at most 604,800, which is the most that S3 signs for */
+  async linkToNote(name: string, seconds: number): Promise<string> {
+    const { linking, bucket } = this.#connection;
+    return this.#attempt('make a link to a note', () => linking.presignedGetObject(bucket, noteKey(name), seconds));
+  }
+
+  async removeNote(name: string): Promise<void> {
+    const { client, bucket } = this.#connection;
+    await this.#attempt('remove a note', () => withRetry(() => client.removeObject(bucket, noteKey(name))));
   }
 
   /** Publishes an artifact under a name and a tag; the revision is its digest. Safe to repeat. */

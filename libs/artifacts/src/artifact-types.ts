@@ -20,6 +20,15 @@ export interface FileLink {
   readonly file: ManifestFile;
 }
 
+/** Links by which somebody without a key of the store may send the parts of one file, as long as they last. */
+export interface UploadLoan {
+  readonly uploadId: string;
+  /** Size of every part but the last. */
+  readonly partBytes: number;
+  /** One for each part, in their order; to be PUT, and the ETags of the answers are told to `finishUpload`. */
+  readonly urls: readonly string[];
+}
+
 export interface PutOptions {
   /** Takes the path inside the directory; what it answers false to is left out. */
   readonly include?: (path: string) => boolean;

@@ -2,4 +2,12 @@ export { ArtifactStore, connectStore } from './artifact-store.js';
 export { ArtifactCache } from './artifact-cache.js';
 export { connectBuckets, type BucketObject, type DataBuckets } from './data-buckets.js';
 export { resolveFileReference } from './local-files.js';
-export type { FileLink, GetOptions, PutOptions, RegistryEntry, SourceFile, StoreOptions } from './artifact-types.js';
+export type {
+  FileLink,
+  GetOptions,
+  PutOptions,
+  RegistryEntry,
+  SourceFile,
+  StoreOptions,
+  UploadLoan,
+} from './artifact-types.js';

@@ -15,3 +15,8 @@ export async function getObject(
     return { bytes: Buffer.concat(chunks), etag: typeof header === 'string' ? header : '' };
   }, signal);
 }
+
+/** Key of a note to work that has no key of the store. */
+export function noteKey(name: string): string {
+  return `notes/${name}.json`;
+}

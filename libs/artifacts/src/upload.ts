@@ -40,7 +40,12 @@ export async function uploadFile(
   throw corrupt(`The store does not hold ${file.path} as it was sent.`, { file: file.path });
 }
 
-async function isStored({ client, bucket }: Connection, { file }: HashedFile, signal?: AbortSignal): Promise<boolean> {
+/** Whether the store holds the bytes of this digest, in this size. */
+export async function isStored(
+  { client, bucket }: Connection,
+  { file }: Pick<HashedFile, 'file'>,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const stat = await withRetry(() => client.statObject(bucket, contentKey(file.sha256)), signal).catch(
     (error: unknown) => {
       if (isMissing(error)) return undefined;

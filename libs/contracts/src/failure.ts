@@ -47,6 +47,8 @@ export const failureCodes = {
   DATABASE_UNAVAILABLE: { retryable: true, outage: true },
   HUB_UNAVAILABLE: { retryable: true, outage: true },
   INFERENCE_UNAVAILABLE: { retryable: true },
+  CLUSTER_UNAVAILABLE: { retryable: true, outage: true },
+  CLUSTER_REFUSED: { retryable: false },
   LEASE_LOST: { retryable: true },
   DISK_FULL: { retryable: false },
   ATTEMPTS_EXHAUSTED: { retryable: false },

@@ -38,6 +38,21 @@ export function trainCommand(
   return { command: program(engine, 'accelerate'), args: [...launcher, '-m', 'axolotl.cli.train', config] };
 }
 
+/**
+ * The same training in a container of its own, as an argument list in which Kubernetes fills in `$(NUM_PROCESSES)` and
+ * `$(YAML_FILE)` from its configuration.
+ */
+export function podCommand(
+  engine: EngineLocation,
+  { device, processes }: { device: 'cpu' | 'gpu'; processes: number },
+): string[] {
+  // Nobody else is in the network of the pod.
+  const port = 29_500;
+  const { command, args } = trainCommand(engine, { config: '$(YAML_FILE)', device, processes, port });
+  const filledIn = `--num_processes=${processes}`;
+  return [command, ...args.map((arg) => (arg === filledIn ? '--num_processes=$(NUM_PROCESSES)' : arg))];
+}
+
 /** Folds an adapter into its base model; the result lies in `<output>/merged`. The configuration names no plugins. */
 export function mergeCommand(
   engine: EngineLocation,

@@ -23,6 +23,51 @@ export interface EngineProcess {
 
 const pythonFolder = join(import.meta.dirname, '..', 'python');
 
+/** Settings that hold wherever the engine runs. */
+const quiet = {
+  PYTHONUNBUFFERED: '1',
+  PYTHONDONTWRITEBYTECODE: '1',
+  AXOLOTL_DO_NOT_TRACK: '1',
+  DO_NOT_TRACK: '1',
+  HF_HUB_OFFLINE: '1',
+  HF_DATASETS_OFFLINE: '1',
+  TRANSFORMERS_OFFLINE: '1',
+  HF_HUB_DISABLE_TELEMETRY: '1',
+  WANDB_MODE: 'disabled',
+  TOKENIZERS_PARALLELISM: 'false',
+  // A thread that waits for the others spins for milliseconds by default: beside other work that made steps five times slower.
+  GOMP_SPINCOUNT: '2000',
+} as const;
+
+const cachesIn = (home: string) => ({
+  HF_HOME: join(home, 'huggingface'),
+  TRITON_CACHE_DIR: join(home, 'triton'),
+});
+
+/**
+ * What the container of a training adds to the environment of its image. Which GPUs it may see, the container runtime says.
+ *
+ * @param work the one folder of the container that is written to
+ * @param code folder with the package anneal_engine in the image
+ */
+export function podProcessEnv(
+  { python }: EngineLocation,
+  { work, code, device, threads }: { work: string; code: string; device: 'cpu' | 'gpu'; threads: number },
+): Record<string, string> {
+  const home = join(work, 'home');
+  return {
+    PATH: `${dirname(python)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    HOME: home,
+    ...cachesIn(home),
+    PYTHONPATH: code,
+    ...quiet,
+    ...(device === 'cpu' ? { CUDA_VISIBLE_DEVICES: '', ACCELERATE_USE_CPU: 'true' } : {}),
+    OMP_NUM_THREADS: String(threads),
+    ANNEAL_EVENTS: join(work, 'events.jsonl'),
+    ANNEAL_STOP_FILE: join(work, 'stop'),
+  };
+}
+
 /**
  * The complete environment of an engine process. Nothing of the service's own environment goes along but PATH, LANG and
  * TZ: no token, no proxy, no setting of the user's. Telemetry off is a must: with it, and without a network, Axolotl does
@@ -36,24 +81,12 @@ export function engineProcessEnv({ python }: EngineLocation, options: EngineProc
     ...(LANG === undefined ? {} : { LANG }),
     ...(TZ === undefined ? {} : { TZ }),
     HOME: home,
-    HF_HOME: join(home, 'huggingface'),
-    TRITON_CACHE_DIR: join(home, 'triton'),
+    ...cachesIn(home),
     PYTHONPATH: pythonFolder,
-    PYTHONUNBUFFERED: '1',
-    PYTHONDONTWRITEBYTECODE: '1',
-    AXOLOTL_DO_NOT_TRACK: '1',
-    DO_NOT_TRACK: '1',
-    HF_HUB_OFFLINE: '1',
-    HF_DATASETS_OFFLINE: '1',
-    TRANSFORMERS_OFFLINE: '1',
-    HF_HUB_DISABLE_TELEMETRY: '1',
-    WANDB_MODE: 'disabled',
-    TOKENIZERS_PARALLELISM: 'false',
+    ...quiet,
     CUDA_VISIBLE_DEVICES: gpus.join(','),
     ...(gpus.length === 0 ? { ACCELERATE_USE_CPU: 'true' } : {}),
     OMP_NUM_THREADS: String(threads || availableParallelism()),
-    // A thread that waits for the others spins for milliseconds by default: beside other work that made steps five times slower.
-    GOMP_SPINCOUNT: '2000',
     ...(events === undefined ? {} : { ANNEAL_EVENTS: events }),
     ...(stopFile === undefined ? {} : { ANNEAL_STOP_FILE: stopFile }),
   };

@@ -4,6 +4,7 @@ export {
   generateCommand,
   mergeCommand,
   parityCommand,
+  podCommand,
   trainCommand,
   type EngineCommand,
   type GenerateOptions,
@@ -23,6 +24,7 @@ export {
   engineHas,
   engineProcessEnv,
   fetchProcessEnv,
+  podProcessEnv,
   type EngineLocation,
   type EngineProcess,
 } from './engine-environment.js';

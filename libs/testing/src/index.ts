@@ -16,3 +16,5 @@ export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-v
 export { CompletionsServer, type AskedServer } from './completions-server.js';
 export { objectProblems } from './kubernetes/object-problems.js';
 export { restrictedProblems } from './kubernetes/restricted.js';
+export { SmallCluster, type ClusterFault } from './cluster/small-cluster.js';
+export { makeEngineImage } from './cluster/engine-image.js';

@@ -1,12 +1,11 @@
-import { totalmem } from 'node:os';
 import { ArtifactStore } from '@anneal/artifacts';
-import { detectGpus } from '@anneal/compute';
 import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
 import { axolotlConfig, engineHas, pinBaseModel, renderYaml, type LocatedModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
-import { estimateTraining, hostsOf, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
+import { estimateTraining, refusalOf, resolvePlan } from '@anneal/planning';
 import { CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
+import { TRAINING_HOST, type TrainingHost } from '../host/training.host.js';
 import { chatForm } from '../axolotl/chat-template.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
@@ -30,6 +29,7 @@ export class SettleTraining {
     private readonly memory: MemoryTable,
     private readonly store: ArtifactStore,
     private readonly outbox: Outbox,
+    @Inject(TRAINING_HOST) private readonly host: TrainingHost,
   ) {}
 
   /** The plan of the run: the one that was announced, or a new one, which is announced with it. */
@@ -71,7 +71,7 @@ export class SettleTraining {
     const located = await this.models.locate(spec.model, signal);
     const { base, maxPositions, config } = located;
     const model = shapeOf(config, base);
-    const hosts = await this.hosts();
+    const hosts = await this.host.capacity();
     // Peaks are measured on GPUs only.
     const onGpu = hosts.gpus > 0 && training.gpus !== 0;
     const measured = model && onGpu ? await this.memory.ratios(model, training.method) : undefined;
@@ -94,10 +94,6 @@ export class SettleTraining {
     }
     await this.requireEngine(plan);
     return { plan, base, planArtifact: await this.storePlan(input, plan, located, signal) };
-  }
-
-  private async hosts(): Promise<Hosts> {
-    return hostsOf(this.config.DEVICE === 'cpu' ? [] : await detectGpus(), totalmem());
   }
 
   private async requireEngine({ strategy }: TrainingPlan): Promise<void> {

@@ -1,7 +1,8 @@
-import { appendFile, writeFile } from 'node:fs/promises';
-import { followJsonLines, type ExitRecord, type SupervisedProcess } from '@anneal/compute';
+import { appendFile } from 'node:fs/promises';
+import { followJsonLines } from '@anneal/compute';
 import { Failure, type TrainingPlan } from '@anneal/contracts';
 import type { StopSignal } from '@anneal/jobs';
+import type { HostedTraining, HostExit } from '../host/training.host.js';
 import type { RunFolder } from './run.folder.js';
 import { limitMarkLine, type TrainingLog } from './training.log.js';
 import { watchTraining, type WatchLimits } from './training.watch.js';
@@ -25,20 +26,20 @@ export interface AttendOptions {
  *
  * @throws Failure saying what was wrong with the training
  */
-export async function attendTraining(process: SupervisedProcess, options: AttendOptions): Promise<ExitRecord> {
+export async function attendTraining(training: HostedTraining, options: AttendOptions): Promise<HostExit> {
   const { folder, log, plan, limits, signal } = options;
   const ended = new AbortController();
   const following = followJsonLines(folder.events, (line) => log.read(line), { signal: ended.signal });
-  const trouble = watchTraining(process, log, { plan, limits, folder: folder.path, signal: ended.signal });
+  const trouble = watchTraining(training, log, { plan, limits, folder: folder.path, signal: ended.signal });
   // What ends the watch is no news to anybody.
   trouble.catch(() => undefined);
   try {
-    const first = await Promise.race([process.wait(signal), trouble]);
+    const first = await Promise.race([training.wait(signal), trouble]);
     if (!(first instanceof Failure)) return first;
-    await endBadly(process, first, options);
+    await endBadly(training, first, options);
     throw first;
   } catch (error) {
-    if (signal.aborted) await endTraining(process, options);
+    if (signal.aborted) await endTraining(training, options);
     throw error;
   } finally {
     ended.abort();
@@ -51,31 +52,30 @@ export async function readTrainingLog(folder: RunFolder, log: TrainingLog): Prom
   await followJsonLines(folder.events, (line) => log.read(line), { signal: AbortSignal.abort() });
 }
 
-async function endTraining(process: SupervisedProcess, options: AttendOptions): Promise<void> {
+async function endTraining(training: HostedTraining, options: AttendOptions): Promise<void> {
   const { signal, onStop, adoptSeconds } = options;
   const { reason } = signal;
-  if (reason === 'stopping' && onStop === 'leave') return process.leaveFor(adoptSeconds);
-  if ((reason === 'stopping' || reason === 'paused') && (await endWithCheckpoint(process, options))) return;
-  await process.kill(killGraceMs);
+  // Whoever has the job now adopts it, or removes it.
+  if (reason === 'lease-lost' && training.roams) return;
+  if (reason === 'stopping' && onStop === 'leave') return training.leaveFor(adoptSeconds);
+  if ((reason === 'stopping' || reason === 'paused') && (await endWithCheckpoint(training, options))) return;
+  await training.kill(killGraceMs);
 }
 
-async function endBadly(process: SupervisedProcess, { code }: Failure, options: AttendOptions): Promise<void> {
+async function endBadly(training: HostedTraining, { code }: Failure, options: AttendOptions): Promise<void> {
   if (code === 'RUN_TIME_EXCEEDED') {
-    const saved = await endWithCheckpoint(process, options);
+    const saved = await endWithCheckpoint(training, options);
     await appendFile(options.folder.events, limitMarkLine());
     if (saved) return;
   }
-  await process.kill(killGraceMs);
+  await training.kill(killGraceMs);
 }
 
 /** @returns whether the training wrote a checkpoint and ended */
-async function endWithCheckpoint(
-  process: SupervisedProcess,
-  { folder, checkpointSeconds }: AttendOptions,
-): Promise<boolean> {
-  if (process.state() !== 'running') return false;
-  await writeFile(folder.stop, '');
-  return process.wait(AbortSignal.timeout(checkpointSeconds * 1000)).then(
+async function endWithCheckpoint(training: HostedTraining, { checkpointSeconds }: AttendOptions): Promise<boolean> {
+  if (training.state() !== 'running') return false;
+  await training.askToStop();
+  return training.wait(AbortSignal.timeout(checkpointSeconds * 1000)).then(
     () => true,
     () => false,
   );

@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adoptProcess } from '@anneal/compute';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { z } from 'zod';
+import { TRAINING_HOST, type TrainingHost } from '../host/training.host.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { RunFolder } from './run.folder.js';
 
@@ -23,6 +23,7 @@ export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(CONFIG) private readonly config: TrainerConfig,
     @Inject(LOGGER) private readonly log: Logger,
+    @Inject(TRAINING_HOST) private readonly host: TrainingHost,
     private readonly dataSource: DataSource,
   ) {}
 
@@ -57,10 +58,10 @@ export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
       if (job.course === 'paused') await this.askForCheckpoint(folder);
       return;
     }
-    const process = await adoptProcess(folder.process);
-    if (process && !('ended' in process)) {
+    const training = await this.host.leftOver(folder);
+    if (training) {
       this.log.info({ runId, state: job.state }, 'a training whose job is over is killed');
-      await process.kill(killGraceMs);
+      await training.kill(killGraceMs);
     }
     const mayBeRetried = job.state === 'failed' || job.course === 'failed';
     if (mayBeRetried && (await isYoung(folder.path))) return;
@@ -68,11 +69,12 @@ export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Removes what the training before a retry left, its process first, so that nothing of it is taken for the new one's. */
-  async clearOlder(folder: RunFolder, turn: number): Promise<void> {
+  async clearOlder(folder: RunFolder, { id, turn }: { id: string; turn: number }): Promise<void> {
     const found = Number(await readFile(folder.turn, 'utf8').catch(() => '0'));
     if (found === turn) return;
-    const process = await adoptProcess(folder.process);
-    if (process && !('ended' in process)) await process.kill(killGraceMs);
+    const training = await this.host.find({ id }, folder);
+    if (training && !('ended' in training)) await training.kill(killGraceMs);
+    else if (training) await this.host.putAside({ id }, folder);
     await rm(folder.path, { recursive: true, force: true });
     await mkdir(folder.path, { recursive: true });
     await writeFile(folder.turn, String(turn));
@@ -80,8 +82,7 @@ export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** A training that was left running when its service stopped, and whose run was paused since. */
   private async askForCheckpoint(folder: RunFolder): Promise<void> {
-    const process = await adoptProcess(folder.process);
-    if (process && !('ended' in process)) await writeFile(folder.stop, '');
+    await (await this.host.leftOver(folder))?.askToStop();
   }
 
   private async jobOf(runId: string): Promise<{ state: string; course: string | null } | undefined> {

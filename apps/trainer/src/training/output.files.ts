@@ -36,6 +36,11 @@ const adapterConfig = z.looseObject({ base_model_name_or_path: z.string().nullis
 /** Names the base model as the RunSpec does, where PEFT wrote the path on this machine. */
 export async function nameBaseModel(output: string, reference: string): Promise<void> {
   const path = join(output, 'adapter_config.json');
-  const config = adapterConfig.parse(JSON.parse(await readFile(path, 'utf8')));
-  await writeFile(path, `${JSON.stringify({ ...config, base_model_name_or_path: reference }, null, 2)}\n`);
+  await writeFile(path, nameBaseModelIn(await readFile(path, 'utf8'), reference));
+}
+
+/** The same for the text of an adapter_config.json. */
+export function nameBaseModelIn(text: string, reference: string): string {
+  const config = adapterConfig.parse(JSON.parse(text));
+  return `${JSON.stringify({ ...config, base_model_name_or_path: reference }, null, 2)}\n`;
 }

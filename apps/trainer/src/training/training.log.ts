@@ -117,8 +117,19 @@ export class TrainingLog {
 }
 
 /** The mark of a start as it is appended; it begins with a line end, since a killed writer may have left half a line. */
-export function startMarkLine(attempt: number): string {
-  return `\n${JSON.stringify({ event: startMark, attempt })}\n`;
+export function startMarkLine(attempt: number, start?: string): string {
+  return `\n${JSON.stringify({ event: startMark, attempt, start })}\n`;
+}
+
+/**
+ * What is in an event file up to the mark of a start, with the mark; it is added when it is not there.
+ *
+ * @param text the whole file
+ */
+export function eventsUpTo(text: string, attempt: number, start: string): string {
+  const lines = text.split('\n');
+  const at = lines.findLastIndex((line) => line.includes(`"start":${JSON.stringify(start)}`));
+  return at === -1 ? text + startMarkLine(attempt, start) : `${lines.slice(0, at + 1).join('\n')}\n`;
 }
 
 /** The mark that the time of a training is up. */

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExitRecord } from '@anneal/compute';
 import type { Failure, TrainingPlan } from '@anneal/contracts';
 import { trainOutcome } from '@anneal/engine';
+import type { HostExit } from '../host/training.host.js';
 import { trainingFailure } from '../trainer.failure.js';
 import type { RunFolder } from './run.folder.js';
 import type { TrainingLog } from './training.log.js';
@@ -18,13 +18,13 @@ export async function trainingOutcome({
 }: {
   folder: RunFolder;
   log: TrainingLog;
-  exit: ExitRecord;
+  exit: HostExit;
   plan: TrainingPlan;
 }): Promise<'completed' | 'stopped' | Failure> {
   const text = `${await tail(join(folder.process, 'stdout.log'))}\n${await tail(join(folder.process, 'stderr.log'))}`;
   const outcome = trainOutcome({ exit, events: log.current, log: text, stopsEarly: plan.earlyStopping !== undefined });
   if (outcome.kind !== 'failed') return outcome.kind;
-  return trainingFailure(outcome.code, outcome.detail, plan);
+  return exit.failure ?? trainingFailure(outcome.code, outcome.detail, plan);
 }
 
 async function tail(path: string): Promise<string> {

@@ -1,8 +1,8 @@
-import type { SupervisedProcess } from '@anneal/compute';
 import type { Progress } from '@anneal/contracts';
 import type { ClaimedJob } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { Injectable } from '@nestjs/common';
+import type { HostedTraining } from '../host/training.host.js';
 import type { DeviceKind } from '../queue/host.devices.js';
 import { waitingPhase, wholeMinute } from '../queue/queue.words.js';
 import type { TrainingLog } from './training.log.js';
@@ -17,10 +17,10 @@ export class TrainingProgress {
   constructor(private readonly publisher: ProgressPublisher) {}
 
   /** @returns what ends it */
-  report(job: { runId: string; attempt: number }, log: TrainingLog, process: SupervisedProcess): () => void {
+  report(job: { runId: string; attempt: number }, log: TrainingLog, training: HostedTraining): () => void {
     let said = '';
     const say = (): void => {
-      const news = describe(log, process);
+      const news = describe(log, training);
       const text = JSON.stringify(news);
       if (text === said) return;
       said = text;
@@ -72,10 +72,10 @@ export class TrainingProgress {
   }
 }
 
-function describe(log: TrainingLog, process: SupervisedProcess) {
-  const waits = process.state() === 'waiting';
+function describe(log: TrainingLog, training: HostedTraining) {
+  const waits = training.state() === 'waiting';
   return {
-    phase: waits ? 'waiting for the device' : log.phase,
+    phase: waits ? training.waitsFor() : log.phase,
     ...(log.maxSteps === undefined ? {} : { done: log.step, total: log.maxSteps, unit: 'steps' as const }),
     ...known('secondsLeft', log.secondsLeft),
     ...known('loss', log.lastLoss),

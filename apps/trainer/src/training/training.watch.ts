@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SupervisedProcess } from '@anneal/compute';
 import { Failure, type TrainingPlan } from '@anneal/contracts';
+import type { HostedTraining } from '../host/training.host.js';
 import { diskTooFull } from './disk.room.js';
 import type { TrainingLog } from './training.log.js';
 
@@ -33,7 +33,7 @@ const aboveFirst = 2;
  * @param signal ends the watch; it never resolves then
  */
 export async function watchTraining(
-  process: SupervisedProcess,
+  training: Pick<HostedTraining, 'state'>,
   log: TrainingLog,
   { plan, limits, folder, signal }: { plan: TrainingPlan; limits: WatchLimits; folder: string; signal: AbortSignal },
 ): Promise<Failure> {
@@ -41,7 +41,7 @@ export async function watchTraining(
   for (;;) {
     await sleep(lookMs, undefined, { signal });
     // A training that waits for its device has nothing to say.
-    const seconds = silence.since(process.state() === 'waiting' ? undefined : log.lines, performance.now());
+    const seconds = silence.since(training.state() === 'waiting' ? undefined : log.lines, performance.now());
     const trouble =
       wrongWorld(log, plan) ??
       stalled(log, seconds, limits) ??

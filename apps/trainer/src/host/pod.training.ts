@@ -1,0 +1,236 @@
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArtifactStore } from '@anneal/artifacts';
+import type { ProcessState } from '@anneal/compute';
+import { Failure, type FailureCode } from '@anneal/contracts';
+import { podState, type Job, type Pod, type PodState, type TrainingJobs } from '@anneal/kubernetes';
+import type { Logger } from '@anneal/service';
+import type { RunFolder } from '../training/run.folder.js';
+import { eventsUpTo } from '../training/training.log.js';
+import { PodOrders } from './pod.orders.js';
+import { PodUploads, type UploadSink } from './pod.uploads.js';
+import { readPodWord } from './pod.words.js';
+import type { HostedTraining, HostExit } from './training.host.js';
+
+const lookMs = 250;
+/** For Kubernetes to say that a Job is gone; a pod on a lost node is not waited for. */
+const removalMs = 15_000;
+
+export interface PodTrainingOptions {
+  readonly jobs: TrainingJobs;
+  readonly store: ArtifactStore;
+  readonly log: Logger;
+  /** Of the Job. */
+  readonly name: string;
+  /** Of the start, which its Job names, too. */
+  readonly start: string;
+  readonly orders: PodOrders;
+  readonly folder: RunFolder;
+  readonly attempt: number;
+  readonly stuckSeconds: number;
+  readonly scheduleSeconds: number;
+}
+
+/**
+ * A training in the pod of a Job. Its log is copied into the run's folder, where everything else finds it as if the training
+ * ran here.
+ */
+export class PodTraining implements HostedTraining {
+  readonly roams = true;
+  private readonly over = new AbortController();
+  private readonly uploads: PodUploads;
+  private sink: UploadSink | undefined;
+  private begun: Promise<void> | undefined;
+  private seen: { job: Job | undefined; pod: Pod | undefined } | undefined;
+  private ran = false;
+  private logEnded: Promise<void> | undefined;
+  private endedWith: number | undefined;
+  private failed: { code: FailureCode; message: string } | undefined;
+  private copying: Promise<void> = Promise.resolve();
+  private stuckSince: number | undefined;
+  private waitingSince = performance.now();
+  private clusterError: string | undefined;
+
+  constructor(private readonly options: PodTrainingOptions) {
+    this.uploads = new PodUploads(options.store, options.orders, options.log, this.over.signal);
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  state(): ProcessState {
+    const { kind } = this.look();
+    return kind === 'waiting' ? 'waiting' : kind === 'running' ? 'running' : 'ended';
+  }
+
+  waitsFor(): string {
+    const now = this.look();
+    return now.kind === 'waiting' ? now.why : 'waiting for the cluster';
+  }
+
+  /** From now on what the pod offers is stored. */
+  attach(sink: UploadSink): void {
+    this.sink = sink;
+  }
+
+  /** Stops to follow it; it goes on. */
+  close(): void {
+    this.over.abort();
+    this.options.orders.leave();
+  }
+
+  async wait(signal?: AbortSignal): Promise<HostExit> {
+    this.begun ??= this.begin();
+    await this.begun;
+    for (;;) {
+      signal?.throwIfAborted();
+      const state = this.look();
+      if (state.kind === 'ended') return this.end(state);
+      const hopeless = this.hopeless(state);
+      if (hopeless !== undefined) {
+        await this.options.jobs.remove(this.name);
+        return { ...exitOf(null), failure: hopeless };
+      }
+      await sleep(lookMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async leaveFor(seconds: number): Promise<void> {
+    const { orders, log } = this.options;
+    await orders.allow(seconds).catch((error: unknown) => log.warn({ err: error }, 'a pod could not be told to go on'));
+  }
+
+  askToStop(): Promise<void> {
+    return this.options.orders.askFor('checkpoint');
+  }
+
+  async kill(): Promise<void> {
+    const { orders, jobs, log } = this.options;
+    // Removing alone would let the pod write a checkpoint first, which nobody wants.
+    await orders.askFor('now').catch((error: unknown) => log.warn({ err: error }, 'a pod could not be told to end'));
+    await jobs.remove(this.name);
+    const giveUpAt = performance.now() + removalMs;
+    while (performance.now() < giveUpAt && (await jobs.get(this.name)) !== undefined) await sleep(lookMs);
+    this.close();
+    await orders.remove().catch(() => undefined);
+  }
+
+  /** Whether the Job said all that it will say. */
+  private look(): PodState {
+    if (this.seen === undefined) return { kind: 'waiting', why: this.clusterError ?? 'waiting for the cluster' };
+    const { job, pod } = this.seen;
+    const state = podState(job, pod, Date.now());
+    if (state.kind === 'running') this.ran = true;
+    // It ran, and now it is in the queue again or has lost its pod: this start of it is over.
+    if (state.kind === 'waiting' && this.ran && pod === undefined)
+      return { kind: 'ended', code: this.endedWith ?? null };
+    return state;
+  }
+
+  private async begin(): Promise<void> {
+    const { jobs, orders, folder, start, attempt } = this.options;
+    await mkdir(folder.process, { recursive: true });
+    // What was copied of this start is copied again from its beginning.
+    await writeFile(folder.events, eventsUpTo(await readFile(folder.events, 'utf8').catch(() => ''), attempt, start));
+    await writeFile(join(folder.process, 'stdout.log'), '');
+    orders.attend();
+    const { signal } = this.over;
+    jobs
+      .watch(
+        this.name,
+        (job, pod) => {
+          this.clusterError = undefined;
+          this.seen = { job, pod };
+          if (pod !== undefined && this.look().kind !== 'waiting') this.followLog(pod.metadata.name);
+        },
+        (error) => {
+          this.clusterError = `the cluster does not answer: ${error instanceof Error ? error.message : String(error)}`;
+          this.options.log.warn({ err: error, job: this.name }, 'a Job is out of sight for now');
+        },
+        signal,
+      )
+      .catch((error: unknown) => this.options.log.error({ err: error, job: this.name }, 'a Job is no longer watched'));
+  }
+
+  private followLog(podName: string): void {
+    this.logEnded ??= this.options.jobs
+      .followLog(podName, {
+        onLine: (line) => this.hear(line),
+        isOver: () => this.look().kind === 'ended',
+        signal: this.over.signal,
+      })
+      .catch((error: unknown) => this.options.log.warn({ err: error, job: this.name }, 'a log could not be read'));
+  }
+
+  private hear(line: string): void {
+    const { folder, orders } = this.options;
+    const word = readPodWord(line);
+    const copy = (path: string, text: string): void => {
+      this.copying = this.copying
+        .then(() => appendFile(path, text))
+        .catch((error: unknown) => {
+          this.options.log.warn({ err: error, job: this.name }, 'what a training said could not be written down');
+        });
+    };
+    if (word === undefined) return copy(join(folder.process, 'stdout.log'), `${line}\n`);
+    if (word === 'unknown') return;
+    if (word.word === 'event') copy(folder.events, `${JSON.stringify(word.event)}\n`);
+    else if (word.word === 'fetched') orders.fetched();
+    else if (word.word === 'ended') this.endedWith = word.code;
+    else if (word.word === 'failed') this.failed = word;
+    else if (word.word !== 'started' && this.sink !== undefined) this.uploads.hear(word, this.sink);
+  }
+
+  /** The end counts when all that was said before it is written down. */
+  private async end(state: Extract<PodState, { kind: 'ended' }>): Promise<HostExit> {
+    if (this.seen?.pod !== undefined) this.followLog(this.seen.pod.metadata.name);
+    await this.logEnded;
+    await this.copying;
+    await this.uploads.settled();
+    const failure = this.failed === undefined ? state.failure : podFailure(this.failed);
+    // The pod's status may be gone before it was seen, and its own word not.
+    return { ...exitOf(state.code ?? this.endedWith ?? null), ...(failure === undefined ? {} : { failure }) };
+  }
+
+  private hopeless(state: PodState): Failure | undefined {
+    const now = performance.now();
+    if (state.kind !== 'waiting' || this.ran) {
+      this.stuckSince = undefined;
+      this.waitingSince = now;
+      return undefined;
+    }
+    // In the queue of the cluster it may wait for as long as that takes.
+    if (this.seen === undefined || this.seen.job?.spec?.suspend === true) this.waitingSince = now;
+    this.stuckSince = state.hopeless === undefined ? undefined : (this.stuckSince ?? now);
+    const { stuckSeconds, scheduleSeconds } = this.options;
+    if (this.stuckSince !== undefined && now - this.stuckSince > stuckSeconds * 1000) return state.hopeless;
+    if (now - this.waitingSince <= scheduleSeconds * 1000) return undefined;
+    return new Failure('CLUSTER_REFUSED', `The pod of the training did not start: ${state.why}.`, {
+      remedy: 'Ask for fewer GPUs, add nodes, raise the quota of the namespace, or raise KUBERNETES_SCHEDULE_SECONDS.',
+      field: 'training.gpus',
+    });
+  }
+}
+
+const signals: Readonly<Record<number, string>> = {
+  130: 'SIGINT',
+  134: 'SIGABRT',
+  137: 'SIGKILL',
+  139: 'SIGSEGV',
+  143: 'SIGTERM',
+};
+
+function exitOf(code: number | null): HostExit {
+  const signal = code === null ? undefined : signals[code];
+  const endedAt = new Date().toISOString();
+  if (signal !== undefined) return { code: null, signal, endedAt };
+  return { code, signal: null, endedAt, ...(code === null ? { lost: true } : {}) };
+}
+
+function podFailure({ code, message }: { code: FailureCode; message: string }): Failure {
+  return new Failure(code, `The pod could not begin: ${message}.`, {
+    remedy: 'Check that pods reach KUBERNETES_STORE_ENDPOINT, and the clocks of the store and of the trainer.',
+  });
+}

@@ -1,0 +1,238 @@
+/** Everything that a Job of a training says. Nothing in it is a user's text but the values of `config` and `modelName`. */
+export interface TrainingJob {
+  readonly identity: JobIdentity;
+  readonly image: string;
+  /** The engine's Python in the image. */
+  readonly python: string;
+  /** What the runner starts; `$(NUM_PROCESSES)` and `$(YAML_FILE)` in it are filled in by Kubernetes. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** The rendered Axolotl configuration. */
+  readonly config: string;
+  readonly processes: number;
+  readonly modelName: string;
+  readonly resources: PodResources;
+  /** Of the whole Job, from its start; none when left out. */
+  readonly maxSeconds?: number | undefined;
+  /** From SIGTERM to SIGKILL: to finish a step, write a checkpoint and send it. */
+  readonly graceSeconds: number;
+  readonly settings: ClusterSettings;
+}
+
+/** For whom a Job trains. All of it is in its labels and annotations. */
+export interface JobIdentity {
+  /** Whose Jobs these are, where several installations share a namespace. */
+  readonly installation: string;
+  readonly jobId: string;
+  readonly runId: string;
+  readonly attempt: number;
+  /** Fencing token of the lease under which it was made. */
+  readonly token: string;
+  /** Tells the starts of one attempt apart. */
+  readonly start: string;
+  /** What the pod fetches, for a trainer that knows nothing but the Job. */
+  readonly inputs: string;
+}
+
+export interface PodResources {
+  /** 0 trains on the CPU. */
+  readonly gpus: number;
+  readonly cpus: number;
+  /** Gibibytes. */
+  readonly memory: number;
+  /** Gibibytes of the node's disk, for the model, the rows and the checkpoints. */
+  readonly disk: number;
+  /** Gibibytes of memory for /dev/shm. */
+  readonly sharedMemory: number;
+}
+
+/** What the operator says about the cluster. */
+export interface ClusterSettings {
+  readonly gpuResource: string;
+  /** Name of a Kueue LocalQueue; the Job starts suspended then. */
+  readonly queue?: string | undefined;
+  /** Name of a PersistentVolumeClaim for base models. */
+  readonly cacheClaim?: string | undefined;
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly pullSecret?: string | undefined;
+  readonly priorityClass?: string | undefined;
+  /** How long a finished Job stays, so that its end is seen after a long time without a trainer. */
+  readonly keepSeconds: number;
+}
+
+export const labels = {
+  managedBy: 'app.kubernetes.io/managed-by',
+  name: 'app.kubernetes.io/name',
+  installation: 'anneal.dev/installation',
+  job: 'anneal.dev/job',
+  attempt: 'anneal.dev/attempt',
+  token: 'anneal.dev/token',
+} as const;
+export const annotations = {
+  run: 'anneal.dev/run',
+  start: 'anneal.dev/start',
+  inputs: 'anneal.dev/inputs',
+} as const;
+
+export const containerName = 'train';
+export const folders = {
+  work: '/work',
+  config: '/etc/anneal',
+  cache: '/cache',
+} as const;
+const user = 10_001;
+
+/** The name of an attempt's Job: a second start of it is refused with AlreadyExists. */
+export function jobName(jobId: string, attempt: number): string {
+  return `anneal-${jobId}-a${attempt}`;
+}
+
+export function labelsOf({ installation, jobId, attempt, token }: JobIdentity): Record<string, string> {
+  return {
+    [labels.managedBy]: 'anneal',
+    [labels.name]: 'anneal-training',
+    [labels.installation]: installation,
+    [labels.job]: jobId,
+    [labels.attempt]: String(attempt),
+    [labels.token]: token,
+  };
+}
+
+/** The Job of one attempt, which runs one pod once: attempts are counted by the trainer and nowhere else. */
+export function renderJob(job: TrainingJob) {
+  const { identity, settings } = job;
+  const name = jobName(identity.jobId, identity.attempt);
+  const own = labelsOf(identity);
+  const told = { [annotations.run]: identity.runId, [annotations.start]: identity.start };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name,
+      labels: { ...own, ...(settings.queue === undefined ? {} : { 'kueue.x-k8s.io/queue-name': settings.queue }) },
+      annotations: { ...told, [annotations.inputs]: identity.inputs },
+    },
+    spec: {
+      completions: 1,
+      parallelism: 1,
+      backoffLimit: 0,
+      // No second pod beside one that may still train on a node that is lost.
+      podReplacementPolicy: 'Failed',
+      ...(settings.queue === undefined ? {} : { suspend: true }),
+      ...(job.maxSeconds === undefined ? {} : { activeDeadlineSeconds: Math.max(1, Math.ceil(job.maxSeconds)) }),
+      ttlSecondsAfterFinished: settings.keepSeconds,
+      template: { metadata: { labels: own, annotations: told }, spec: renderPod(job, name) },
+    },
+  };
+}
+
+/** A pod under the restricted Pod Security Standard. */
+function renderPod({ image, python, command, env, resources, graceSeconds, settings }: TrainingJob, name: string) {
+  const { gpus } = resources;
+  const limits = {
+    cpu: String(resources.cpus),
+    memory: `${resources.memory}Gi`,
+    'ephemeral-storage': `${resources.disk}Gi`,
+    ...(gpus === 0 ? {} : { [settings.gpuResource]: String(gpus) }),
+  };
+  const fromConfig = (key: string) => ({ name: key, valueFrom: { configMapKeyRef: { name, key } } });
+  return {
+    restartPolicy: 'Never',
+    terminationGracePeriodSeconds: graceSeconds,
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    ...(settings.pullSecret === undefined ? {} : { imagePullSecrets: [{ name: settings.pullSecret }] }),
+    ...(settings.priorityClass === undefined ? {} : { priorityClassName: settings.priorityClass }),
+    ...(Object.keys(settings.nodeSelector).length === 0 ? {} : { nodeSelector: { ...settings.nodeSelector } }),
+    ...(gpus === 0 ? {} : { tolerations: [{ key: settings.gpuResource, operator: 'Exists', effect: 'NoSchedule' }] }),
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: user,
+      runAsGroup: user,
+      fsGroup: user,
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: containerName,
+        image,
+        command: [python, '-m', 'anneal_engine.pod_runner'],
+        args: ['--', ...command],
+        workingDir: folders.work,
+        env: [
+          ...['NUM_PROCESSES', 'YAML_FILE', 'MODEL_NAME'].map(fromConfig),
+          { name: 'ANNEAL_ORDERS_URL', valueFrom: { secretKeyRef: { name, key: 'ordersUrl' } } },
+          ...(settings.cacheClaim === undefined ? [] : [{ name: 'ANNEAL_CACHE', value: folders.cache }]),
+          ...Object.entries(env).map(([key, value]) => ({ name: key, value })),
+        ],
+        resources: { requests: limits, limits },
+        // The last lines of the log reach the pod's status, where they outlive the log.
+        terminationMessagePolicy: 'FallbackToLogsOnError',
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+        volumeMounts: [
+          { name: 'work', mountPath: folders.work },
+          { name: 'tmp', mountPath: '/tmp' },
+          { name: 'shm', mountPath: '/dev/shm' },
+          { name: 'config', mountPath: folders.config, readOnly: true },
+          ...(settings.cacheClaim === undefined ? [] : [{ name: 'cache', mountPath: folders.cache }]),
+        ],
+      },
+    ],
+    volumes: [
+      { name: 'work', emptyDir: { sizeLimit: `${resources.disk}Gi` } },
+      { name: 'tmp', emptyDir: { sizeLimit: '10Gi' } },
+      { name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: `${resources.sharedMemory}Gi` } },
+      { name: 'config', configMap: { name } },
+      ...(settings.cacheClaim === undefined
+        ? []
+        : [{ name: 'cache', persistentVolumeClaim: { claimName: settings.cacheClaim } }]),
+    ],
+  };
+}
+
+interface Owner {
+  readonly name: string;
+  readonly uid: string;
+}
+
+function ownedBy({ name, uid }: Owner, identity: JobIdentity) {
+  return {
+    name,
+    labels: labelsOf(identity),
+    // Goes when the Job goes. Not blocking: that would ask for the right to change the Job's finalizers.
+    ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: false, blockOwnerDeletion: false }],
+  };
+}
+
+/** The configuration, and the knobs by which people know such Jobs. */
+export function renderConfigMap({ identity, config, processes, modelName }: TrainingJob, owner: Owner) {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    immutable: true,
+    metadata: ownedBy(owner, identity),
+    data: {
+      NUM_PROCESSES: String(processes),
+      YAML_FILE: `${folders.config}/axolotl.yaml`,
+      MODEL_NAME: modelName,
+      'axolotl.yaml': config,
+    },
+  };
+}
+
+/** The one link that a pod is given; all others it reads there. Whoever has it can read what the pod can. */
+export function renderOrdersSecret({ identity }: Pick<TrainingJob, 'identity'>, ordersUrl: string, owner: Owner) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    immutable: true,
+    metadata: ownedBy(owner, identity),
+    stringData: { ordersUrl },
+  };
+}

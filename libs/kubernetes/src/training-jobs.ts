@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from '@anneal/contracts';
+import { ApiError, type ClusterClient } from './cluster-client.js';
+import { clusterFailure } from './cluster-failure.js';
+import { job as jobSchema, listOf, pod as podSchema, type Job, type Pod } from './cluster-objects.js';
+import { followLog } from './pod-log.js';
+import {
+  annotations,
+  jobName,
+  labels,
+  renderConfigMap,
+  renderJob,
+  renderOrdersSecret,
+  type TrainingJob,
+} from './training-job.js';
+import { watchList } from './watch-list.js';
+
+const lookMs = 250;
+
+/** The Jobs of one installation in one namespace. */
+export class TrainingJobs {
+  constructor(
+    readonly client: ClusterClient,
+    private readonly installation: string,
+  ) {}
+
+  /**
+   * Makes the Job of an attempt, or finds that somebody has: the name tells, so that there is one whoever asks. Its
+   * configuration and its link come after it and belong to it; the pod waits for them.
+   */
+  async create(training: TrainingJob, ordersUrl: string): Promise<Job> {
+    const { jobId, attempt } = training.identity;
+    const name = jobName(jobId, attempt);
+    try {
+      const made = await this.post('batch/v1', 'jobs', renderJob(training));
+      const found = made === undefined ? await this.get(name) : jobSchema.parse(made);
+      if (found === undefined) throw new Error(`the Job ${name} was there and is gone`);
+      // Another start of the attempt was faster: its own configuration and link are those that count.
+      if (found.metadata.annotations[annotations.start] !== training.identity.start) return found;
+      await this.post('v1', 'configmaps', renderConfigMap(training, found.metadata));
+      await this.post('v1', 'secrets', renderOrdersSecret(training, ordersUrl, found.metadata));
+      return found;
+    } catch (error) {
+      throw clusterFailure(error, 'start the training in the cluster', this.client.namespace);
+    }
+  }
+
+  /** Those of one job, the newest first; all of the installation when none is named. */
+  async list(jobId?: string): Promise<Job[]> {
+    const query = { labelSelector: this.selector(jobId) };
+    try {
+      const found = await this.client.call({ method: 'GET', path: this.path('batch/v1', 'jobs'), query });
+      return listOf(jobSchema).parse(found).items.toSorted(newestFirst);
+    } catch (error) {
+      throw clusterFailure(error, 'look for trainings in the cluster', this.client.namespace);
+    }
+  }
+
+  /** Deletes a Job with its pod and all that belongs to it. Kubernetes removes the pod first and the Job last. */
+  async remove(name: string): Promise<void> {
+    try {
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Foreground' };
+      await this.client.call({ method: 'DELETE', path: `${this.path('batch/v1', 'jobs')}/${name}`, body });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return;
+      throw clusterFailure(error, 'delete a training in the cluster', this.client.namespace);
+    }
+  }
+
+  /** Removes a Job and waits until it is gone, its pod first. @throws Failure CLUSTER_REFUSED when it stays */
+  async removeWhole(name: string, withinSeconds: number, signal: AbortSignal): Promise<void> {
+    await this.remove(name);
+    const giveUpAt = performance.now() + withinSeconds * 1000;
+    while ((await this.get(name)) !== undefined) {
+      if (performance.now() > giveUpAt) {
+        throw new Failure('CLUSTER_REFUSED', `The Job ${name} is being deleted, and its pod does not end.`, {
+          remedy: 'It is tried again; if it stays, look whether the node of the pod is lost.',
+          retryable: true,
+        });
+      }
+      await sleep(lookMs, undefined, { signal });
+    }
+  }
+
+  async get(name: string): Promise<Job | undefined> {
+    try {
+      return jobSchema.parse(
+        await this.client.call({ method: 'GET', path: `${this.path('batch/v1', 'jobs')}/${name}` }),
+      );
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw clusterFailure(error, `look for the Job ${name}`, this.client.namespace);
+    }
+  }
+
+  /** Keeps a Job and its newest pod in view. */
+  async watch(
+    name: string,
+    onView: (job: Job | undefined, pod: Pod | undefined) => void,
+    onError: (error: unknown) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let jobs: Job[] | undefined;
+    let pods: Pod[] | undefined;
+    const tell = (): void => {
+      if (jobs === undefined || pods === undefined) return;
+      onView(
+        jobs.find(({ metadata }) => metadata.name === name),
+        pods.toSorted(newestFirst)[0],
+      );
+    };
+    const [, jobId = ''] = /^anneal-(.+)-a\d+$/.exec(name) ?? [];
+    await Promise.all([
+      watchList(this.client, this.path('batch/v1', 'jobs'), jobSchema, this.selector(jobId), {
+        onView: (items) => {
+          jobs = items;
+          tell();
+        },
+        onError,
+        signal,
+      }),
+      watchList(this.client, this.path('v1', 'pods'), podSchema, `batch.kubernetes.io/job-name=${name}`, {
+        onView: (items) => {
+          pods = items;
+          tell();
+        },
+        onError,
+        signal,
+      }),
+    ]);
+  }
+
+  /** Every line of a pod's log, once. */
+  followLog(podName: string, options: Parameters<typeof followLog>[2]): Promise<void> {
+    return followLog(this.client, podName, options);
+  }
+
+  /** @returns undefined when there is one of that name */
+  private async post(version: string, plural: string, body: unknown): Promise<unknown> {
+    try {
+      return await this.client.call({ method: 'POST', path: this.path(version, plural), body });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 409 && error.reason === 'AlreadyExists') return undefined;
+      throw error;
+    }
+  }
+
+  private selector(jobId: string | undefined): string {
+    const own = `${labels.managedBy}=anneal,${labels.installation}=${this.installation}`;
+    return jobId === undefined ? own : `${own},${labels.job}=${jobId}`;
+  }
+
+  private path(version: string, plural: string): string {
+    const root = version.includes('/') ? `/apis/${version}` : `/api/${version}`;
+    return `${root}/namespaces/${this.client.namespace}/${plural}`;
+  }
+}
+
+function newestFirst(a: Job | Pod, b: Job | Pod): number {
+  const attemptOf = ({ metadata }: Job | Pod): number => Number(metadata.labels[labels.attempt] ?? 0);
+  const madeAt = ({ metadata }: Job | Pod): number => Date.parse(metadata.creationTimestamp ?? '') || 0;
+  return attemptOf(b) - attemptOf(a) || madeAt(b) - madeAt(a);
+}

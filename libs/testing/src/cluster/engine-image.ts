@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { installedEngine } from '../installed-engine.js';
+
+/**
+ * What the image of a pod holds, in a folder: a real Python, which runs the real pod runner, and beside it a stand-in for
+ * what the runner starts.
+ *
+ * @returns path of its python, or why there is none
+ */
+export function makeEngineImage(folder: string, standIn: { python: string }): { python: string } | string {
+  const engine = installedEngine();
+  const candidates = ['python3', ...(typeof engine === 'string' ? [] : [engine.python])];
+  const version = 'import sys; print(sys.executable) if sys.version_info >= (3, 10) else sys.exit(1)';
+  for (const candidate of candidates) {
+    const found = spawnSync(candidate, ['-c', version], { encoding: 'utf8' });
+    if (found.status !== 0) continue;
+    mkdirSync(join(folder, 'bin'), { recursive: true });
+    symlinkSync(found.stdout.trim(), join(folder, 'bin', 'python'));
+    symlinkSync(join(dirname(standIn.python), 'accelerate'), join(folder, 'bin', 'accelerate'));
+    return { python: join(folder, 'bin', 'python') };
+  }
+  return 'there is no Python 3.10 or newer for the pod runner';
+}
