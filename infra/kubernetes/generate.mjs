@@ -17,7 +17,9 @@ const set = new Set([
   ...['NATS_URL', 'POSTGRES_URL', 'HTTP_HOST', 'HTTP_PORT', 'GRPC_HOST', 'GRPC_PORT', 'WORK_DIR', 'ENGINE_PYTHON'],
   ...['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET', 'S3_REGION'],
   ...['STOP_GRACE_SECONDS', 'FILE_ROOTS', 'API_KEY', 'INFERENCE_KEY', 'HF_ENDPOINT', 'HF_TOKEN'],
-  ...['OFFLINE', 'HF_HUB_OFFLINE', 'ON_STOP'],
+  ...['OFFLINE', 'HF_HUB_OFFLINE', 'ON_STOP', 'TRAINING_HOST', 'KUBECONFIG', 'KUBERNETES_NAMESPACE'],
+  ...['KUBERNETES_INSTALLATION', 'KUBERNETES_IMAGE', 'KUBERNETES_PYTHON', 'KUBERNETES_ENGINE_CODE', 'KUBERNETES_HOSTS'],
+  ...['KUBERNETES_GPU_RESOURCE', 'KUBERNETES_PULL_SECRET'],
 ]);
 
 const object = (properties, required = Object.keys(properties)) => ({
@@ -69,7 +71,15 @@ function settings({ config }) {
 }
 
 const amounts = object({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }, []);
-const gpus = object({ resource: { type: 'string', pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$' }, count });
+const resource = { type: 'string', pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$' };
+const gpus = object({ resource, count });
+const jobs = object({
+  enabled: flag,
+  namespace: nameOrNone,
+  node: { type: 'string', pattern: '^(cpu|[1-9][0-9]*x[1-9][0-9]*GB)$' },
+  gpuResource: resource,
+  apiServer: object({ port, cidrs: place.cidrs }),
+});
 
 function service(definition, more = {}) {
   return object({
@@ -102,7 +112,7 @@ function service(definition, more = {}) {
 
 const further = {
   gateway: { key: object({ secret: name, key }) },
-  trainer: { gpus, sharedMemory: quantity },
+  trainer: { jobs, gpus, sharedMemory: quantity },
   evaluator: { gpus, sharedMemory: quantity, inference: object({ secret: nameOrNone, key, port, ...place }) },
 };
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { migrateConfig } from '@anneal/cli';
 import type { DeploymentTools } from '@anneal/chart/install';
 import { serviceNames } from '@anneal/contracts';
+import { labelsOf } from '@anneal/kubernetes';
 import { parseConfig } from '@anneal/service';
 import { objectProblems, restrictedProblems } from '@anneal/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -32,9 +33,29 @@ const component = ({ metadata }: Rendered): string => metadata.labels['app.kuber
 const parts = ({ env }: Container): Set<string> =>
   new Set(env.flatMap(({ value = '' }) => [...value.matchAll(/\$\(([A-Z0-9_]+)\)/g)].map(([, name = '']) => name)));
 const values = readdirSync(examples);
+const ofTraining = labelsOf({
+  installation: 'anneal',
+  jobId: 'job',
+  runId: 'run',
+  inputs: 'none',
+  attempt: 1,
+  token: '1',
+  start: '1',
+});
+/** What the checks have to know of an example. */
+const givenBy = z.object({
+  network: z.object({ policies: z.boolean().default(true) }).prefault({}),
+  offline: z.boolean().default(false),
+  trainer: z
+    .object({
+      jobs: z.object({ enabled: z.boolean(), namespace: z.string() }).default({ enabled: false, namespace: '' }),
+    })
+    .prefault({}),
+});
 
 describe.each(values)('the chart with the values of %s', (file) => {
   let objects: Rendered[] = [];
+  const given = givenBy.parse(parse(readFileSync(join(examples, file), 'utf8')));
   const ofKind = (kind: string): Rendered[] => objects.filter((object) => object.kind === kind);
   const podOf = (name: string): z.infer<typeof workload>['template']['spec'] => {
     const owner = objects.find((object) => /Deployment|Job/.test(object.kind) && component(object) === name);
@@ -60,7 +81,8 @@ describe.each(values)('the chart with the values of %s', (file) => {
   it('runs each pod under the restricted standard, without a token of the cluster', () => {
     for (const name of [...serviceNames, 'migrate']) {
       expect(restrictedProblems(podOf(name))).toEqual([]);
-      expect(podOf(name).automountServiceAccountToken).toBe(false);
+      const makesJobs = name === 'trainer' && given.trainer.jobs.enabled;
+      expect(podOf(name).automountServiceAccountToken).toBe(makesJobs);
     }
   });
 
@@ -84,6 +106,23 @@ describe.each(values)('the chart with the values of %s', (file) => {
     expect(more).toEqual([]);
     expect(job?.metadata.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade' });
     expect(container.command.slice(1)).toEqual(['apps/cli/bin/anneal.js', 'migrate']);
+  });
+
+  it('lets the trainer make and end Jobs in one namespace, if it is to, and nobody do anything else in the cluster', () => {
+    expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
+    const { enabled, namespace } = given.trainer.jobs;
+    const rights = z.looseObject({ rules: z.array(z.record(z.string(), z.array(z.string()))) });
+    const roles = ofKind('Role').map((role) => [role.metadata.namespace, rights.parse(role).rules]);
+    const rules = [
+      { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'list', 'watch', 'delete'] },
+      { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
+    ];
+    expect(roles).toEqual(enabled ? [[namespace, rules]] : []);
+    const subjects = ofKind('RoleBinding').flatMap((binding) => binding['subjects']);
+    const trainer = { kind: 'ServiceAccount', name: podOf('trainer').serviceAccountName, namespace: 'anneal' };
+    expect(subjects).toEqual(enabled ? [trainer] : []);
   });
 
   it('takes everything that is secret from secrets', () => {
@@ -116,7 +155,10 @@ describe.each(values)('the chart with the values of %s', (file) => {
     for (const service of services) {
       const { containers, terminationGracePeriodSeconds = 0 } = podOf(service.name);
       const environment = environmentOf(containers[0]);
-      const checkpoint = service.name === 'trainer' ? 2 * Number(environment['CHECKPOINT_SECONDS'] ?? 120) : 0;
+      const checkpoint =
+        service.name === 'trainer' && !given.trainer.jobs.enabled
+          ? 2 * Number(environment['CHECKPOINT_SECONDS'] ?? 120)
+          : 0;
       // The pause before the signal, and closing: the relay, and connections with three seconds each.
       const around = 5 + 15;
       expect(terminationGracePeriodSeconds).toBeGreaterThan(
@@ -134,17 +176,19 @@ describe.each(values)('the chart with the values of %s', (file) => {
   });
 
   it('closes the network to all pods, and opens to each what it needs', () => {
-    const given = z
-      .object({
-        network: z.object({ policies: z.boolean().default(true) }).prefault({}),
-        offline: z.boolean().default(false),
-      })
-      .parse(parse(readFileSync(join(examples, file), 'utf8')));
     const policies = ofKind('NetworkPolicy');
     if (!given.network.policies) return expect(policies).toEqual([]);
     const [deny, ...others] = policies.toSorted((a) => (component(a) === 'network' ? -1 : 1));
     const everything = policy.parse(deny?.spec);
     expect(everything).toMatchObject({ policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] });
+    const [training, ...furtherPods] = others.filter((object) => component(object) === 'training');
+    expect([training !== undefined, furtherPods]).toEqual([given.trainer.jobs.enabled, []]);
+    if (training) {
+      const { podSelector, ingress, egress } = policy.parse(training.spec);
+      expect(ofTraining).toMatchObject(podSelector.matchLabels);
+      expect(ingress).toEqual([]);
+      expect(egress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 9000]);
+    }
     for (const name of [...serviceNames, 'migrate']) {
       const owner = objects.find((object) => /Deployment|Job/.test(object.kind) && component(object) === name);
       expect(workload.parse(owner?.spec).template.metadata.labels).toMatchObject(everything.podSelector.matchLabels);
@@ -155,7 +199,9 @@ describe.each(values)('the chart with the values of %s', (file) => {
         .filter(([variable]) => /^(NATS|POSTGRES|S3_ENDPOINT|INFERENCE)/.test(variable))
         .map(([, url]) => portOf(url));
       const ports = own.egress.flatMap((rule) => rule.ports.map(({ port }) => port));
-      expect(new Set(ports)).toEqual(new Set([53, ...needed, ...(given.offline || name === 'migrate' ? [] : [443])]));
+      const internet = given.offline || name === 'migrate' ? [] : [443];
+      const cluster = name === 'trainer' && given.trainer.jobs.enabled ? [6443] : [];
+      expect(new Set(ports)).toEqual(new Set([53, ...needed, ...internet, ...cluster]));
     }
     return undefined;
   });

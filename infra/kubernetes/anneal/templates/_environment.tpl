@@ -60,7 +60,17 @@ postgres://{{ $.user }}:$(POSTGRES_PASSWORD)@{{ .host }}:{{ .port }}/{{ .databas
 {{ include "anneal.secret" (dict "name" .variable "secret" .secret "key" .key) }}
 {{- end }}
 {{- end }}
-{{- if eq $component "trainer" }}
+{{- if include "anneal.makes.jobs" . }}
+- { name: TRAINING_HOST, value: kubernetes }
+- { name: KUBERNETES_NAMESPACE, value: {{ include "anneal.jobs.namespace" .root | quote }} }
+- { name: KUBERNETES_INSTALLATION, value: {{ .root.Release.Name | quote }} }
+- { name: KUBERNETES_IMAGE, value: {{ include "anneal.image" (dict "root" .root "image" $values.images.engine) | quote }} }
+- { name: KUBERNETES_HOSTS, value: {{ $service.jobs.node | quote }} }
+- { name: KUBERNETES_GPU_RESOURCE, value: {{ $service.jobs.gpuResource | quote }} }
+{{- with first $values.images.pullSecrets }}
+- { name: KUBERNETES_PULL_SECRET, value: {{ . | quote }} }
+{{- end }}
+{{- else if eq $component "trainer" }}
 # A pod takes its processes with it, so nothing is left to adopt.
 - { name: ON_STOP, value: checkpoint }
 {{- end }}

@@ -21,6 +21,15 @@ app.kubernetes.io/component: {{ .component }}
 {{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
+{{/* Whether this is the service that has rights in the cluster. */}}
+{{- define "anneal.makes.jobs" -}}
+{{- if and (eq .component "trainer") .root.Values.trainer.jobs.enabled }}true{{ end -}}
+{{- end }}
+
+{{- define "anneal.jobs.namespace" -}}
+{{ .Values.trainer.jobs.namespace | default .Release.Namespace }}
+{{- end }}
+
 {{/* Services that run Axolotl or a model need the image of the engine. */}}
 {{- define "anneal.engine" -}}
 {{ if has .component (list "trainer" "merger" "evaluator") }}engine{{ else }}service{{ end }}

@@ -89,7 +89,7 @@ where this pod trains, and half a minute for what is written to be published and
 {{- define "anneal.grace" -}}
 {{- $service := index .root.Values .component }}
 {{- $checkpoint := 0 }}
-{{- if eq .component "trainer" }}{{ $checkpoint = mul 2 ($service.settings.CHECKPOINT_SECONDS | default 120) }}{{ end }}
+{{- if and (eq .component "trainer") (not .root.Values.trainer.jobs.enabled) }}{{ $checkpoint = mul 2 ($service.settings.CHECKPOINT_SECONDS | default 120) }}{{ end }}
 {{- add 5 $service.stopSeconds $checkpoint 30 }}
 {{- end }}
 
