@@ -271,3 +271,37 @@ describe('the chart', () => {
     expect(problemsOf({ ...object, apiVersion: 'apps/v9' })).toEqual(['apps/v9 Deployment is no kind of object']);
   });
 });
+
+describe('the values for the chart of NATS', () => {
+  const nats = z
+    .object({
+      config: z.looseObject({
+        merge: z.looseObject({
+          accounts: z.object({
+            ANNEAL: z.looseObject({ users: z.array(z.looseObject({ user: z.string(), password: z.string() })) }),
+          }),
+        }),
+      }),
+      container: z.object({
+        env: z.record(
+          z.string(),
+          z.object({ valueFrom: z.object({ secretKeyRef: z.object({ name: z.string(), key: z.string() }) }) }),
+        ),
+      }),
+    })
+    .parse(parse(readFileSync(join(examples, '..', 'nats.values.yaml'), 'utf8')));
+
+  it('take each password from the secret that the service reads it from', () => {
+    const { users } = nats.config.merge.accounts.ANNEAL;
+    const objects = renderChart(tools.helm, 'one-gpu-node.yaml');
+    expect(users.map(({ user }) => user)).toEqual(['admin', ...serviceNames]);
+    for (const { user, password } of users) {
+      const [, variable = ''] = /^<< \$(\w+) >>$/.exec(password) ?? [];
+      const name = user === 'admin' ? 'migrate' : user;
+      const owner = objects.find((object) => /Deployment|Job/.test(object.kind) && component(object) === name);
+      const [container] = workload.parse(owner?.spec).template.spec.containers;
+      const own = container.env.find((entry) => entry.name === 'NATS_PASSWORD');
+      expect([user, nats.container.env[variable]]).toEqual([user, { valueFrom: own?.valueFrom }]);
+    }
+  });
+});
