@@ -38,6 +38,18 @@ export default defineConfig({
       },
       {
         ...shared,
+        // A real cluster, by `npm run test:kubernetes` alone.
+        test: {
+          name: 'kubernetes',
+          include: everywhere('cluster-spec'),
+          exclude: never,
+          pool: 'forks',
+          fileParallelism: false,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
         test: {
           name: 'e2e',
           include: everywhere('e2e-spec'),

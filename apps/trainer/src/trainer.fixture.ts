@@ -99,6 +99,12 @@ export class TestTrainer {
     return this.clustered.cluster;
   }
 
+  /** What nobody but the services may know. */
+  get storeKeys(): string[] {
+    const { S3_SECRET_KEY } = this.servers.environment('trainer');
+    return [S3_SECRET_KEY ?? ''];
+  }
+
   /** On the tables of the trainer itself. */
   async query(sql: string): Promise<unknown[]> {
     return this.onTables((dataSource) => dataSource.query<unknown[]>(sql));

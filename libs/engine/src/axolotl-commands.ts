@@ -39,18 +39,20 @@ export function trainCommand(
 }
 
 /**
- * The same training in a container of its own, as an argument list in which Kubernetes fills in `$(NUM_PROCESSES)` and
- * `$(YAML_FILE)` from its configuration.
+ * The same training in a container of its own, where the pod runner starts it. Kubernetes fills in `$(NUM_PROCESSES)` and
+ * `$(YAML_FILE)` from the configuration of the container.
  */
 export function podCommand(
   engine: EngineLocation,
   { device, processes }: { device: 'cpu' | 'gpu'; processes: number },
-): string[] {
+): { command: string[]; args: string[] } {
   // Nobody else is in the network of the pod.
   const port = 29_500;
-  const { command, args } = trainCommand(engine, { config: '$(YAML_FILE)', device, processes, port });
+  const started = trainCommand(engine, { config: '$(YAML_FILE)', device, processes, port });
   const filledIn = `--num_processes=${processes}`;
-  return [command, ...args.map((arg) => (arg === filledIn ? '--num_processes=$(NUM_PROCESSES)' : arg))];
+  const args = started.args.map((arg) => (arg === filledIn ? '--num_processes=$(NUM_PROCESSES)' : arg));
+  const runner = script(engine, 'pod_runner', ['--', started.command, ...args]);
+  return { command: [runner.command, ...runner.args.slice(0, 2)], args: runner.args.slice(2) };
 }
 
 /** Folds an adapter into its base model; the result lies in `<output>/merged`. The configuration names no plugins. */

@@ -82,7 +82,12 @@ export class ClusterClient {
    * @throws ApiError when there is no stream
    */
   async *lines(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): AsyncGenerator<string> {
-    const answer = await this.request({ method: 'GET', path, query, signal });
+    const begun = new AbortController();
+    const timer = setTimeout(() => begun.abort(new Error('the API server did not answer')), answerMs);
+    const either = AbortSignal.any([signal, begun.signal]);
+    const answer = await this.request({ method: 'GET', path, query, signal: either }).finally(() =>
+      clearTimeout(timer),
+    );
     if (answer.statusCode !== 200) throw await apiError(answer);
     const reader = createInterface({ input: answer, crlfDelay: Infinity });
     let broken: Error | undefined;

@@ -9,7 +9,12 @@ export type PodState =
   | { readonly kind: 'ended'; readonly code: number | null; readonly failure?: Failure };
 
 const pullReasons = new Set(['ErrImagePull', 'ImagePullBackOff', 'ErrImageNeverPull', 'RegistryUnavailable']);
-const brokenReasons = new Set(['InvalidImageName', 'CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
+const brokenReasons = new Set([
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+]);
 /** How long after the end of its grace period a pod that is being deleted counts as lost with its node. */
 const lostAfterMs = 30_000;
 
@@ -26,13 +31,18 @@ export function podState(job: Job | undefined, pod: Pod | undefined, now: number
   }
   if (ended) return ended;
   if (failed) {
-    return gone(`The Job failed without a word of its pod: ${failed.message ?? failed.reason ?? 'no reason is given'}.`);
+    return gone(
+      `The Job failed without a word of its pod: ${failed.message ?? failed.reason ?? 'no reason is given'}.`,
+    );
   }
   if (job === undefined) return gone('The Job was deleted from outside.');
   if (conditionOf(job, 'Complete')) return { kind: 'ended', code: 0 };
   if (pod === undefined) {
     const suspended = job.spec?.suspend === true;
-    return { kind: 'waiting', why: suspended ? 'waiting for its turn in the queue of the cluster' : 'waiting for its pod' };
+    return {
+      kind: 'waiting',
+      why: suspended ? 'waiting for its turn in the queue of the cluster' : 'waiting for its pod',
+    };
   }
   return pod.status?.phase === 'Running' ? { kind: 'running' } : waiting(pod);
 }
@@ -62,7 +72,9 @@ function endOf(pod: Pod, now: number): Extract<PodState, { kind: 'ended' }> | un
           field: 'training.microBatch',
         })
       : disrupted
-        ? killed(`The pod was taken away (${disrupted.reason ?? 'no reason is given'}): ${disrupted.message ?? ''}`.trim())
+        ? killed(
+            `The pod was taken away (${disrupted.reason ?? 'no reason is given'}): ${disrupted.message ?? ''}`.trim(),
+          )
         : status?.reason === 'NodeLost' || status?.reason === 'NodeShutdown' || status?.reason === 'Terminated'
           ? killed(`The node of the pod went away (${status.reason}).`)
           : undefined;

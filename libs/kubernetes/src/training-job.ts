@@ -2,10 +2,9 @@
 export interface TrainingJob {
   readonly identity: JobIdentity;
   readonly image: string;
-  /** The engine's Python in the image. */
-  readonly python: string;
-  /** What the runner starts; `$(NUM_PROCESSES)` and `$(YAML_FILE)` in it are filled in by Kubernetes. */
+  /** What the container starts; `$(NUM_PROCESSES)` and `$(YAML_FILE)` in `args` are filled in by Kubernetes. */
   readonly command: readonly string[];
+  readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** The rendered Axolotl configuration. */
   readonly config: string;
@@ -26,12 +25,16 @@ export interface JobIdentity {
   readonly jobId: string;
   readonly runId: string;
   readonly attempt: number;
+  /** Which retry of the run it is for. */
+  readonly turn: number;
   /** Fencing token of the lease under which it was made. */
   readonly token: string;
   /** Tells the starts of one attempt apart. */
   readonly start: string;
   /** What the pod fetches, for a trainer that knows nothing but the Job. */
   readonly inputs: string;
+  /** Digest of the plan artifact that holds its configuration. */
+  readonly configDigest: string;
 }
 
 export interface PodResources {
@@ -70,8 +73,10 @@ export const labels = {
 } as const;
 export const annotations = {
   run: 'anneal.dev/run',
+  turn: 'anneal.dev/turn',
   start: 'anneal.dev/start',
   inputs: 'anneal.dev/inputs',
+  config: 'anneal.dev/config',
 } as const;
 
 export const containerName = 'train';
@@ -110,7 +115,12 @@ export function renderJob(job: TrainingJob) {
     metadata: {
       name,
       labels: { ...own, ...(settings.queue === undefined ? {} : { 'kueue.x-k8s.io/queue-name': settings.queue }) },
-      annotations: { ...told, [annotations.inputs]: identity.inputs },
+      annotations: {
+        ...told,
+        [annotations.turn]: String(identity.turn),
+        [annotations.inputs]: identity.inputs,
+        [annotations.config]: identity.configDigest,
+      },
     },
     spec: {
       completions: 1,
@@ -127,7 +137,7 @@ export function renderJob(job: TrainingJob) {
 }
 
 /** A pod under the restricted Pod Security Standard. */
-function renderPod({ image, python, command, env, resources, graceSeconds, settings }: TrainingJob, name: string) {
+function renderPod({ image, command, args, env, resources, graceSeconds, settings }: TrainingJob, name: string) {
   const { gpus } = resources;
   const limits = {
     cpu: String(resources.cpus),
@@ -157,8 +167,8 @@ function renderPod({ image, python, command, env, resources, graceSeconds, setti
       {
         name: containerName,
         image,
-        command: [python, '-m', 'anneal_engine.pod_runner'],
-        args: ['--', ...command],
+        command: [...command],
+        args: [...args],
         workingDir: folders.work,
         env: [
           ...['NUM_PROCESSES', 'YAML_FILE', 'MODEL_NAME'].map(fromConfig),

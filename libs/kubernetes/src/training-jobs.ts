@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Failure } from '@anneal/contracts';
 import { ApiError, type ClusterClient } from './cluster-client.js';
 import { clusterFailure } from './cluster-failure.js';
 import { job as jobSchema, listOf, pod as podSchema, type Job, type Pod } from './cluster-objects.js';
@@ -67,19 +66,15 @@ export class TrainingJobs {
     }
   }
 
-  /** Removes a Job and waits until it is gone, its pod first. @throws Failure CLUSTER_REFUSED when it stays */
-  async removeWhole(name: string, withinSeconds: number, signal: AbortSignal): Promise<void> {
+  /** Removes a Job and waits until it is gone, its pod first. @returns whether it is gone within that time */
+  async removeWhole(name: string, withinSeconds: number, signal: AbortSignal): Promise<boolean> {
     await this.remove(name);
     const giveUpAt = performance.now() + withinSeconds * 1000;
     while ((await this.get(name)) !== undefined) {
-      if (performance.now() > giveUpAt) {
-        throw new Failure('CLUSTER_REFUSED', `The Job ${name} is being deleted, and its pod does not end.`, {
-          remedy: 'It is tried again; if it stays, look whether the node of the pod is lost.',
-          retryable: true,
-        });
-      }
+      if (performance.now() > giveUpAt) return false;
       await sleep(lookMs, undefined, { signal });
     }
+    return true;
   }
 
   async get(name: string): Promise<Job | undefined> {

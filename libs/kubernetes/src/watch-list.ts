@@ -36,7 +36,9 @@ export async function watchList<Item extends z.ZodType<Named>>(
   while (!signal.aborted) {
     try {
       if (version === undefined) {
-        const list = listOf(item).parse(await client.call({ method: 'GET', path, query: { labelSelector: selector }, signal }));
+        const list = listOf(item).parse(
+          await client.call({ method: 'GET', path, query: { labelSelector: selector }, signal }),
+        );
         known.clear();
         for (const found of list.items) known.set(found.metadata.name, found);
         version = list.metadata.resourceVersion;

@@ -37,10 +37,12 @@ const ofTraining = labelsOf({
   installation: 'anneal',
   jobId: 'job',
   runId: 'run',
-  inputs: 'none',
+  inputs: '',
   attempt: 1,
+  turn: 0,
   token: '1',
   start: '1',
+  configDigest: '',
 });
 /** What the checks have to know of an example. */
 const givenBy = z.object({
@@ -116,7 +118,7 @@ describe.each(values)('the chart with the values of %s', (file) => {
     const rules = [
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'list', 'watch', 'delete'] },
       { apiGroups: [''], resources: ['configmaps', 'secrets'], verbs: ['create'] },
-      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
       { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
     ];
     expect(roles).toEqual(enabled ? [[namespace, rules]] : []);

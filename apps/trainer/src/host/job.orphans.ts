@@ -7,7 +7,7 @@ import type { TrainerConfig } from '../trainer.config.js';
 import { RunFolder } from '../training/run.folder.js';
 import { isFinished, KubernetesHost } from './kubernetes.host.js';
 
-const sweepEveryMs = 10_000;
+const sweepEveryMs = 5_000;
 const rows = z.array(z.object({ id: z.string(), state: z.string(), attempt: z.int(), course: z.string().nullable() }));
 type Row = z.infer<typeof rows>[number];
 

@@ -1,3 +1,4 @@
+import { hostsText } from '@anneal/contracts';
 import { z } from 'zod';
 
 const whole = (text: string, least: number, most: number) =>
@@ -41,7 +42,7 @@ export const kubernetesConfigShape = {
     .describe('Folder of the image with the package anneal_engine.'),
   KUBERNETES_HOSTS: z
     .string()
-    .min(1)
+    .refine((text) => hostsText.safeParse(text).success, 'must be like 8x80GB, or cpu')
     .default('cpu')
     .describe('What one node has to give to a training: 8x80GB, or cpu.'),
   KUBERNETES_GPU_RESOURCE: z

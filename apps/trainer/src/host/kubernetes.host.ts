@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import { Failure, manifestFile, type ArtifactRef, type ManifestFile, type TrainingPlan } from '@anneal/contracts';
-import { axolotlConfig, pinBaseModel, podCommand, podProcessEnv, renderYaml } from '@anneal/engine';
+import { Failure, type ArtifactRef, type ManifestFile, type TrainingPlan } from '@anneal/contracts';
+import { axolotlConfig, pinBaseModel, renderYaml } from '@anneal/engine';
 import type { ClaimedJob, WorkContext } from '@anneal/jobs';
-import { annotations, folders, jobName, labels, TrainingJobs, type Job, type TrainingJob } from '@anneal/kubernetes';
+import { annotations, jobName, labels, TrainingJobs, type Job } from '@anneal/kubernetes';
 import { parseHosts, type Hosts } from '@anneal/planning';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -18,23 +19,24 @@ import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { CheckpointTable } from '../training/checkpoint.table.js';
-import { isResult, nameBaseModelIn } from '../training/output.files.js';
+import { isResult } from '../training/output.files.js';
 import { pathsFor, type RunFolder } from '../training/run.folder.js';
 import { startMarkLine } from '../training/training.log.js';
 import { podInput, storeModel, type PodInput } from './pod.inputs.js';
+import { describePod } from './pod.job.js';
 import { firstLinkSeconds, PodOrders } from './pod.orders.js';
+import { forgetResult, nameResult, noteResult, notedResult } from './pod.result.js';
 import { PodTraining } from './pod.training.js';
 import type { FoundTraining, HostedTraining, TrainingHost } from './training.host.js';
 
 const eventsName = 'events.jsonl';
+const configName = 'axolotl.yaml';
 const checkpointFolder = 'checkpoint';
-/** Beyond the limit of a training: to load, to write its last checkpoint, and to end. */
-const aroundLimitSeconds = 600;
 /** Beyond its grace period, for a pod that makes room for the next one. */
 const aroundGraceSeconds = 30;
 /** Waiting costs a row and a heartbeat; the cluster decides who is next. */
 const heldInCluster = 64;
-const machineBytes = 1024 ** 3;
+const gibibyte = 1024 ** 3;
 
 /** Trains in the pods of Kubernetes Jobs, one for each start of a training. */
 @Injectable()
@@ -54,12 +56,13 @@ export class KubernetesHost implements TrainingHost {
   }
 
   capacity(): Promise<Hosts> {
-    return Promise.resolve(parseHosts(this.config.KUBERNETES_HOSTS, this.config.KUBERNETES_MEMORY_GB * machineBytes));
+    return Promise.resolve(parseHosts(this.config.KUBERNETES_HOSTS, this.config.KUBERNETES_MEMORY_GB * gibibyte));
   }
 
   async find({ id }: Pick<ClaimedJob<unknown>, 'id'>, folder: RunFolder): Promise<FoundTraining | undefined> {
     const [newest] = await this.jobs.list(id);
     if (newest === undefined || newest.metadata.deletionTimestamp !== undefined) return undefined;
+    await this.recall(newest, folder);
     const training = this.adopt(newest, folder);
     if (!isFinished(newest)) return training;
     try {
@@ -67,7 +70,7 @@ export class KubernetesHost implements TrainingHost {
         lends: false,
         wanted: () => true,
         checkpoint: () => Promise.resolve(),
-        result: (files) => writeResult(folder, files),
+        result: (files) => noteResult(folder, files),
       });
       return { ended: await training.wait() };
     } finally {
@@ -82,16 +85,13 @@ export class KubernetesHost implements TrainingHost {
     secondsLeft: number | undefined,
     { signal }: WorkContext,
   ): Promise<HostedTraining> {
-    const { CHECKPOINT_SECONDS: graceSeconds } = this.config;
-    // An earlier start has ended, or is of an attempt that is no longer: two are never to train at once.
-    for (const { metadata } of await this.jobs.list(job.id)) {
-      await this.jobs.removeWhole(metadata.name, graceSeconds + aroundGraceSeconds, signal);
-      await this.forgetOrders(metadata);
-    }
+    await this.removeEarlier(job, signal);
     const start = randomUUID();
     await mkdir(folder.path, { recursive: true });
-    await rm(folder.of(resultName), { force: true });
+    await forgetResult(folder);
     const { inputs, yaml } = await this.prepare(job, settled, folder, signal);
+    const config = [{ path: configName, source: Buffer.from(yaml) }];
+    const { digest: configDigest } = await this.store.putFiles('plan', config, { signal });
     await folder.putProcessAside();
     await writeFile(folder.config, yaml);
     await appendFile(folder.events, startMarkLine(job.attempt, start));
@@ -100,7 +100,7 @@ export class KubernetesHost implements TrainingHost {
     await orders.write();
     signal.throwIfAborted();
     const made = await this.jobs.create(
-      this.describe(job, settled.plan, { start, yaml, inputs, secondsLeft }),
+      describePod(this.config, job, settled.plan, { start, yaml, configDigest, inputs, secondsLeft }),
       await this.store.linkToNote(orders.name, firstLinkSeconds),
     );
     return this.adopt(made, folder, orders);
@@ -119,7 +119,7 @@ export class KubernetesHost implements TrainingHost {
       lends: true,
       wanted: (path) => isResult(method, path),
       checkpoint: (step, files) => this.keep(job, step, files, folder, context),
-      result: (files) => writeResult(folder, files),
+      result: (files) => noteResult(folder, files),
     });
     return () => {
       training.close();
@@ -138,7 +138,7 @@ export class KubernetesHost implements TrainingHost {
     baseReference: string,
     folder: RunFolder,
   ): Promise<ArtifactRef> {
-    const files = await readResult(folder);
+    const files = await notedResult(folder);
     if (files === undefined) {
       // Nothing else would lead to another start: the training itself came to its end.
       await this.putAside(job, folder);
@@ -146,18 +146,17 @@ export class KubernetesHost implements TrainingHost {
         remedy: 'It goes on from its last checkpoint; if it stays, check that pods reach the object store.',
       });
     }
-    const wanted = files.filter(({ path }) => isResult(method, path));
-    if (method === 'full') return this.store.name('weights', wanted, []);
-    const config = wanted.find(({ path }) => path === 'adapter_config.json');
-    const others = wanted.filter((file) => file !== config);
-    const stored = config && (await this.store.name('adapter', [config], []));
-    const text = stored ? String(await this.store.getFile(stored, 'adapter_config.json')) : '{}';
-    const named = { path: 'adapter_config.json', source: Buffer.from(nameBaseModelIn(text, baseReference)) };
-    return this.store.name('adapter', others, [named]);
+    return nameResult(this.store, method, baseReference, files);
   }
 
   leave(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async clearOlder({ id, turn }: Pick<ClaimedJob<unknown>, 'id' | 'turn'>): Promise<void> {
+    for (const job of await this.jobs.list(id)) {
+      if (job.metadata.annotations[annotations.turn] !== String(turn)) await this.remove(job);
+    }
   }
 
   /** What is left in the cluster is found by its labels, whatever folders there are here. */
@@ -178,6 +177,25 @@ export class KubernetesHost implements TrainingHost {
       stuckSeconds: this.config.KUBERNETES_STUCK_SECONDS,
       scheduleSeconds: this.config.KUBERNETES_SCHEDULE_SECONDS,
     });
+  }
+
+  /**
+   * An earlier start has ended, or is of an attempt that is no longer. A pod on a lost node may stay, which Kubernetes cannot
+   * tell from one that trains: it ends itself, since nobody writes its orders any more.
+   */
+  private async removeEarlier({ id, attempt }: ClaimedJob<unknown>, signal: AbortSignal): Promise<void> {
+    const seconds = this.config.CHECKPOINT_SECONDS + aroundGraceSeconds;
+    for (const { metadata } of await this.jobs.list(id)) {
+      const { name } = metadata;
+      await this.forgetOrders(metadata);
+      if (await this.jobs.removeWhole(name, seconds, signal)) continue;
+      this.log.warn({ job: name }, 'a Job is being deleted, and its pod does not end');
+      if (name !== jobName(id, attempt)) continue;
+      throw new Failure('CLUSTER_REFUSED', `The Job ${name} is being deleted, and its pod does not end.`, {
+        remedy: 'It is tried again; if it stays, look whether the node of the pod is lost.',
+        retryable: true,
+      });
+    }
   }
 
   /** Removes a Job with its pod, and what was written for it. */
@@ -227,62 +245,20 @@ export class KubernetesHost implements TrainingHost {
     return { inputs, yaml };
   }
 
+  /** Brings here what a service on another machine knew of a training. */
+  private async recall({ metadata }: Job, folder: RunFolder): Promise<void> {
+    const { [annotations.run]: runId = '', [annotations.config]: digest = '' } = metadata.annotations;
+    if (existsSync(folder.config)) return;
+    await mkdir(folder.path, { recursive: true });
+    const stored = await this.checkpoints.newest(runId);
+    if (stored !== undefined) await this.recallEvents(stored.artifact, folder);
+    await writeFile(folder.config, await this.store.getFile(await this.store.refOf(digest), configName));
+  }
+
   /** What was said before the checkpoint belongs to the training, wherever it was said to. */
   private async recallEvents(checkpoint: ArtifactRef, folder: RunFolder): Promise<void> {
     const here = await readFile(folder.events, 'utf8').catch(() => '');
     if (here === '') await writeFile(folder.events, await this.store.getFile(checkpoint, eventsName));
-  }
-
-  private describe(
-    { id, runId, attempt, token, input: { spec } }: ClaimedJob<TrainInput>,
-    { device, processes }: TrainingPlan,
-    about: { start: string; yaml: string; inputs: PodInput[]; secondsLeft: number | undefined },
-  ): TrainingJob {
-    const { config } = this;
-    const { KUBERNETES_IMAGE: image = '' } = config;
-    const { KUBERNETES_ENGINE_CODE: code, KUBERNETES_PYTHON: python } = config;
-    const { secondsLeft } = about;
-    const graceSeconds = config.CHECKPOINT_SECONDS;
-    const env = podProcessEnv({ python }, { work: folders.work, code, device, threads: config.KUBERNETES_CPUS });
-    return {
-      identity: {
-        ...{ installation: config.KUBERNETES_INSTALLATION, jobId: id, runId, attempt, token },
-        ...{ start: about.start, inputs: JSON.stringify(about.inputs) },
-      },
-      image,
-      python,
-      command: podCommand({ python }, { device, processes }),
-      env: {
-        ...env,
-        ANNEAL_WORK: folders.work,
-        ANNEAL_CHECKPOINT_SECONDS: String(config.CHECKPOINT_UPLOAD_SECONDS),
-        // The pod needs time to send what was written.
-        ANNEAL_GRACE_SECONDS: String(Math.ceil(graceSeconds * 0.6)),
-        ANNEAL_POLL_SECONDS: String(config.KUBERNETES_POLL_SECONDS),
-      },
-      config: about.yaml,
-      processes,
-      modelName: spec.name,
-      resources: {
-        gpus: device === 'gpu' ? processes : 0,
-        cpus: config.KUBERNETES_CPUS,
-        memory: config.KUBERNETES_MEMORY_GB,
-        disk: config.KUBERNETES_DISK_GB,
-        sharedMemory: config.KUBERNETES_SHM_GB,
-      },
-      // Kubernetes counts from the Job's start, and so the time in which it waits for a node.
-      maxSeconds: secondsLeft && secondsLeft + aroundLimitSeconds + config.KUBERNETES_SCHEDULE_SECONDS,
-      graceSeconds,
-      settings: {
-        gpuResource: config.KUBERNETES_GPU_RESOURCE,
-        queue: config.KUBERNETES_QUEUE,
-        cacheClaim: config.KUBERNETES_CACHE_CLAIM,
-        nodeSelector: config.KUBERNETES_NODE_SELECTOR,
-        pullSecret: config.KUBERNETES_PULL_SECRET,
-        priorityClass: config.KUBERNETES_PRIORITY_CLASS,
-        keepSeconds: config.KUBERNETES_KEEP_SECONDS,
-      },
-    };
   }
 
   private async keep(
@@ -301,18 +277,6 @@ export class KubernetesHost implements TrainingHost {
     await commit((tx) => this.checkpoints.insert(tx, runId, step, artifact));
     this.log.info({ runId, attempt, step, bytes: artifact.bytes }, 'a checkpoint is in the object store');
   }
-}
-
-const resultName = 'result.json';
-const resultFiles = z.array(manifestFile);
-
-function writeResult(folder: RunFolder, files: ManifestFile[]): Promise<void> {
-  return writeFile(folder.of(resultName), JSON.stringify(files));
-}
-
-async function readResult(folder: RunFolder): Promise<ManifestFile[] | undefined> {
-  const text = await readFile(folder.of(resultName), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : resultFiles.parse(JSON.parse(text));
 }
 
 function noteName(name: string, start: string): string {

@@ -18,6 +18,8 @@ import { StoreResult } from '../training/store.result.js';
 import type { TrainingLog } from '../training/training.log.js';
 import type { FoundTraining, HostedTraining, HostExit, TrainingHost } from './training.host.js';
 
+const killGraceMs = 5_000;
+
 /** Trains on the machine of the service, in processes that outlive it. */
 @Injectable()
 export class LocalHost implements TrainingHost {
@@ -90,6 +92,10 @@ export class LocalHost implements TrainingHost {
 
   leave(job: Pick<ClaimedJob<unknown>, 'id'>, signal: StopSignal): Promise<void> {
     return this.queue.leave(job, signal);
+  }
+
+  async clearOlder(_job: unknown, folder: RunFolder): Promise<void> {
+    await (await this.leftOver(folder))?.kill(killGraceMs);
   }
 
   async leftOver(folder: RunFolder): Promise<HostedTraining | undefined> {

@@ -1,6 +1,6 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ArtifactStore } from '@anneal/artifacts';
+import type { ArtifactStore } from '@anneal/artifacts';
 import { sha256 } from '@anneal/contracts';
 import { z } from 'zod';
 

@@ -8,7 +8,7 @@ import { podState, type Job, type Pod, type PodState, type TrainingJobs } from '
 import type { Logger } from '@anneal/service';
 import type { RunFolder } from '../training/run.folder.js';
 import { eventsUpTo } from '../training/training.log.js';
-import { PodOrders } from './pod.orders.js';
+import type { PodOrders } from './pod.orders.js';
 import { PodUploads, type UploadSink } from './pod.uploads.js';
 import { readPodWord } from './pod.words.js';
 import type { HostedTraining, HostExit } from './training.host.js';
@@ -16,6 +16,9 @@ import type { HostedTraining, HostExit } from './training.host.js';
 const lookMs = 250;
 /** For Kubernetes to say that a Job is gone; a pod on a lost node is not waited for. */
 const removalMs = 15_000;
+/** How long the last lines of a log are waited for: of a pod that ended, and of one that is lost. */
+const endedLogMs = 30_000;
+const lostLogMs = 2_000;
 
 export interface PodTrainingOptions {
   readonly jobs: TrainingJobs;
@@ -39,6 +42,7 @@ export interface PodTrainingOptions {
 export class PodTraining implements HostedTraining {
   readonly roams = true;
   private readonly over = new AbortController();
+  private readonly logOver = new AbortController();
   private readonly uploads: PodUploads;
   private sink: UploadSink | undefined;
   private begun: Promise<void> | undefined;
@@ -159,7 +163,7 @@ export class PodTraining implements HostedTraining {
       .followLog(podName, {
         onLine: (line) => this.hear(line),
         isOver: () => this.look().kind === 'ended',
-        signal: this.over.signal,
+        signal: AbortSignal.any([this.over.signal, this.logOver.signal]),
       })
       .catch((error: unknown) => this.options.log.warn({ err: error, job: this.name }, 'a log could not be read'));
   }
@@ -186,9 +190,14 @@ export class PodTraining implements HostedTraining {
   /** The end counts when all that was said before it is written down. */
   private async end(state: Extract<PodState, { kind: 'ended' }>): Promise<HostExit> {
     if (this.seen?.pod !== undefined) this.followLog(this.seen.pod.metadata.name);
+    // The log of a lost node may never end, and one that comes back has nothing to say any more.
+    const patience = AbortSignal.timeout(state.code === null ? lostLogMs : endedLogMs);
+    patience.addEventListener('abort', () => this.logOver.abort(), { once: true });
     await this.logEnded;
     await this.copying;
     await this.uploads.settled();
+    // What nobody saw the end of is not to be found and attended to again: its pod ends when nobody does.
+    if (state.code === null) await this.options.jobs.remove(this.name);
     const failure = this.failed === undefined ? state.failure : podFailure(this.failed);
     // The pod's status may be gone before it was seen, and its own word not.
     return { ...exitOf(state.code ?? this.endedWith ?? null), ...(failure === undefined ? {} : { failure }) };

@@ -76,6 +76,8 @@ export interface TrainingHost {
   ): Promise<ArtifactRef>;
   /** Gives back what a job had or waited for, unless it is to go on with it. */
   leave(job: Pick<ClaimedJob<unknown>, 'id'>, signal: StopSignal): Promise<void>;
+  /** Ends what was started for another turn of the run. */
+  clearOlder(job: Pick<ClaimedJob<unknown>, 'id' | 'turn'>, folder: RunFolder): Promise<void>;
   /** What goes on for a job that nobody works on, if this host looks for such trainings by their folders. */
   leftOver(folder: RunFolder): Promise<HostedTraining | undefined>;
 }

@@ -69,15 +69,13 @@ export class Leftovers implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Removes what the training before a retry left, its process first, so that nothing of it is taken for the new one's. */
-  async clearOlder(folder: RunFolder, { id, turn }: { id: string; turn: number }): Promise<void> {
+  async clearOlder(folder: RunFolder, job: { id: string; turn: number }): Promise<void> {
     const found = Number(await readFile(folder.turn, 'utf8').catch(() => '0'));
-    if (found === turn) return;
-    const training = await this.host.find({ id }, folder);
-    if (training && !('ended' in training)) await training.kill(killGraceMs);
-    else if (training) await this.host.putAside({ id }, folder);
+    if (found === job.turn) return;
+    await this.host.clearOlder(job, folder);
     await rm(folder.path, { recursive: true, force: true });
     await mkdir(folder.path, { recursive: true });
-    await writeFile(folder.turn, String(turn));
+    await writeFile(folder.turn, String(job.turn));
   }
 
   /** A training that was left running when its service stopped, and whose run was paused since. */

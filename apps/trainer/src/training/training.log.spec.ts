@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TrainingLog } from './training.log.js';
+import { eventsUpTo, startMarkLine, TrainingLog } from './training.log.js';
 
 const line = (step: number, memory: object): object => ({ event: 'log', time: step, pid: 1, step, loss: 1, ...memory });
 
@@ -16,5 +16,18 @@ describe('the log of a training', () => {
     const log = new TrainingLog();
     log.read(line(1, { memoryAllocatedGib: 0, memoryReservedGib: 0 }));
     expect(log.peakBytes).toBeUndefined();
+  });
+});
+
+describe('what is known of a start that goes on elsewhere', () => {
+  const earlier = `${startMarkLine(1, 'one')}{"event":"log","step":1}\n`;
+  const said = `${earlier}${startMarkLine(2, 'two')}{"event":"log","step":2}\n{"event":"lo`;
+
+  it('is all up to its mark', () => {
+    expect(eventsUpTo(said, 2, 'two')).toBe(`${earlier}${startMarkLine(2, 'two')}`);
+  });
+
+  it('is all that there is, and its mark, when it is not there yet', () => {
+    expect(eventsUpTo(earlier, 2, 'two')).toBe(`${earlier}${startMarkLine(2, 'two')}`);
   });
 });

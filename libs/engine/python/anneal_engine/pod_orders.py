@@ -95,9 +95,10 @@ class Orders:
 def parse_orders(text: bytes) -> tuple[Orders, str | None]:
     """The orders and the fresh link to them; ValueError, KeyError or TypeError when they are not in their form."""
     said: dict[str, Any] = json.loads(text)
+    count = int(said["count"])
     inputs = said.get("inputs")
     orders = Orders(
-        count=int(said["count"]),
+        count=count,
         attended_seconds=float(said["attendedSeconds"]),
         stop=said.get("stop"),
         inputs=None
@@ -165,6 +166,6 @@ class OrderBook:
                     self._changed.notify_all()
             except urllib.error.HTTPError as error:
                 self.last_error = f"the store answered {error.code}: {error.read(300).decode(errors='replace')}"
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 self.last_error = str(error)
             time.sleep(self._poll_seconds)

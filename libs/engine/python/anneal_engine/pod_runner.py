@@ -19,6 +19,7 @@ with 71 when nobody took its result.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -35,6 +36,7 @@ from anneal_engine.pod_transfer import LinkExpired, TransferError, fetch
 EXIT_NO_INPUTS = 70
 EXIT_NOT_TAKEN = 71
 _LOOK_SECONDS = 0.2
+_FRESH_LINKS = 5
 
 
 class PodRunner:
@@ -68,6 +70,8 @@ class PodRunner:
     def fetch_inputs(self) -> bool:
         """Brings all inputs here, with fresh links as long as somebody attends."""
         problem = "no orders were found"
+        refused = 0
+        refused_count = -1
         while not self.stop_asked():
             inputs = self.book.wait(1.0).inputs
             if inputs is None:
@@ -83,14 +87,18 @@ class PodRunner:
                 return True
             except LinkExpired as error:
                 problem = str(error)
-                if self.unattended():
-                    self.fail("STORE_UNAVAILABLE", f"the links of this pod are no longer good: {problem}")
+                # Links may have grown old while nobody was there; fresh ones that are refused are another matter.
+                if self.book.orders.count != refused_count:
+                    refused_count = self.book.orders.count
+                    refused += 1
+                if self.unattended() or refused > _FRESH_LINKS:
+                    self.fail("STORE_UNAVAILABLE", f"the store refuses the links of this pod: {problem}")
                     return False
             except TransferError as error:
                 self.fail(error.code, str(error))
                 return False
-            except OSError as error:
-                full = error.errno in (28, 122)
+            except (OSError, ValueError) as error:
+                full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
                 self.fail("DISK_FULL" if full else "INTERNAL", f"the inputs could not be written: {error}")
                 return False
         return False

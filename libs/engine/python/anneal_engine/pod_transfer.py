@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import os
@@ -32,8 +33,9 @@ class LinkExpired(RuntimeError):
 
 def below(folder: Path, path: str) -> Path:
     """The place of a file below a folder; ValueError when the path leads out of it."""
-    target = (folder / path).resolve()
-    if not target.is_relative_to(folder.resolve()) or target == folder.resolve():
+    # By its words: a file that is in the cache is a link out of the folder.
+    target = Path(os.path.normpath(folder / path))
+    if not target.is_relative_to(folder) or target == folder:
         raise ValueError(f"{path} leads out of {folder}")
     return target
 
@@ -74,7 +76,7 @@ def _download(item: Input, target: Path) -> None:
                 _pause(attempt, f"{item.path} could not be fetched: the store answered {error.code}")
                 continue
             except (OSError, http.client.HTTPException) as error:
-                if getattr(error, "errno", None) in (28, 122):
+                if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
                     raise TransferError("DISK_FULL", f"the disk is full: {item.path} does not fit") from error
                 _pause(attempt, f"{item.path} could not be fetched: {error}")
                 continue

@@ -43,7 +43,7 @@ export class JobController {
         annotations: { ...template.metadata.annotations },
         ownerReferences: [{ uid }],
       },
-      spec: { ...template.spec } as Record<string, unknown>,
+      spec: { ...template.spec },
       status: { phase: 'Pending', conditions: [] },
     });
     if (this.faults.unschedulable) {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface EnvironmentEntry {
@@ -40,13 +40,7 @@ export class PodProcess {
   private rest = '';
   private nanos = 0;
 
-  private constructor(
-    private readonly folder: string,
-    command: string,
-    args: string[],
-    environment: Record<string, string>,
-    cwd: string,
-  ) {
+  private constructor(command: string, args: string[], environment: Record<string, string>, cwd: string) {
     this.child = spawn(command, args, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => this.write(text));
@@ -98,7 +92,7 @@ export class PodProcess {
     const expanded = (text: string): string =>
       localised(text.replace(/\$\(([A-Z_]+)\)/g, (whole, name: string) => environment[name] ?? whole));
     const [command = '', ...args] = [...container.command, ...(container.args ?? [])].map(expanded);
-    return new PodProcess(folder, command, args, environment, localised(container.workingDir ?? folder));
+    return new PodProcess(command, args, environment, localised(container.workingDir ?? folder));
   }
 
   /** SIGTERM to the first process, and SIGKILL to all of them after the grace period. */
@@ -106,7 +100,7 @@ export class PodProcess {
     if (this.exit !== undefined) return;
     const ended = once(this.news, 'end').catch(() => undefined);
     const timer = setTimeout(() => this.kill(), graceSeconds * 1000);
-    if (this.child.pid !== undefined) process.kill(this.child.pid, 'SIGTERM');
+    signal(this.child.pid, 'SIGTERM');
     const check = setInterval(() => {
       if (this.exit !== undefined) this.news.emit('end');
     }, 20);
@@ -119,19 +113,9 @@ export class PodProcess {
   kill(): void {
     const pids = [this.child.pid, ...childrenOf(this.log)];
     for (const pid of pids) {
-      if (pid === undefined) continue;
-      for (const target of [-pid, pid]) {
-        try {
-          process.kill(target, 'SIGKILL');
-        } catch {
-          // gone already
-        }
-      }
+      signal(pid && -pid, 'SIGKILL');
+      signal(pid, 'SIGKILL');
     }
-  }
-
-  remove(): void {
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   private write(text: string): void {
@@ -143,6 +127,14 @@ export class PodProcess {
       this.log.push({ time, text: line });
     }
     this.news.emit('news');
+  }
+}
+
+function signal(pid: number | undefined, name: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(pid, name);
+  } catch {
+    // gone already
   }
 }
 

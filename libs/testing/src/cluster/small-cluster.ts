@@ -146,15 +146,17 @@ export class SmallCluster {
     const planned = this.planned.find(({ call, left }) => left > 0 && call.test(`${method} ${path}`));
     if (planned !== undefined) planned.left -= 1;
     const fault = planned?.fault;
-    if (fault === 'drop') return void request.destroy();
+    if (fault === 'drop') return void request.socket.destroy();
     if (fault !== undefined && fault !== 'drop-answer') return refuseAs(response, fault);
-    if (request.headers.authorization !== 'Bearer small-token') return refuse(response, 401, 'Unauthorized', 'Unauthorized');
+    if (request.headers.authorization !== 'Bearer small-token')
+      return refuse(response, 401, 'Unauthorized', 'Unauthorized');
     const [, version, namespace = '', plural = '', name, log] = address.exec(url.pathname) ?? [];
-    if (version === undefined || resources.get(plural) !== version) return refuse(response, 404, 'NotFound', 'no such path');
+    if (version === undefined || resources.get(plural) !== version)
+      return refuse(response, 404, 'NotFound', 'no such path');
     if (namespace !== this.namespace) return refuse(response, 404, 'NotFound', `namespaces "${namespace}" not found`);
     const result = await this.handle(method, plural, name, { url, body, log: log !== undefined, response });
     if (result === undefined) return;
-    if (fault === 'drop-answer') return void request.destroy();
+    if (fault === 'drop-answer') return void request.socket.destroy();
     response.writeHead(result.status, { 'content-type': 'application/json' }).end(JSON.stringify(result.object));
   }
 

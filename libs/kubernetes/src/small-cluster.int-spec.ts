@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SmallCluster } from '@anneal/testing';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readKubeConfig } from './cluster-access.js';
+import { ClusterClient } from './cluster-client.js';
+import { describeClusterContract } from './cluster.contract.suite.js';
+import { TrainingJobs } from './training-jobs.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'anneal-cluster-'));
+const started = SmallCluster.start(folder);
+afterAll(async () => {
+  await (await started).stop();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+describeClusterContract('the small cluster', async () => {
+  const { kubeConfig } = await started;
+  return { kubeConfig, image: 'this machine', patienceMs: 20_000 };
+});
+
+describe('the client of a cluster', () => {
+  const jobs = async (change = {}): Promise<TrainingJobs> =>
+    new TrainingJobs(new ClusterClient({ ...readKubeConfig((await started).kubeConfig), ...change }), 'nobody');
+
+  it('asks again when the server is busy, as late as that says', async () => {
+    (await started).fail(/^GET .*\/jobs/, { status: 429, retryAfter: 1 });
+    const before = performance.now();
+    expect(await (await jobs()).list()).toEqual([]);
+    expect(performance.now() - before).toBeGreaterThan(900);
+  });
+
+  it('asks again when the connection breaks', async () => {
+    (await started).fail(/^GET .*\/jobs/, 'drop', 2);
+    expect(await (await jobs()).list()).toEqual([]);
+  });
+
+  it.each([
+    ['a token that is no longer good', { token: () => 'old' }, 'CLUSTER_REFUSED', /Role of docs\/kubernetes.md/],
+    ['a namespace that is not there', { namespace: 'gone' }, 'CLUSTER_REFUSED', /namespace gone/],
+  ])('says what to do about %s', async (_what, change, code, remedy) => {
+    await expect((await jobs(change)).list()).rejects.toMatchObject({
+      code,
+      remedy: expect.stringMatching(remedy) as string,
+    });
+  });
+
+  it('says that it cannot reach a server that is not there', { timeout: 30_000 }, async () => {
+    const nowhere = await jobs({ server: 'http://127.0.0.1:9' });
+    await expect(nowhere.list()).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE', retryable: true });
+  });
+});
