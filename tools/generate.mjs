@@ -8,6 +8,10 @@ const generators = [
   { script: 'libs/contracts/generate.mjs', writes: ['libs/contracts/generated'] },
   { script: 'apps/gateway/generate.mjs', writes: ['apps/gateway/src/grpc/generated'] },
   { script: 'infra/nats/generate.mjs', writes: ['infra/nats/nats.conf'] },
+  {
+    script: 'infra/kubernetes/generate.mjs',
+    writes: ['infra/kubernetes/anneal/values.schema.json', 'infra/kubernetes/nats.values.yaml'],
+  },
   { script: 'infra/observability/dashboards.mjs', writes: ['infra/observability/grafana/dashboards'] },
   { script: 'examples/home-control/generate.mjs', writes: ['examples/home-control'] },
 ];

@@ -64,6 +64,11 @@ export class TrainModelWork implements StageWork<TrainInput> {
     return this.host.choice;
   }
 
+  /** As long as it may take to write a checkpoint, and as long again to store it. */
+  get endSeconds(): number {
+    return this.config.ON_STOP === 'leave' ? 5 : 2 * this.config.CHECKPOINT_SECONDS;
+  }
+
   async run(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<Completion> {
     this.leftovers.sweepSoon();
     const { runId } = job;

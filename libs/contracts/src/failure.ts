@@ -82,10 +82,16 @@ export type FailureCode = keyof typeof failureCodes;
 
 export const failureCode = z.enum(Object.keys(failureCodes) as [FailureCode, ...FailureCode[]]);
 
+/** A code that only the next version knows must not keep this one from reading that something failed. */
+const readCode = z.preprocess(
+  (code) => (typeof code === 'string' && !Object.hasOwn(failureCodes, code) ? 'INTERNAL' : code),
+  failureCode,
+);
+
 /** A failure as it travels in events, rows and answers: what happened, and what to do next. */
 export const failureDetail = z
   .object({
-    code: failureCode,
+    code: readCode,
     message: z.string().describe('What happened, one sentence.'),
     remedy: z.string().describe('What the reader can do next, one sentence.'),
     retryable: z.boolean().describe('Whether the same work may succeed when it is tried again.'),

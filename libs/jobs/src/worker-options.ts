@@ -32,6 +32,8 @@ export interface JobWorkerOptions<Input> {
   readonly concurrency?: number;
   /** A worker that is silent for this long loses its job; 30 when left out. */
   readonly leaseSeconds?: number;
+  /** How long work may take to end once it is told to, before the process goes without it; 5 when left out. */
+  readonly endSeconds?: number;
   /** How often the table is looked at when nothing is announced; 1000 when left out. */
   readonly pollMs?: number;
   readonly backoff?: Backoff;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '@anneal/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually, TestDatabase } from './jobs.fixture.js';
+import type { WorkContext } from './work.js';
 import { aborted, effecting, latch, nothing, Passing, Refused, TestJobs } from './worker.fixture.js';
 
 describe('JobQueue and JobWorker', () => {
@@ -285,6 +286,24 @@ describe('JobQueue and JobWorker', () => {
       jobs.worker(effecting());
       await eventually(async () => expect(await jobs.effects()).toEqual(['2']));
       expect(await jobs.failures()).toEqual([]);
+    });
+
+    it('waits for work that takes its time to end, if told so', async () => {
+      const ends: string[] = [];
+      const slow = async (_: unknown, { signal }: WorkContext): Promise<never> => {
+        await aborted(signal).catch(() => undefined);
+        await delay(300);
+        ends.push('ended');
+        throw new Error('stopped');
+      };
+      for (const endSeconds of [0, 5]) {
+        const worker = jobs.worker(slow, { endSeconds });
+        await jobs.add(`run-${endSeconds}`);
+        await eventually(() => expect(worker.active()).toBe(1));
+        await worker.stop({ graceMs: 0 });
+        expect(ends).toHaveLength(endSeconds === 0 ? 0 : 2);
+        await eventually(() => expect(worker.active()).toBe(0));
+      }
     });
 
     it('claims nothing more', async () => {

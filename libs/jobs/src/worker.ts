@@ -11,9 +11,6 @@ import { DatabaseListener } from './listener.js';
 import { silentLog, type Log } from './log.js';
 import type { JobWorkerOptions } from './worker-options.js';
 
-/** How long work may take to end once it is told to, before the process goes without it and the lease runs out. */
-const abortMs = 5_000;
-
 /** Claims jobs of one kind and works on them. Any number of workers, in any number of processes, share the table. */
 export class JobWorker<Input> {
   private readonly owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`;
@@ -62,7 +59,7 @@ export class JobWorker<Input> {
     this.bell.ring();
     await this.ended(graceMs);
     for (const { attempt } of this.attempts.values()) attempt.abort('stopping');
-    await this.ended(abortMs);
+    await this.ended((this.options.endSeconds ?? 5) * 1000);
     this.giveUp.abort();
     await this.listener.stop();
   }

@@ -8,6 +8,7 @@ export {
   folders,
   jobName,
   labels,
+  labelsOf,
   type ClusterSettings,
   type JobIdentity,
   type PodResources,

@@ -31,6 +31,8 @@ export interface StageWork<Input> {
   readonly choice?: JobChoice;
   /** Stores what is to be looked at after a job that failed for good. */
   leaves?(job: ClaimedJob<unknown>): Promise<readonly ArtifactRef[]>;
+  /** How long a job may take to end once its service stops, after the grace; 5 seconds when left out. */
+  readonly endSeconds?: number;
   /** Says what is to be said when the work of a paused run has stopped, in the transaction that gives the job back. */
   paused?(job: ClaimedJob<unknown>, tx: EntityManager): Promise<void>;
 }
@@ -77,6 +79,7 @@ export function worker<Input>(declared: {
         input,
         concurrency: instance.concurrency ?? concurrency,
         ...(instance.choice ? { choice: instance.choice } : {}),
+        ...(instance.endSeconds === undefined ? {} : { endSeconds: instance.endSeconds }),
         work: (job, context) => instance.run(job, context),
         toFailure: (error) => instance.toFailure(error),
         leaves: async (job) => (await instance.leaves?.(job)) ?? [],

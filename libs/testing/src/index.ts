@@ -16,5 +16,7 @@ export { letterTokenizer, writeLetterTokenizer } from './letter-tokenizer.js';
 export { makeStandInVllm, type StandInVllm, type VllmFaults } from './stand-in-vllm/stand-in-vllm.js';
 export { CompletionsServer, type AskedServer } from './completions-server.js';
 export { SpanReceiver, type ReceivedSpan } from './otlp/span-receiver.js';
+export { objectProblems } from './kubernetes/object-problems.js';
+export { restrictedProblems } from './kubernetes/restricted.js';
 export { SmallCluster, type ClusterFault } from './cluster/small-cluster.js';
 export { makeEngineImage } from './cluster/engine-image.js';

@@ -6,8 +6,8 @@ const passwordVariable = (service: string): string => `POSTGRES_PASSWORD_${servi
 
 /** What the migration step reads from its environment. */
 export const migrateConfig = z.object({
-  NATS_ADMIN_URL: z.string().startsWith('nats://'),
-  POSTGRES_ADMIN_URL: z.string().startsWith('postgres://'),
+  NATS_ADMIN_URL: z.string().regex(/^(nats|tls):\/\//, 'must start with nats:// or tls://'),
+  POSTGRES_ADMIN_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must start with postgres:// or postgresql://'),
   ...Object.fromEntries(serviceNames.map((service) => [passwordVariable(service), z.string().min(8)])),
 });
 

@@ -3,12 +3,14 @@ import { adoptProcess, type ProcessState, type SupervisedProcess } from '@anneal
 import type { ArtifactRef, TrainingPlan } from '@anneal/contracts';
 import type { ClaimedJob, JobChoice, StopSignal, WorkContext } from '@anneal/jobs';
 import { hostsOf, type Hosts } from '@anneal/planning';
-import { Injectable } from '@nestjs/common';
+import { CONFIG } from '@anneal/service';
+import { Inject, Injectable } from '@nestjs/common';
 import { writeFile } from 'node:fs/promises';
 import type { SettledTraining } from '../plan/training.table.js';
 import { TrainingQueue } from '../queue/training.queue.js';
 import { TrainingRoom } from '../queue/training.room.js';
 import type { TrainInput } from '../train.input.js';
+import type { TrainerConfig } from '../trainer.config.js';
 import { LaunchTraining } from '../training/launch.training.js';
 import type { RunFolder } from '../training/run.folder.js';
 import { StoreCheckpoints } from '../training/store.checkpoints.js';
@@ -22,6 +24,7 @@ const killGraceMs = 5_000;
 @Injectable()
 export class LocalHost implements TrainingHost {
   constructor(
+    @Inject(CONFIG) private readonly config: TrainerConfig,
     private readonly launching: LaunchTraining,
     private readonly storing: StoreResult,
     private readonly checkpoints: StoreCheckpoints,
@@ -76,8 +79,10 @@ export class LocalHost implements TrainingHost {
     return async () => {
       stopForetelling();
       await stopKeeping();
-      // A paused run may be resumed on any host.
-      if (context.signal.reason === 'paused') await this.checkpoints.keepNewest(job, folder, context.commit);
+      // A paused run may be resumed on any host, and one whose service stopped, too.
+      const { reason } = context.signal;
+      if (reason === 'paused' || (reason === 'stopping' && this.config.ON_STOP === 'checkpoint'))
+        await this.checkpoints.keepNewest(job, folder, context.commit);
     };
   }
 

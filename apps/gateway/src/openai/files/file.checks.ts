@@ -70,7 +70,13 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
       await this.store.getDirectory(artifact, directory, { signal: this.stopping.signal });
       const { rows, characters, objective, problems } = await checkTrainingFile(join(directory, storedName), filename);
       if (problems.length === 0) return { status: 'processed', details: undefined, rows, characters, objective };
-      return { status: 'error', details: problems.map(({ message }) => message).join(' '), rows, characters, objective };
+      return {
+        status: 'error',
+        details: problems.map(({ message }) => message).join(' '),
+        rows,
+        characters,
+        objective,
+      };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

@@ -1,0 +1,36 @@
+{{- define "anneal.labels" -}}
+app.kubernetes.io/name: anneal
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/part-of: anneal
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{- define "anneal.selector" -}}
+app.kubernetes.io/name: anneal
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "anneal.object" -}}
+{{ printf "%s-%s" .root.Release.Name .component }}
+{{- end }}
+
+{{- define "anneal.image" -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{/* Whether this is the service that has rights in the cluster. */}}
+{{- define "anneal.makes.jobs" -}}
+{{- if and (eq .component "trainer") .root.Values.trainer.jobs.enabled }}true{{ end -}}
+{{- end }}
+
+{{- define "anneal.jobs.namespace" -}}
+{{ .Values.trainer.jobs.namespace | default .Release.Namespace }}
+{{- end }}
+
+{{/* Services that run Axolotl or a model need the image of the engine. */}}
+{{- define "anneal.engine" -}}
+{{ if has .component (list "trainer" "merger" "evaluator") }}engine{{ else }}service{{ end }}
+{{- end }}
