@@ -1,74 +1,23 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Failure, type RowProblemCode } from '@anneal/contracts';
 import { z } from 'zod';
 import type { DataFormat } from './format.js';
+import { message, shareGptMessage, type Message } from './message.js';
 import type { SourceRow } from './row.js';
-
-/** Roles of OpenAI's chat rows that no chat template here is sure to know. */
-const rolesNotTrained: unknown[] = ['developer', 'tool', 'function'];
-
-/** A key that must hold nothing. Tables, and programs that write every key, say null or an empty list for nothing. */
-const nothing = (what: string) =>
-  z
-    .unknown()
-    .refine((value) => value === null || (Array.isArray(value) && value.length === 0), `${what} are not trained yet`)
-    .optional();
-
-/**
- * A message of OpenAI's chat rows, of which role, content and weight are trained; `name` and unknown keys are passed over.
- * What changes the meaning of a row is refused: without it the row would teach what its author left out.
- */
-const message = z
-  .object({
-    role: z.enum(['system', 'user', 'assistant'], {
-      error: ({ input }) =>
-        rolesNotTrained.includes(input) ? `messages of the role "${String(input)}" are not trained yet` : undefined,
-    }),
-    // As text, too: so come the 64-bit integers of a parquet file.
-    weight: z
-      .literal([0, 1, '0', '1'], { error: 'messages of another weight than 0 or 1 are not trained yet' })
-      .nullish(),
-    tool_calls: nothing('tool calls'),
-    function_call: nothing('function calls'),
-    content: z.string(),
-  })
-  .transform(({ role, content, weight }): Message => {
-    // Only what the assistant says is ever trained.
-    const untrained = role === 'assistant' && Number(weight ?? 1) === 0;
-    return untrained ? { role, content, train: false } : { role, content };
-  });
-
-/** One message. `train: false` keeps an answer in the conversation without learning it. */
-export interface Message {
-  readonly role: 'system' | 'user' | 'assistant';
-  readonly content: string;
-  readonly train?: false;
-}
-
-/** The names that ShareGPT's rows use for the three roles. */
-const shareGptRoles: Readonly<Record<string, Message['role']>> = {
-  system: 'system',
-  human: 'user',
-  user: 'user',
-  gpt: 'assistant',
-  assistant: 'assistant',
-  chatgpt: 'assistant',
-  bot: 'assistant',
-  model: 'assistant',
-};
-
-const shareGptKeys = z.object({ from: z.string(), value: z.unknown(), weight: z.unknown().optional() });
-
-const shareGptMessage = z.preprocess((input) => {
-  const parsed = shareGptKeys.safeParse(input);
-  if (!parsed.success) return input;
-  const { from, value, weight } = parsed.data;
-  return { role: shareGptRoles[from] ?? from, content: value, weight };
-}, message);
+import { tools as toolsOf, type Tool } from './tools.js';
 
 /** The one form in which rows are trained: a conversation that ends with the answer to be learnt. */
 export interface Conversation {
   readonly messages: readonly Message[];
+  /** What the assistant may call; left out when there is nothing. */
+  readonly tools?: readonly Tool[];
+  /** A plain text: its one message is all that there is, and no chat template is put around it. */
+  readonly plain?: true;
+}
+
+/** Whether a conversation has anything that only some chat templates can show. */
+export function usesTools({ messages, tools }: Conversation): boolean {
+  return tools !== undefined || messages.some(({ role, tool_calls }) => role === 'tool' || tool_calls !== undefined);
 }
 
 /** What is wrong with a row, without its number. */
@@ -88,9 +37,9 @@ export function readConversation(
   system: string | undefined,
 ): ReadRow {
   try {
-    const { messages } = format.columns;
-    if (messages !== undefined) return done(checkMessages(columns[messages], messages, format, system));
-    return done(pairMessages(columns, format, system));
+    const conversation = conversationIn(columns, format, system);
+    if (!isWellFormed(conversation)) throw new Refused('not-utf-8', 'it holds half of a character, which no file can');
+    return { ok: true, conversation };
   } catch (error) {
     if (error instanceof Refused) return { ok: false, refusal: { code: error.code, problem: error.message } };
     throw error;
@@ -122,8 +71,37 @@ class Refused extends Error {
   }
 }
 
-function done(messages: readonly Message[]): ReadRow {
-  return { ok: true, conversation: { messages } };
+function conversationIn(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): Conversation {
+  const { messages, tools, text } = format.columns;
+  if (format.name === 'text')
+    return { messages: [{ role: 'assistant', content: textOf(columns, text ?? 'text', 'empty') }], plain: true };
+  if (messages === undefined) return { messages: pairMessages(columns, format, system) };
+  const checked = checkMessages(columns[messages], messages, format, system);
+  const declared = tools === undefined ? [] : toolsIn(columns[tools], tools);
+  return declared.length === 0 ? { messages: checked } : { messages: checked, tools: declared };
+}
+
+function toolsIn(value: unknown, column: string): readonly Tool[] {
+  const parsed = toolsOf.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = [column, ...(issue?.path ?? [])].join('.');
+  throw new Refused(
+    'wrong-type',
+    `column "${column}" is no list of tools (${where}: ${issue?.message ?? 'unreadable'})`,
+  );
+}
+
+/** JSON can hold one half of a surrogate pair; UTF-8, and so every tokenizer, cannot. */
+function isWellFormed({ messages, tools }: Conversation): boolean {
+  return (
+    messages.every(({ content, tool_calls: made }) => content.isWellFormed() && wholeJson(made)) && wholeJson(tools)
+  );
+}
+
+function wholeJson(value: unknown): boolean {
+  // Such a half is written as an escape, and nothing else that begins like one is.
+  return value === undefined || !/(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.test(JSON.stringify(value));
 }
 
 function pairMessages(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): Message[] {
@@ -183,21 +161,36 @@ function checkMessages(
     throw new Refused('answer-missing', `column "${column}" does not end with an assistant message`);
   if (!messages.some(({ role }) => role === 'user'))
     throw new Refused('wrong-role', `column "${column}" has no user message`);
-  const empty = messages.findIndex(({ content }) => content.trim() === '');
+  const empty = messages.findIndex(
+    ({ role, content, tool_calls: made }) => role !== 'tool' && !made && content.trim() === '',
+  );
   if (empty >= 0) {
     const code = messages[empty]?.role === 'assistant' ? 'answer-missing' : 'empty';
     throw new Refused(code, `message ${empty + 1} in column "${column}" is empty`);
   }
   if (!messages.some(({ role, train }) => role === 'assistant' && train !== false))
     throw new Refused('answer-missing', `column "${column}" has no message of weight 1 to learn`);
-  const twice = messages.findIndex(
-    ({ role, content }, index) => role === messages[index - 1]?.role && content === messages[index - 1]?.content,
-  );
+  const unasked = messages.findIndex(({ role }, index) => role === 'tool' && !answersCall(messages[index - 1]));
+  if (unasked >= 0)
+    throw new Refused('wrong-role', `message ${unasked + 1} in column "${column}" is of a tool that nobody has called`);
+  const twice = messages.findIndex((turn, index) => isRepeated(turn, messages[index - 1]));
   if (twice >= 0)
     throw new Refused('duplicate-turn', `message ${twice + 1} in column "${column}" repeats the one before it`);
   return system !== undefined && messages[0]?.role !== 'system'
     ? [{ role: 'system', content: system }, ...messages]
     : messages;
+}
+
+/** What a tool says follows on a call, or on what another tool says. */
+function answersCall(before: Message | undefined): boolean {
+  return before?.role === 'tool' || before?.tool_calls !== undefined;
+}
+
+/** Two tools may well say the same. */
+function isRepeated(turn: Message, before: Message | undefined): boolean {
+  const { role, content, tool_calls: made } = turn;
+  if (role === 'tool' || role !== before?.role || content !== before.content) return false;
+  return made === undefined || JSON.stringify(made) === JSON.stringify(before.tool_calls);
 }
 
 function codeOf(issue: z.core.$ZodIssue | undefined): RowProblemCode {
@@ -207,9 +200,10 @@ function codeOf(issue: z.core.$ZodIssue | undefined): RowProblemCode {
 }
 
 /** Names a conversation by its content alone, so that the same row is the same row in every source and order. */
-export function conversationDigest(conversation: Conversation): string {
-  const content = conversation.messages.map(({ role, content, train }) =>
-    train === false ? [role, content, 0] : [role, content],
-  );
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+export function conversationDigest({ messages, tools, plain }: Conversation): string {
+  const said = messages.map(({ role, content, train, ...more }) => {
+    const short: unknown[] = train === false ? [role, content, 0] : [role, content];
+    return Object.keys(more).length === 0 ? short : [...short, more];
+  });
+  return hash('sha256', JSON.stringify(plain ? ['text', said] : tools ? [said, tools] : said), 'hex');
 }

@@ -3,11 +3,14 @@ export {
   conversationDigest,
   readConversation,
   toConversation,
+  usesTools,
   type Conversation,
-  type Message,
   type RowRefusal,
 } from './conversation.js';
 export { findFormat, type DataFormat } from './format.js';
-export { jsonlRow, readJsonlRows, tooLong } from './jsonl.rows.js';
+export { jsonlRow, jsonObject, readJsonlRows, tooLong } from './jsonl.rows.js';
+export type { Message } from './message.js';
 export type { Rows, SourceRow } from './row.js';
+export type { Tool, ToolCall } from './tools.js';
 export { linesIn, longestLine, readLineBatches, readLineBlocks, readTextLines, type TextLine } from './text-lines.js';
+export { UnreadableRow } from './unreadable.row.js';

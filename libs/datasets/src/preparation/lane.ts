@@ -1,18 +1,28 @@
 import type { RowProblemCode } from '@anneal/contracts';
-import { conversationDigest, readConversation, type DataFormat, type Message, type SourceRow } from '@anneal/rows';
+import {
+  conversationDigest,
+  readConversation,
+  usesTools,
+  type Conversation,
+  type DataFormat,
+  type Message,
+  type SourceRow,
+} from '@anneal/rows';
 import { languageOf } from '../checks/language.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from '../checks/leaks.js';
 import { findPersonalData, type PersonalData } from '../checks/personal-data.js';
 import { BenchmarkIndex, type ContaminatedText, type SharedBenchmarkIndex } from '../contamination/benchmark.index.js';
 import { MinHasher, signatureLength } from '../duplicates/min-hash.js';
 import { Rendering, type CountedRow, type TextPart } from '../tokens/rendering.js';
+import { linedConversation, storedLine } from '../stored/stored.line.js';
+import { DroppedByTemplate } from '../tokens/template.diff.js';
 import type { TokenizerFiles } from '../tokens/tokenizer.files.js';
 
 /** What every lane of a preparation needs to know. Plain data: it goes to other threads. */
 export interface LaneSetup {
   readonly format: DataFormat;
   readonly system: string | undefined;
-  readonly prompt: 'chat' | 'load-qa';
+  readonly prompt: Rendering['prompt'];
   readonly tokenizer: TokenizerFiles | undefined;
   readonly benchmarks: SharedBenchmarkIndex | undefined;
   /** Shingles that say nothing about a row; nothing when near duplicates are not looked for. */
@@ -27,6 +37,9 @@ export interface UsableRow {
   readonly digest: string;
   readonly characters: number;
   readonly untrainedTurns: boolean;
+  /** Whether its answer can be asked for, as a benchmark does. */
+  readonly canBeAsked: boolean;
+  readonly usesTools: boolean;
   readonly counted: CountedRow | undefined;
   readonly contaminated: (ContaminatedText & { readonly text: string }) | undefined;
   readonly answer: string;
@@ -69,7 +82,7 @@ export class Lane {
     const { tokenizer, prompt, benchmarks, stock } = setup;
     this.hasher = stock === undefined ? undefined : new MinHasher(stock);
     const rendering = Rendering.open(tokenizer, prompt);
-    this.rendering = rendering && (prompt === 'load-qa' || rendering.hasTemplate) ? rendering : undefined;
+    this.rendering = rendering && (prompt !== 'chat' || rendering.hasTemplate) ? rendering : undefined;
     this.benchmarks = benchmarks === undefined ? undefined : BenchmarkIndex.over(benchmarks);
   }
 
@@ -83,9 +96,9 @@ export class Lane {
   }
 
   preview(line: string): Preview {
-    const { messages } = JSON.parse(line) as { messages: Message[] };
-    if (!this.rendering) return { tokens: null, parts: partsByRoles(messages) };
-    return { tokens: this.rendering.count(messages).tokens, parts: this.rendering.parts(messages) };
+    const conversation = linedConversation(line);
+    if (!this.rendering) return { tokens: null, parts: partsByRoles(conversation) };
+    return { tokens: this.rendering.count(conversation).tokens, parts: this.rendering.parts(conversation) };
   }
 
   private examine(row: SourceRow, file: string, signature: Uint8Array): UsableRow | BadRow {
@@ -98,11 +111,17 @@ export class Lane {
     });
     const read = readConversation(row.columns, this.setup.format, this.setup.system);
     if (!read.ok) return refuse(read.refusal.code, read.refusal.problem);
-    const { messages } = read.conversation;
+    const { conversation } = read;
+    const { messages } = conversation;
+    const withTools = usesTools(conversation);
+    const misfit = this.misfit(conversation, withTools);
+    if (misfit !== undefined) return refuse('unsupported', misfit);
     let counted: CountedRow | undefined;
     try {
-      counted = this.rendering?.count(messages);
+      counted = this.rendering?.count(conversation);
     } catch (error) {
+      if (error instanceof DroppedByTemplate)
+        return refuse('template-drops', `the chat template of the model leaves out ${error.message}`);
       return refuse('template-refuses', `the chat template of the model refuses the conversation (${reason(error)})`);
     }
     const spoken = spokenIn(messages);
@@ -112,19 +131,34 @@ export class Lane {
     return {
       ok: true,
       number,
-      line: JSON.stringify({ messages }),
-      digest: conversationDigest(read.conversation),
-      characters: messages.reduce((sum, { content }) => sum + content.length, 0),
+      line: storedLine(conversation),
+      digest: conversationDigest(conversation),
+      // What tools are and do is text, too, and how long it is only the template knows.
+      characters: Math.max(charactersOf(messages), withTools ? (counted?.tokens ?? 0) : 0),
       untrainedTurns: messages.some(({ train }) => train === false),
+      canBeAsked: !withTools && conversation.plain !== true,
+      usesTools: withTools,
       counted,
       contaminated: this.contamination(spoken),
       answer: answer.slice(0, shownCharacters),
-      isShortAnswer: !/\s/.test(answer.trim()),
+      isShortAnswer: conversation.plain !== true && !/\s/.test(answer.trim()),
       leaks: leaksSystemPrompt(messages),
       marks: holdsTemplateMarks(messages),
       personal: findPersonalData(text),
       language: languageOf(text),
     };
+  }
+
+  /** Why the prompt of the request has no place for a conversation. */
+  private misfit({ messages }: Conversation, withTools: boolean): string | undefined {
+    const { prompt } = this.setup;
+    if (withTools && prompt === 'load-qa') return 'it uses tools, for which load-qa has no place';
+    if (withTools && !this.rendering)
+      return 'it uses tools, and without the chat template of the base model nobody knows whether the model would see them';
+    const turns = messages[0]?.role === 'system' ? messages.length - 1 : messages.length;
+    if (prompt === 'load-qa' && turns !== 2)
+      return 'it is not one question with one answer, which is all that load-qa has';
+    return undefined;
   }
 
   private contamination(texts: readonly string[]): UsableRow['contaminated'] {
@@ -137,12 +171,17 @@ export class Lane {
 }
 
 /** Where the template of the model is not known, the roles stand for it. */
-function partsByRoles(messages: readonly Message[]): TextPart[] {
+function partsByRoles({ messages, plain }: Conversation): TextPart[] {
+  if (plain) return messages.map(({ content }) => ({ text: content, trained: true }));
   return messages.flatMap(({ role, content, train }) => [
     { text: `${role}: `, trained: false },
     { text: content, trained: role === 'assistant' && train !== false },
     { text: '\n', trained: false },
   ]);
+}
+
+function charactersOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + content.length, 0);
 }
 
 /** A text, shortened for a report. */
@@ -161,6 +200,5 @@ export function spokenIn(messages: readonly Message[]): string[] {
 
 /** A stored conversation as a report shows it. */
 export function shownRow(line: string): string {
-  const { messages } = JSON.parse(line) as { messages: Message[] };
-  return shown(spokenIn(messages).join(' → '));
+  return shown(spokenIn(linedConversation(line).messages).join(' → '));
 }

@@ -97,7 +97,7 @@ describe('a prepared set', () => {
     const elsewhere = join(folder, 'elsewhere');
     const again = input(other, { dataset: many, benchmarks, heldOut: 0.1 });
     await prepareSetInThread(again, { directory: elsewhere, signal: never });
-    expect((await readdir(elsewhere)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.jsonl']);
+    expect((await readdir(elsewhere)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.parquet']);
     for (const name of await readdir(elsewhere))
       expect(await readFile(join(elsewhere, name), 'utf8')).toBe(await readFile(join(directory, name), 'utf8'));
   });
@@ -182,7 +182,7 @@ describe('rows that cannot be used', () => {
   it.each([
     ['no row', [], { code: 'DATASET_EMPTY' }],
     ['no line that is JSON', ['x', 'y'], { code: 'DATASET_ROW_INVALID' }],
-    ['columns that fit nothing', [{ text: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
+    ['columns that fit nothing', [{ words: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
   ])('leave nothing to report on: %s', async (_what, given, failure) => {
     await expect(prepared(input(await lines(['', ...given])))).rejects.toMatchObject(failure);
   });

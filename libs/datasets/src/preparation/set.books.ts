@@ -27,9 +27,11 @@ export class SetBooks {
   longest = 0;
   tokens = 0;
   trainedTokens = 0;
-  /** Tokens of each row of train.jsonl, in its order. */
+  /** Pieces of the sequence length into which the rows are cut; as many as there are rows where none is cut. */
+  sequences = 0;
+  /** Tokens of each row of train.parquet, in its order. */
   readonly tokensOfRows = new NumberList();
-  /** Places in the source of the rows of train.jsonl, in its order. */
+  /** Places in the source of the rows of train.parquet, in its order. */
   readonly trainNumbers = new NumberList();
   readonly examples: DataReport['duplicates']['examples'] = [];
   readonly matches: ContaminationMatch[] = [];
@@ -41,6 +43,8 @@ export class SetBooks {
     if (this.previews.length < previewRows) this.previews.push(row);
   }
 
+  constructor(private readonly sequenceLength: number) {}
+
   trained({ number, characters, counted }: UsableRow): void {
     this.trainNumbers.push(number);
     this.characters += characters;
@@ -49,6 +53,7 @@ export class SetBooks {
     this.tokensOfRows.push(counted.tokens);
     this.tokens += counted.tokens;
     this.trainedTokens += counted.trained;
+    this.sequences += Math.max(1, Math.ceil(counted.tokens / this.sequenceLength));
   }
 
   /** @param of the earlier row */

@@ -1,6 +1,5 @@
-import { join } from 'node:path';
-import type { DataReport, DataReportSummary, DataWarning, Failure } from '@anneal/contracts';
-import { readTextLines, tooLong, type DataFormat } from '@anneal/rows';
+import type { DataReport, DataReportSummary, DataWarning, Failure, TokenReport } from '@anneal/contracts';
+import { readTextLines, type DataFormat } from '@anneal/rows';
 import type { Rendering } from '../tokens/rendering.js';
 import { tokenReport } from '../tokens/token.report.js';
 import { tokenizerDigest } from '../tokens/tokenizer.files.js';
@@ -24,7 +23,7 @@ interface Reported {
 /** The report on a set that is complete. */
 export function composeReport(reported: Reported): DataReport {
   const { input, books, format, rendering, train, heldOut } = reported;
-  const { dataset, training, benchmarks } = input;
+  const { dataset, benchmarks } = input;
   const items = new Map<string, number>();
   for (const { benchmark } of benchmarks) items.set(benchmark, (items.get(benchmark) ?? 0) + 1);
   const { exact, near, examples, flagged, removed, matches } = books;
@@ -50,7 +49,7 @@ export function composeReport(reported: Reported): DataReport {
     tokens: tokensOf(reported),
     template: rendering
       ? {
-          prompt: training.prompt,
+          prompt: rendering.prompt,
           chatTemplate: rendering.hasTemplate,
           endOfTurn: [...rendering.endOfTurn],
           specialTokens: { ...rendering.specialTokens },
@@ -75,24 +74,25 @@ export function summaryOf(report: DataReport): DataReportSummary {
     dropped,
     nearDuplicates: duplicates.near,
     contaminated: { flagged: decontamination.flagged, removed: decontamination.removed },
-    ...(tokens === null
-      ? {}
-      : { tokens: { total: tokens.total, trained: tokens.trained, longest: tokens.percentiles.max } }),
+    ...(tokens === null ? {} : { tokens: tokenSummary(tokens) }),
     warnings: warnings.map(({ code }) => code),
   };
+}
+
+function tokenSummary({ total, trained, percentiles: { max }, sequences }: TokenReport): DataReportSummary['tokens'] {
+  return { total, trained, longest: max, ...(sequences === undefined ? {} : { sequences }) };
 }
 
 /**
  * Looks the earlier rows of the duplicates up in what was written: nobody keeps a million texts for ten of them.
  *
- * @param directory the folder of the set
+ * @param linesPath the rows to train on, one JSON line each
  */
-export async function tellEarlierRows({ examples, trainNumbers }: SetBooks, directory: string): Promise<void> {
+export async function tellEarlierRows({ examples, trainNumbers }: SetBooks, linesPath: string): Promise<void> {
   const wanted = new Set(examples.filter(({ similarity }) => similarity < 1).map(({ of }) => of));
   if (wanted.size === 0) return;
   const texts = new Map<number, string>();
-  const name = 'train.jsonl';
-  for await (const { number, text } of readTextLines(join(directory, name), (row) => tooLong(row, name))) {
+  for await (const { number, text } of readTextLines(linesPath)) {
     const row = trainNumbers.at(number - 1);
     if (wanted.has(row)) texts.set(row, shownRow(text));
     if (texts.size === wanted.size) break;
@@ -111,6 +111,7 @@ function tokensOf({ input, books, rendering, sequenceLength }: Reported): DataRe
       trained: books.trainedTokens,
       sequenceLength,
       over: books.over,
+      sequences: rendering.prompt === 'completion' ? books.sequences : undefined,
     },
     input.training,
   );
@@ -122,7 +123,7 @@ function modelWarnings({ input, rendering, train }: Reported): DataWarning[] {
     const message = `The tokenizer of the base model ${why}: no tokens are counted, and no row is too long.`;
     return [{ code: 'no-tokenizer', rows: train, message }];
   }
-  if (input.training.prompt === 'chat' && !rendering.hasTemplate) {
+  if (rendering.prompt === 'chat' && !rendering.hasTemplate) {
     const message = 'The base model has no chat template: set training.prompt to load-qa, or take a chat model.';
     return [{ code: 'no-chat-template', rows: train, message }];
   }

@@ -47,6 +47,12 @@ export class TokenCounter {
     return this.tokenizer.encode('', { add_special_tokens: true }).ids.length;
   }
 
+  /** Whether the tokenizer ends every text with this token by itself. */
+  endsWith(token: string): boolean {
+    const { ids } = this.tokenizer.encode('x', { add_special_tokens: true });
+    return this.isAdded(token) && ids.at(-1) === this.ids(token)[0];
+  }
+
   ids(text: string): number[] {
     return this.tokenizer.encode(text, { add_special_tokens: false }).ids;
   }

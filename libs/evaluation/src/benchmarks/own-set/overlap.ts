@@ -1,18 +1,18 @@
-import { z } from 'zod';
+import { readPreparedRows } from '@anneal/datasets';
 import { normalise } from '../../scoring/normalised.js';
 import type { Score } from '../../scoring/outcome.js';
 import type { ItemRow } from '../item.lines.js';
-import { readJsonLines } from '../json-lines.js';
-
-const trainingLine = z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })) });
 
 /**
  * Items whose question stands in a training row, up to case and white space, with an answer next to it that is the
- * expected one or would be scored as right.
+ * expected one or would be scored as right. In plain text, which has no answers, such a question is left to the search for
+ * running words when the set was made.
+ *
+ * @param dataset folder of the prepared set
  */
 export async function rowsSeenInTraining(
   rows: readonly ItemRow[],
-  { trainFile, score, signal }: { trainFile: string; score: Score; signal: AbortSignal },
+  { dataset, score, signal }: { dataset: string; score: Score; signal: AbortSignal },
 ): Promise<ItemRow[]> {
   // The set of questions is kept and the training set is read past it: the latter may be larger than the memory.
   const asked = new Map<string, ItemRow[]>();
@@ -21,9 +21,8 @@ export async function rowsSeenInTraining(
     asked.set(question, [...(asked.get(question) ?? []), row]);
   }
   const seen = new Set<ItemRow>();
-  for await (const { value } of readJsonLines(trainFile, 'train.jsonl')) {
+  for await (const { messages } of readPreparedRows(dataset)) {
     signal.throwIfAborted();
-    const { messages } = trainingLine.parse(value);
     messages.forEach(({ role, content }, index) => {
       const answer = messages[index + 1];
       if (role !== 'user' || answer?.role !== 'assistant') return;

@@ -1,0 +1,44 @@
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ArtifactStore } from '@anneal/artifacts';
+import type { PreparedDataset } from '@anneal/contracts';
+import type { AxolotlInput } from '@anneal/engine';
+import type { TrainInput } from '../train.input.js';
+import { writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
+
+/** In which form a prepared set is trained. */
+export interface DataForm {
+  readonly prompt: AxolotlInput['prompt'];
+  /** Sets of earlier versions are lines of JSON. */
+  readonly stored: 'parquet' | 'jsonl';
+}
+
+export async function dataFormOf({ spec, dataset }: TrainInput, store: ArtifactStore): Promise<DataForm> {
+  const { files } = await store.readManifest(dataset.artifact);
+  const stored = files.some(({ path }) => path === 'train.parquet') ? 'parquet' : 'jsonl';
+  return { prompt: isPlainText(dataset) ? 'completion' : spec.training.prompt, stored };
+}
+
+/** Plain text is cut into sequences, so that its rows are not what the steps are counted in. */
+export function isPlainText({ report }: PreparedDataset): boolean {
+  return report?.format === 'text';
+}
+
+/**
+ * Puts the rows of a prepared set where Axolotl reads them.
+ *
+ * @param dataset folder of the set
+ */
+export async function placeRows(
+  dataset: string,
+  target: string,
+  { prompt, stored }: DataForm,
+  signal: AbortSignal,
+): Promise<void> {
+  const source = join(dataset, `train.${stored}`);
+  // A copy keeps the mode of the cached file, which nobody may write to.
+  await rm(target, { force: true });
+  // A parquet file has the questions and answers in columns of their own.
+  if (stored === 'parquet' || prompt === 'chat') await copyFile(source, target);
+  else await writeQuestionsAndAnswers(source, target, signal);
+}
