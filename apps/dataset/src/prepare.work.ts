@@ -98,7 +98,7 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     const onRows = (rows: number): void => tell('checking', rows);
     const report = await prepareSetInThread(input, { directory: set, signal, onRows });
     if (report.refusal) throw Failure.fromDetail(report.refusal);
-    if (holdsOut(spec) && report.heldOut === 0) throw nothingHeldOut(source.name, report.train);
+    if (holdsOut(spec) && report.heldOut === 0) throw nothingHeldOut(source.name, report);
     tell('storing', report.rows);
     const artifact = await this.store.putDirectory('dataset', set, { signal });
     return { key, dataset: { artifact, source: spec.dataset.source, sourceDigest, ...countsOf(report) } };
@@ -106,13 +106,13 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
 
   /** Brings everything here that decides what the set is. */
   private async gather(spec: AcceptedRunSpec, directory: string, signal: AbortSignal): Promise<SetInput> {
-    const { dataset, training, evaluation, model } = spec;
+    const { dataset, training, model } = spec;
     const reach: Reach = reachOf(this.config, this.store);
     const stage = (source: string, field: SourceField): Promise<StagedSource> =>
       stageSource({ ...dataset, source }, { field, directory: join(directory, field), signal, reach });
     const source = await stage(dataset.source, 'dataset.source');
     const elsewhere = holdsOut(spec) ? dataset.heldOutFrom : undefined;
-    const { texts, unchecked } = await benchmarkTexts(evaluation, {
+    const { texts, unchecked } = await benchmarkTexts(spec, {
       ...{ reach, directory: join(directory, 'benchmarks'), signal },
     });
     return {
@@ -153,12 +153,14 @@ function countsOf(report: DataReport): Pick<PreparedDataset, 'rows' | 'character
   return { rows: { read, train, heldOut, duplicates, dropped }, characters, report: summaryOf(report) };
 }
 
-function nothingHeldOut(file: string, rows: number): Failure {
+function nothingHeldOut(file: string, { train, format }: DataReport): Failure {
+  const why = format.name === 'text' ? ': plain text has no answers that could be asked for' : '';
   return new Failure(
     'DATASET_EMPTY',
-    `${file} has ${rows} usable rows, of which none can be held out for the evaluation.`,
+    `${file} has ${train} usable rows, of which none can be held out for the evaluation${why}.`,
     {
-      remedy: 'Give more rows, raise dataset.heldOut, or name an own set in evaluation.benchmarks.',
+      remedy:
+        'Give more rows of questions and answers without tools, raise dataset.heldOut, or name another benchmark in evaluation.benchmarks.',
       field: 'dataset.heldOut',
       file,
     },

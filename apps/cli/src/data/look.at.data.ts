@@ -36,7 +36,7 @@ interface Where {
 
 async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport> {
   const { folder, signal, isBaseGiven } = where;
-  const { dataset, training, evaluation, model } = spec;
+  const { dataset, training, model } = spec;
   const reach = reachOf();
   const progress = progressLine();
   progress.say('fetching');
@@ -46,7 +46,7 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
     signal,
     reach,
   });
-  const { texts, unchecked } = await benchmarkTexts(evaluation, {
+  const { texts, unchecked } = await benchmarkTexts(spec, {
     ...{ reach, directory: join(folder, 'benchmarks'), signal },
   });
   const tokenizer = isBaseGiven ? await findTokenizer(model, reach, signal) : undefined;

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Failure, type AcceptedRunSpec, type Benchmark as BenchmarkSpec } from '@anneal/contracts';
 import type { BenchmarkText, Reach } from '@anneal/datasets';
 import type { BenchmarkContext, Prompt } from './benchmark.js';
@@ -20,16 +21,30 @@ interface Where {
   /** A folder for these benchmarks alone. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** How long is waited before each further try, where one may help. */
+  readonly pausesMs?: readonly number[];
 }
+
+/** What of a RunSpec says which questions are looked for, and how much depends on it. */
+type Judged = Pick<AcceptedRunSpec, 'evaluation'> & {
+  readonly dataset: Pick<AcceptedRunSpec['dataset'], 'decontamination'>;
+};
+
+/** A Hub that restarts is away for some seconds; an outage that lasts longer is for the next attempt of the job. */
+const usualPausesMs = [500, 2000, 5000];
 
 /**
  * What the benchmarks of a run ask, so that no answer of theirs is trained on. Held-out rows are left out: they are kept
- * apart when the set is split.
+ * apart when the set is split. Nothing is fetched when nobody wants rows to be compared.
+ *
+ * @throws Failure when questions cannot be had and rows that hold one are to be removed; where they are only flagged, the
+ * benchmark is named as unchecked
  */
 export async function benchmarkTexts(
-  { benchmarks }: AcceptedRunSpec['evaluation'],
-  { reach, directory, signal }: Where,
+  { evaluation: { benchmarks }, dataset: { decontamination } }: Judged,
+  { reach, directory, signal, pausesMs = usualPausesMs }: Where,
 ): Promise<BenchmarkTexts> {
+  if (decontamination === 'off') return { texts: [], unchecked: [] };
   await mkdir(directory, { recursive: true });
   const { fileRoots, store } = reach;
   const context = {
@@ -41,17 +56,45 @@ export async function benchmarkTexts(
   const unchecked: { benchmark: string; reason: string }[] = [];
   for (const [index, spec] of benchmarks.entries()) {
     const benchmark = labels[index] ?? spec.name;
+    const field = `evaluation.benchmarks.${index}`;
     try {
-      const asked = await questionsOf(spec, { ...context, field: `evaluation.benchmarks.${index}` });
+      const asked = await patiently(() => questionsOf(spec, { ...context, field }), pausesMs, signal);
       texts.push(...asked.map(({ item, text }) => ({ benchmark, item, text })));
     } catch (error) {
       signal.throwIfAborted();
-      // The evaluator is the one that fails a run for it, or finds the benchmark on its own machine.
       if (!(error instanceof Failure)) throw error;
-      unchecked.push({ benchmark, reason: withoutFolders(error.message, directory) });
+      const reason = withoutFolders(error.message, directory);
+      if (decontamination === 'remove') throw notChecked(error, { benchmark, reason, field });
+      unchecked.push({ benchmark, reason });
     }
   }
   return { texts, unchecked };
+}
+
+async function patiently<T>(work: () => Promise<T>, pausesMs: readonly number[], signal: AbortSignal): Promise<T> {
+  for (const pauseMs of pausesMs) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Failure) || !error.retryable) throw error;
+      await pause(pauseMs, undefined, { signal });
+    }
+  }
+  return work();
+}
+
+/** A set that is said to be without questions of a benchmark must have been compared with them. */
+function notChecked(
+  cause: Failure,
+  { benchmark, reason, field }: Record<'benchmark' | 'reason' | 'field', string>,
+): Failure {
+  return new Failure(cause.code, `The rows cannot be checked against ${benchmark}: ${reason}`, {
+    remedy: `${cause.remedy} To train without this check, set dataset.decontamination to flag or off.`,
+    retryable: cause.retryable,
+    field: cause.field ?? field,
+    cause,
+  });
 }
 
 /** The folder is another one each time, and no concern of whoever reads why a benchmark was not checked. */
