@@ -28,13 +28,19 @@ export class GramTable {
 
   /** @param most how many questions may share a run before it says nothing about any of them */
   add(first: number, second: number, item: number, most: number): void {
+    const { cells } = this;
     const cell = this.cellOf(first, second);
-    const [, , held = 0, count = 0] = this.cells.subarray(cell, cell + 4);
-    if (held === 0) this.cells.set([first, second, item + 1, 1], cell);
-    else if (held !== everywhere && held !== item + 1) {
+    const held = cells[cell + 2] ?? 0;
+    if (held === 0) {
+      cells[cell] = first;
+      cells[cell + 1] = second;
+      cells[cell + 2] = item + 1;
+      cells[cell + 3] = 1;
+    } else if (held !== everywhere && held !== item + 1) {
       // The first question keeps the run; the next ones are counted.
-      this.cells[cell + 3] = count + 1;
-      if (count + 1 > most) this.cells[cell + 2] = everywhere;
+      const count = (cells[cell + 3] ?? 0) + 1;
+      cells[cell + 3] = count;
+      if (count > most) cells[cell + 2] = everywhere;
     }
   }
 

@@ -69,11 +69,16 @@ export interface Preview {
   readonly parts: readonly TextPart[];
 }
 
+/** What a report says about the tokenizer and the template of the base model. */
+export type RenderingFacts = Pick<Rendering, 'prompt' | 'hasTemplate' | 'endOfTurn' | 'specialTokens'>;
+
 /** As much of a text as a report shows. */
 export const shownCharacters = 240;
 
 /** Everything about a row that can be found out without knowing the other rows. */
 export class Lane {
+  /** Nothing where the tokenizer is not at hand or cannot be read. */
+  readonly facts: RenderingFacts | undefined;
   private readonly rendering: Rendering | undefined;
   private readonly benchmarks: BenchmarkIndex | undefined;
   private readonly hasher: MinHasher | undefined;
@@ -82,6 +87,7 @@ export class Lane {
     const { tokenizer, prompt, benchmarks, stock } = setup;
     this.hasher = stock === undefined ? undefined : new MinHasher(stock);
     const rendering = Rendering.open(tokenizer, prompt);
+    this.facts = rendering && factsOf(rendering);
     this.rendering = rendering && (prompt !== 'chat' || rendering.hasTemplate) ? rendering : undefined;
     this.benchmarks = benchmarks === undefined ? undefined : BenchmarkIndex.over(benchmarks);
   }
@@ -178,6 +184,10 @@ function partsByRoles({ messages, plain }: Conversation): TextPart[] {
     { text: content, trained: role === 'assistant' && train !== false },
     { text: '\n', trained: false },
   ]);
+}
+
+function factsOf({ prompt, hasTemplate, endOfTurn, specialTokens }: Rendering): RenderingFacts {
+  return { prompt, hasTemplate, endOfTurn, specialTokens };
 }
 
 function charactersOf(messages: readonly Message[]): number {

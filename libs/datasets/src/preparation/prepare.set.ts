@@ -9,7 +9,7 @@ import { NearIndex } from '../duplicates/near.index.js';
 import { stockShingles } from '../duplicates/shingles.js';
 import { PreparedFiles } from '../prepared.files.js';
 import type { StagedSource } from '../sources/source.js';
-import { Rendering } from '../tokens/rendering.js';
+import type { Rendering } from '../tokens/rendering.js';
 import { spokenIn, type LaneResult, type UsableRow } from './lane.js';
 import { Lanes } from './lanes.js';
 import { NumberList } from './number.list.js';
@@ -49,7 +49,6 @@ export async function prepareSet(input: SetInput, options: SetOptions): Promise<
 class SetPreparation {
   private lanes: Lanes | undefined;
   private format: DataFormat | undefined;
-  private rendering: Rendering | undefined;
   private readonly index: BenchmarkIndex | undefined;
   private readonly digests = new DigestMap();
   private readonly fromElsewhere = new DigestMap();
@@ -86,6 +85,7 @@ class SetPreparation {
     await files.flush();
     await tellEarlierRows(books, files.linesPath);
     const previews = (await this.lanes?.preview(books.previews.map(({ line }) => line))) ?? [];
+    const rendering = await this.lanes?.describe();
     await this.lanes?.close();
     const prompt = this.promptOf(this.format);
     await files.finish({
@@ -96,7 +96,7 @@ class SetPreparation {
       input,
       books,
       format: this.format,
-      rendering: this.rendering,
+      rendering,
       sequenceLength: this.sequenceLength,
       train: files.trained,
       heldOut: files.heldOut,
@@ -152,7 +152,6 @@ class SetPreparation {
     this.format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file);
     if (this.format.name === 'text') requirePlain(this.input, file);
     const prompt = this.promptOf(this.format);
-    this.rendering = Rendering.open(tokenizer, prompt);
     this.lanes = new Lanes({
       format: this.format,
       system: dataset.system,

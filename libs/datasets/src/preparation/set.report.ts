@@ -1,9 +1,8 @@
 import type { DataReport, DataReportSummary, DataWarning, Failure, TokenReport } from '@anneal/contracts';
 import { readTextLines, type DataFormat } from '@anneal/rows';
-import type { Rendering } from '../tokens/rendering.js';
 import { tokenReport } from '../tokens/token.report.js';
 import { tokenizerDigest } from '../tokens/tokenizer.files.js';
-import { shownRow, type Preview } from './lane.js';
+import { shownRow, type Preview, type RenderingFacts } from './lane.js';
 import type { SetBooks } from './set.books.js';
 import type { SetInput } from './set.input.js';
 
@@ -12,7 +11,7 @@ interface Reported {
   readonly books: SetBooks;
   /** Not found when no row could be read. */
   readonly format: DataFormat | undefined;
-  readonly rendering: Rendering | undefined;
+  readonly rendering: RenderingFacts | undefined;
   readonly sequenceLength: number;
   readonly train: number;
   readonly heldOut: number;
