@@ -5,9 +5,14 @@ const empty = 0xffff_ffff;
 const firstCells = 8192;
 const mostFilled = 0.75;
 /** Less than double: what was there before and what comes after are in memory together. */
-const growth = 1.5;
+const growth = 1.25;
 /** Signatures lie in blocks of so many rows, so that none is ever copied to make room. */
 const rowsOfBlock = 2 ** 14;
+/** A cell holds the place of a row in these bits, and above them some of its key, which mostly tells that it is another. */
+const placeBits = 25;
+const placeMask = 2 ** placeBits - 1;
+/** Later rows are compared with those before, and no more with each other: 33 million of them take some six gigabytes. */
+const mostRows = placeMask;
 
 export interface NearRow {
   /** Place of the earlier row in the index. */
@@ -17,7 +22,7 @@ export interface NearRow {
 
 /**
  * Rows by their MinHash signatures, in bands (locality-sensitive hashing): rows that are alike agree in a whole band, most
- * likely, and only those are compared. A row takes 80 bytes for its signature and some 6 for each of its bands.
+ * likely, and only those are compared. A row takes 80 bytes for its signature and about 6 for each of its bands.
  */
 export class NearIndex {
   private readonly blocks: Uint8Array[] = [];
@@ -37,10 +42,12 @@ export class NearIndex {
     let best: NearRow | undefined;
     for (let number = 0; number < this.bands.length; number += 1) {
       const { cells } = this.bands[number] as Band;
-      let cell = this.keyOf(signature, 0, number) % cells.length;
+      const key = this.keyOf(signature, 0, number);
+      let cell = key % cells.length;
       for (; cells[cell] !== empty; cell = cell + 1 === cells.length ? 0 : cell + 1) {
-        const place = cells[cell] ?? 0;
-        if (best?.place === place || !this.agrees(signature, 0, place, number)) continue;
+        const held = cells[cell] ?? 0;
+        const place = held & placeMask;
+        if (!hasTag(held, key) || best?.place === place || !this.agrees(signature, 0, place, number)) continue;
         const similarity = this.similarity(signature, place);
         if (similarity >= this.threshold && isBetter({ place, similarity }, best)) best = { place, similarity };
       }
@@ -51,6 +58,7 @@ export class NearIndex {
   /** Keeps a row; its place counts from 0. */
   add(signature: Uint8Array): number {
     const place = this.size;
+    if (place >= mostRows) return place;
     this.size += 1;
     if (place % rowsOfBlock === 0) this.blocks.push(new Uint8Array(rowsOfBlock * signatureLength));
     this.blockOf(place).set(signature, startOf(place));
@@ -61,31 +69,29 @@ export class NearIndex {
   private put(number: number, place: number): void {
     const band = this.bands[number] as Band;
     const [block, from] = [this.blockOf(place), startOf(place)];
-    const cell = this.cellFor(band.cells, number, block, from);
-    // One row stands for all that agree with it in this band: stock texts would make every search as long as the set.
-    if (cell < 0) return;
-    band.cells[cell] = place;
+    const key = this.keyOf(block, from, number);
+    const { cells } = band;
+    let cell = key % cells.length;
+    for (; cells[cell] !== empty; cell = cell + 1 === cells.length ? 0 : cell + 1) {
+      const held = cells[cell] ?? 0;
+      // One row stands for all that agree with it in this band: stock texts would make every search as long as the set.
+      if (hasTag(held, key) && this.agrees(block, from, held & placeMask, number)) return;
+    }
+    cells[cell] = tagged(place, key);
     band.filled += 1;
-    if (band.filled > band.cells.length * mostFilled) this.grow(band, number);
-  }
-
-  /** A free cell for a row, or -1 when one that agrees with it is there. */
-  private cellFor(cells: Uint32Array, number: number, block: Uint8Array, from: number): number {
-    let cell = this.keyOf(block, from, number) % cells.length;
-    for (; cells[cell] !== empty; cell = cell + 1 === cells.length ? 0 : cell + 1)
-      if (this.agrees(block, from, cells[cell] ?? 0, number)) return -1;
-    return cell;
+    if (band.filled > cells.length * mostFilled) this.grow(band, number);
   }
 
   private grow(band: Band, number: number): void {
     const before = band.cells;
     const cells = new Uint32Array(Math.ceil(before.length * growth)).fill(empty);
-    for (const place of before) {
-      if (place === empty) continue;
+    for (const held of before) {
+      if (held === empty) continue;
+      const place = held & placeMask;
       // Those that are here agree with none of the others.
       let cell = this.keyOf(this.blockOf(place), startOf(place), number) % cells.length;
       while (cells[cell] !== empty) cell = cell + 1 === cells.length ? 0 : cell + 1;
-      cells[cell] = place;
+      cells[cell] = held;
     }
     band.cells = cells;
   }
@@ -117,8 +123,17 @@ export class NearIndex {
   }
 }
 
+/** The place of a row, and the upper bits of its key, which do not choose its cell. */
+function tagged(place: number, key: number): number {
+  return ((key & ~placeMask) | place) >>> 0;
+}
+
+function hasTag(held: number, key: number): boolean {
+  return ((held ^ key) & ~placeMask) === 0;
+}
+
 interface Band {
-  /** Places of rows, by what they have in this band. */
+  /** Places of rows, with a tag, by what they have in this band. */
   cells: Uint32Array;
   filled: number;
 }

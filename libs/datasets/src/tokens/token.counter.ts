@@ -1,9 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-
-/** Words repeat; a bounded number of them is kept, so that a set of any size does not fill the memory. */
-const mostCached = 200_000;
-/** V8 makes longer pieces of a text point into it, so that each one kept would keep a whole row. */
-const longestCached = 12;
+import { PieceCounts } from './piece.counts.js';
 
 /** Texts that go wrong when a tokenizer cannot be counted word by word: runs of spaces, line ends, digits, scripts, signs. */
 const probes = [
@@ -28,7 +24,7 @@ type Cuts = 'none' | 'blanks' | 'digits' | 'kinds';
  * encoded.
  */
 export class TokenCounter {
-  private readonly known = new Map<string, number>();
+  private readonly known = new PieceCounts();
   private cuts: Cuts = 'none';
 
   private constructor(
@@ -96,18 +92,23 @@ export class TokenCounter {
   }
 
   private countByPieces(text: string): number {
+    const { known } = this;
     let sum = 0;
     let from = 0;
     let before = kindAt(text, 0);
+    known.begin();
+    known.take(text.charCodeAt(0));
     for (let at = 1; at < text.length; at += 1) {
       const kind = kindAt(text, at);
       if (this.mayCut(before, kind, text, at)) {
-        sum += this.countWord(text.slice(from, at));
+        sum += this.countPiece(text, from, at);
         from = at;
+        known.begin();
       }
+      known.take(text.charCodeAt(at));
       before = kind;
     }
-    return sum + this.countWord(from === 0 ? text : text.slice(from));
+    return sum + this.countPiece(text, from, text.length);
   }
 
   /** Whether a text may be cut before a place. A blank belongs to what follows it, an apostrophe to both sides. */
@@ -118,13 +119,13 @@ export class TokenCounter {
     return (this.cuts === 'kinds' || before === letter) && !isApostrophe(text, at - 1) && !isApostrophe(text, at);
   }
 
-  private countWord(word: string): number {
-    const before = this.known.get(word);
-    if (before !== undefined) return before;
-    const count = this.encoded(word);
-    if (word.length > longestCached) return count;
-    if (this.known.size >= mostCached) this.known.clear();
-    this.known.set(word, count);
+  /** Of the piece that has just been taken letter by letter. */
+  private countPiece(text: string, from: number, to: number): number {
+    const before = this.known.get();
+    if (before >= 0) return before;
+    // Encoding hashes no further pieces, so that this one is still the one that was taken.
+    const count = this.encoded(text.slice(from, to));
+    this.known.set(count);
     return count;
   }
 }
