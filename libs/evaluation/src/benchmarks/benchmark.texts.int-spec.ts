@@ -20,9 +20,13 @@ afterEach(async () => {
 const line = (id: number, more: object = {}): string =>
   `${JSON.stringify({ question_id: id, question: `q${id}`, options: ['x', 'y', 'z'], answer: 'B', category: 'math', ...more })}\n`;
 
+interface Wanted {
+  readonly offline?: boolean;
+  readonly decontamination?: 'flag' | 'remove' | 'off';
+}
 function texts(
   benchmark: { source?: string; subjects?: string[] } = {},
-  { offline = false, decontamination = 'flag' as 'flag' | 'remove' | 'off' } = {},
+  { offline = false, decontamination = 'flag' }: Wanted = {},
 ) {
   const { evaluation } = specWith({ benchmarks: [{ name: 'mmlu-pro', source, revision: 'main', ...benchmark }] });
   const reach = { fileRoots: [folder], hub: { endpoint: hub.url, token: undefined }, offline };
