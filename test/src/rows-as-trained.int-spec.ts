@@ -13,7 +13,7 @@ import { z } from 'zod';
 
 const run = promisify(execFile);
 // Axolotl takes long to start where much else runs.
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 });
 
 /** What Axolotl itself makes of stored sets: for each sequence, its tokens and how many of them are trained. */
 const tokenise = `
