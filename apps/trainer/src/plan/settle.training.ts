@@ -8,6 +8,7 @@ import { estimateTraining, hostsOf, refusalOf, resolvePlan, type Hosts } from '@
 import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
+import { dataFormOf, isPlainText } from '../training/data.form.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
@@ -76,7 +77,8 @@ export class SettleTraining {
     const measured = model && onGpu ? await this.memory.ratios(model, training) : undefined;
     const { plan, load } = resolvePlan({
       training,
-      rows: dataset.rows.train,
+      rows: dataset.report?.tokens?.sequences ?? dataset.rows.train,
+      isCut: isPlainText(dataset),
       characters: dataset.characters,
       maxPositions: maxPositions ?? assumedPositions,
       hosts,
@@ -108,15 +110,16 @@ export class SettleTraining {
   }
 
   private async storePlan(
-    { spec, dataset }: TrainInput,
+    input: TrainInput,
     plan: TrainingPlan,
     { base, directory, config }: LocatedModel,
     signal: AbortSignal,
   ): Promise<ArtifactRef> {
-    const { prompt } = spec.training;
+    const form = await dataFormOf(input, this.store);
+    const { prompt } = form;
     const family = shapeOf(config, base)?.family;
     const chat = prompt === 'chat' ? await chatForm(directory, base.reference, family) : { endOfTurn: [] };
-    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), ...chat }));
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(form, input.dataset.artifact), ...chat }));
     const files = [
       { path: 'axolotl.yaml', source: Buffer.from(yaml) },
       { path: 'plan.json', source: Buffer.from(`${JSON.stringify(plan, null, 2)}\n`) },
