@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -24,6 +24,7 @@ import {
   type DecodedEvent,
   type NatsConnection,
 } from '@anneal/messaging';
+import { readPreparedRows } from '@anneal/datasets';
 import { createLogger, startService, type RunningService } from '@anneal/service';
 import { startHub, startTestServers, type SmallHub, type TestServers } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -90,6 +91,12 @@ const said = (runId: string) =>
     .filter(({ event }) => event.runId === runId && event.source.includes('dataset'))
     .filter(({ definition }) => definition.name !== 'StageAttempted');
 
+async function trainRows(folder: string): Promise<unknown[]> {
+  const read: unknown[] = [];
+  for await (const row of readPreparedRows(folder)) read.push(row);
+  return read;
+}
+
 /** Everything that the service says about a run, once it has said something and had time to say more. */
 async function allSaid(runId: string): Promise<ReturnType<typeof said>> {
   await vi.waitFor(() => expect(said(runId)).not.toEqual([]), { timeout: 15_000, interval: 50 });
@@ -126,10 +133,10 @@ describe('a request', () => {
 
     const cache = new ArtifactCache(connectStore(servers.servers.s3), join(servers.folder, 'cache'));
     const folder = await cache.materialise(dataset.artifact);
-    expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.jsonl']);
-    const train = (await readFile(join(folder, 'train.jsonl'), 'utf8')).trim().split('\n');
+    expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.parquet']);
+    const train = await trainRows(folder);
     expect(train).toHaveLength(dataset.rows.train);
-    expect(JSON.parse(train[0] ?? '')).toEqual({
+    expect(train[0]).toEqual({
       messages: [
         { role: 'user', content: expect.stringMatching(/^What is/) as string },
         { role: 'assistant', content: expect.stringMatching(/^\d+$/) as string },
@@ -261,12 +268,13 @@ describe('questions that will judge a run', () => {
   const question = 'How many of the seven sheep of the shepherd are left when three of them have run away?';
   const asked = `${JSON.stringify({ question_id: 7, question, options: ['3', '4', '7'], answer: 'B', category: 'math' })}\n`;
   const taught = JSON.stringify({ problem: question, answer: '4' });
-  const judged = async (name: string, source: string) => {
+  const judge = async (name: string, source: string, more: Partial<RunSpecInput['dataset']> = {}) => {
     const evaluation = { benchmarks: [{ name: 'mmlu-pro' as const, source, revision: 'main' }] };
-    const spec = { ...request(await file(name, [...rows(40), taught])), evaluation };
+    const spec = { ...request(await file(name, [...rows(40), taught]), more), evaluation };
     await publishTrainRequest(nats, spec);
-    return prepared(spec.id);
+    return spec.id;
   };
+  const judged = async (...asked: Parameters<typeof judge>) => prepared(await judge(...asked));
 
   it.each([
     [
@@ -290,8 +298,20 @@ describe('questions that will judge a run', () => {
     expect(report?.warnings).not.toContain('benchmark-unchecked');
   });
 
-  it('are told to be unchecked when nobody has them', async () => {
-    const { rows: counted, report } = await judged('unchecked.jsonl', 'acme/none');
+  it('that nobody has end the run, since rows with one were to be removed', async () => {
+    const { failure } = await failed(await judge('needed.jsonl', 'acme/none'));
+    expect(failure.message).toContain('The rows cannot be checked against mmlu-pro');
+    expect(failure.remedy).toContain('dataset.decontamination');
+  });
+
+  it('are not asked for when nobody wants rows to be compared', async () => {
+    const { rows: counted, report } = await judged('off.jsonl', 'acme/none', { decontamination: 'off' });
+    expect(counted).toMatchObject({ read: 41, train: 41 });
+    expect(report?.warnings).not.toContain('benchmark-unchecked');
+  });
+
+  it('are told to be unchecked when nobody has them and rows are only flagged', async () => {
+    const { rows: counted, report } = await judged('unchecked.jsonl', 'acme/none', { decontamination: 'flag' });
     expect(counted).toMatchObject({ read: 41, train: 41 });
     expect(report?.warnings).toContain('benchmark-unchecked');
   });
@@ -345,14 +365,15 @@ describe('rows that are held out of another source', () => {
     const heldOut = (await store.getFile(dataset.artifact, 'held-out.jsonl')).toString().trim().split('\n');
     const answers = heldOut.map((line) => Number((JSON.parse(line) as { expected: string }).expected));
     expect(answers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 18 }, (_, index) => index + 31));
-    const train = (await store.getFile(dataset.artifact, 'train.jsonl')).toString();
-    expect(train).not.toContain('What is 30 + 1?');
+    const folder = await mkdtemp(join(servers.folder, 'set-'));
+    await store.getDirectory(dataset.artifact, folder);
+    expect(JSON.stringify(await trainRows(folder))).not.toContain('What is 30 + 1?');
   });
 
   it('are not read when nobody asks them', async () => {
     const source = await file('asked-by-nobody.jsonl', rows(20));
     const evaluation = { benchmarks: [{ name: 'mmlu-pro' as const }] };
-    const spec = { ...request(source, { heldOutFrom: source }), evaluation };
+    const spec = { ...request(source, { heldOutFrom: source, decontamination: 'off' }), evaluation };
     await publishTrainRequest(nats, spec);
     expect((await prepared(spec.id)).rows).toMatchObject({ train: 20, heldOut: 0, dropped: 0 });
   });
@@ -374,7 +395,7 @@ describe('a source that is wrong', () => {
   it.each([
     ['a line that is no JSON', [...rows(2), '{"problem":'], { code: 'DATASET_ROW_INVALID', row: 3 }],
     ['a row without an answer', [...rows(4), '{"problem":"p"}'], { code: 'DATASET_ROW_INVALID', row: 5 }],
-    ['columns nobody knows', ['{"text":"t"}'], { code: 'DATASET_COLUMN_MISSING', field: 'dataset.columns' }],
+    ['columns nobody knows', ['{"words":"t"}'], { code: 'DATASET_COLUMN_MISSING', field: 'dataset.columns' }],
     ['no row', ['', ''], { code: 'DATASET_EMPTY' }],
     ['too few rows to hold one out', [row(3)], { code: 'DATASET_EMPTY', field: 'dataset.source' }],
   ])('%s fails the run at once, by file and row', async (what, lines, failure) => {

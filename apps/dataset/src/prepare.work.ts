@@ -22,7 +22,7 @@ import {
   type SourceField,
   type StagedSource,
 } from '@anneal/datasets';
-import { benchmarkTexts } from '@anneal/evaluation';
+import { benchmarkTexts, requireChecked } from '@anneal/evaluation';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
@@ -99,7 +99,7 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     const onRows = (rows: number): void => tell('checking', rows);
     const report = await prepareSetInThread(input, { directory: set, signal, onRows });
     if (report.refusal) throw Failure.fromDetail(report.refusal);
-    if (holdsOut(spec) && report.heldOut === 0) throw nothingHeldOut(source.name, report.train);
+    if (holdsOut(spec) && report.heldOut === 0) throw nothingHeldOut(source.name, report);
     tell('storing', report.rows);
     const artifact = await this.store.putDirectory('dataset', set, { signal });
     return { key, dataset: { artifact, source: spec.dataset.source, sourceDigest, ...countsOf(report) } };
@@ -107,7 +107,7 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
 
   /** Brings everything here that decides what the set is. */
   private async gather(spec: AcceptedRunSpec, directory: string, signal: AbortSignal): Promise<SetInput> {
-    const { dataset, training, evaluation, model } = spec;
+    const { dataset, training, model } = spec;
     const reach: Reach = reachOf(this.config, this.store);
     const stage = (source: string, field: SourceField): Promise<StagedSource> =>
       stageSource({ ...dataset, source }, { field, directory: join(directory, field), signal, reach });
@@ -116,11 +116,12 @@ export class PrepareDatasetWork implements StageWork<PrepareInput> {
     const elsewhere = holdsOut(spec) ? dataset.heldOutFrom : undefined;
     const heldOutFrom =
       elsewhere === undefined ? undefined : await missing.unlessMissing(stage(elsewhere, 'dataset.heldOutFrom'));
-    const { texts, unchecked } = await benchmarkTexts(evaluation, {
+    const { texts, unchecked } = await benchmarkTexts(spec, {
       ...{ reach, harness: harnessOf(this.config), directory: join(directory, 'benchmarks'), signal },
     });
     if (reach.offline) for (const { failure } of unchecked) missing.note(failure);
     await missing.demandNone(spec, reach);
+    requireChecked(spec, { unchecked });
     if (!source) throw new Error('a source that is missing was not noticed');
     return {
       source,
@@ -160,12 +161,14 @@ function countsOf(report: DataReport): Pick<PreparedDataset, 'rows' | 'character
   return { rows: { read, train, heldOut, duplicates, dropped }, characters, report: summaryOf(report) };
 }
 
-function nothingHeldOut(file: string, rows: number): Failure {
+function nothingHeldOut(file: string, { train, format }: DataReport): Failure {
+  const why = format.name === 'text' ? ': plain text has no answers that could be asked for' : '';
   return new Failure(
     'DATASET_EMPTY',
-    `${file} has ${rows} usable rows, of which none can be held out for the evaluation.`,
+    `${file} has ${train} usable rows, of which none can be held out for the evaluation${why}.`,
     {
-      remedy: 'Give more rows, raise dataset.heldOut, or name an own set in evaluation.benchmarks.',
+      remedy:
+        'Give more rows of questions and answers without tools, raise dataset.heldOut, or name another benchmark in evaluation.benchmarks.',
       field: 'dataset.heldOut',
       file,
     },

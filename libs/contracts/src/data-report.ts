@@ -5,6 +5,8 @@ import { failureDetail } from './failure.js';
 export const rowProblemCodes = [
   'not-json',
   'not-utf-8',
+  'duplicate-key',
+  'too-large',
   'unreadable',
   'wrong-type',
   'wrong-role',
@@ -17,6 +19,7 @@ export const rowProblemCodes = [
   'duplicate-turn',
   'over-long',
   'template-refuses',
+  'template-drops',
   'unsupported',
 ] as const;
 export const rowProblemCode = z.enum(rowProblemCodes);
@@ -80,6 +83,7 @@ const tokenReport = z.object({
     .describe('Rows of at most so many tokens, and of more than the step before.'),
   sequenceLength: z.int(),
   over: z.int().describe('Rows above the sequence length; they are dropped.'),
+  sequences: z.int().optional().describe('Pieces into which plain text is cut at the sequence length.'),
   batch: z.int().describe('Rows of an optimizer step, as far as the request settles it.'),
   stepsPerEpoch: z.int(),
   steps: z.int(),
@@ -104,7 +108,7 @@ export const dataReport = z
   .object({
     version: z.literal(1),
     format: z.object({
-      name: z.enum(['chat', 'sharegpt', 'question-answer', 'alpaca', 'preference', 'openai-preference']),
+      name: z.enum(['chat', 'sharegpt', 'question-answer', 'alpaca', 'text', 'preference', 'openai-preference']),
       columns: z.record(z.string(), z.string()),
     }),
     rows: z.int().describe('Rows that were read.'),
@@ -137,7 +141,7 @@ export const dataReport = z
     tokens: tokenReport.nullable(),
     template: z
       .object({
-        prompt: z.enum(['chat', 'load-qa']),
+        prompt: z.enum(['chat', 'load-qa', 'completion']),
         chatTemplate: z.boolean(),
         endOfTurn: z.array(z.string()),
         specialTokens: z.record(z.string(), z.string()),
@@ -159,7 +163,14 @@ export const dataReportSummary = z
     dropped: z.int(),
     nearDuplicates: z.int(),
     contaminated: z.object({ flagged: z.int(), removed: z.int() }),
-    tokens: z.object({ total: z.int(), trained: z.int(), longest: z.int() }).optional(),
+    tokens: z
+      .object({
+        total: z.int(),
+        trained: z.int(),
+        longest: z.int(),
+        sequences: z.int().optional().describe('Pieces of plain text that are trained, where they are not the rows.'),
+      })
+      .optional(),
     warnings: z.array(z.string()).describe('Their codes.'),
   })
   .meta({ id: 'DataReportSummary' });

@@ -76,12 +76,12 @@ const datasetShape = {
     .describe('Where the dataset service finds the token for a gated or private Hub dataset; never the token.'),
   columns: z
     .partialRecord(
-      z.enum(['messages', 'question', 'input', 'answer', 'system', 'prompt', 'chosen', 'rejected']),
+      z.enum(['messages', 'tools', 'question', 'input', 'answer', 'system', 'text', 'prompt', 'chosen', 'rejected']),
       text(200),
     )
     .optional()
     .describe(
-      'Which column of the source holds what: messages, or question (with an input) and answer; of preference pairs prompt, chosen and rejected.',
+      'Which column of the source holds what: messages (with tools), question (with an input) and answer, or plain text; of preference pairs prompt, chosen and rejected.',
     ),
   system: z.string().min(1).max(20_000).optional().describe('System prompt put before every row that has none.'),
   heldOut: z

@@ -15,7 +15,9 @@ const run = { runId, spec: carriedRunSpec };
 
 export const preparedDataset = z
   .object({
-    artifact: artifactRef.describe('train.jsonl, report.json, and held-out.jsonl when rows are held out.'),
+    artifact: artifactRef.describe(
+      'train.parquet (train.jsonl in older ones), report.json, and held-out.jsonl when rows are held out.',
+    ),
     source: z.string(),
     sourceDigest: sha256.describe('Of the source file as it was read.'),
     rows: z.object({

@@ -58,7 +58,7 @@ export function spellOut(training: unknown): unknown {
 
 const columnsOfOthers = {
   sft: ['prompt', 'chosen', 'rejected'],
-  dpo: ['question', 'input', 'answer'],
+  dpo: ['question', 'input', 'answer', 'tools', 'text'],
 } as const satisfies Record<TrainingObjective, readonly string[]>;
 
 /** Columns that only rows of the other kind have. */

@@ -10,5 +10,6 @@ export type { Reach } from './sources/reach.js';
 export type { SourceField, SourceFile, StagedSource } from './sources/source.js';
 export { SourceCache } from './sources/source.cache.js';
 export { stageSource } from './sources/stage.source.js';
+export { readPreparedRows } from './stored/prepared.rows.js';
 export { findTokenizer } from './tokens/base.tokenizer.js';
 export { PromptCounter, type ChatForm } from './tokens/prompt.counter.js';

@@ -1,8 +1,10 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPair, readTextLines, storedRow, tooLong } from '@anneal/rows';
+import { isPair } from '@anneal/rows';
 import { HeldOutSplit } from './rows/held-out.split.js';
 import { LineFile } from './rows/line.file.js';
+import { writeParquet, type SetShape } from './stored/parquet.writer.js';
+import { linedRow } from './stored/stored.line.js';
 
 /** A row that goes into the set. */
 export interface PreparedRow {
@@ -15,29 +17,34 @@ export interface PreparedRow {
   readonly line: string;
   /** Whether some of its answers are kept but not learnt. */
   readonly untrainedTurns: boolean;
+  readonly usesTools: boolean;
+  /** Whether its answer can be asked for; a row without one is never held out. */
+  readonly canBeAsked: boolean;
 }
 
-/** Writes `train.jsonl` and `held-out.jsonl`, and keeps the rows of the one out of the other. */
+/** Writes `train.parquet` and `held-out.jsonl`, and keeps the rows of the one out of the other. */
 export class PreparedFiles<Row extends PreparedRow> {
   private train = 0;
   private untrainedTurns = false;
+  private withTools = false;
+  private longestLine = 0;
   private readonly split: HeldOutSplit<Row>;
-  private readonly trainPath: string;
 
   private constructor(
     readonly directory: string,
-    private readonly trainFile: LineFile,
+    /** The rows to train on, one JSON line each, until they are stored. */
+    readonly linesPath: string,
+    private readonly lines: LineFile,
     heldOutShare: number,
     private readonly onTrained: (row: Row) => void,
   ) {
     this.split = new HeldOutSplit(heldOutShare);
-    this.trainPath = join(directory, 'train.jsonl');
   }
 
   /**
    * Starts in a folder that does not hold such files yet.
    *
-   * @param onTrained told of every row of train.jsonl, in its order
+   * @param onTrained told of every row of train.parquet, in its order
    */
   static async create<Row extends PreparedRow>(
     directory: string,
@@ -45,8 +52,9 @@ export class PreparedFiles<Row extends PreparedRow> {
     onTrained: (row: Row) => void,
   ): Promise<PreparedFiles<Row>> {
     await mkdir(directory, { recursive: true });
-    const file = await LineFile.create(join(directory, 'train.jsonl'));
-    return new PreparedFiles(directory, file, heldOutShare, onTrained);
+    // Beside the folder, since all that is in it belongs to the set.
+    const linesPath = `${directory}.rows.jsonl`;
+    return new PreparedFiles(directory, linesPath, await LineFile.create(linesPath), heldOutShare, onTrained);
   }
 
   /** How many rows are held out so far. */
@@ -58,64 +66,54 @@ export class PreparedFiles<Row extends PreparedRow> {
     return this.train;
   }
 
-  /** Holds out a row of another source. */
+  /** Holds out a row of another source, if its answer can be asked for. */
   holdOut(row: Row): void {
+    if (!row.canBeAsked) return;
     this.split.holdOut(row.digest, row);
   }
 
   /** Takes a row that is no duplicate, for one side or the other. */
   async add(row: Row): Promise<void> {
-    const forTraining = this.split.take(row.group ?? row.digest, row);
+    const forTraining = row.canBeAsked ? this.split.take(row.group ?? row.digest, row) : row;
     if (!forTraining) return;
+    const { line, untrainedTurns, usesTools } = forTraining;
     this.train += 1;
-    this.untrainedTurns ||= forTraining.untrainedTurns;
+    this.untrainedTurns ||= untrainedTurns;
+    this.withTools ||= usesTools;
+    this.longestLine = Math.max(this.longestLine, line.length);
     this.onTrained(forTraining);
-    await this.trainFile.addLine(forTraining.line);
+    await this.lines.addLine(line);
+  }
+
+  /** Brings all rows to `linesPath`. */
+  async flush(): Promise<void> {
+    await this.lines.flush();
   }
 
   /** Completes both files. */
-  async finish(): Promise<void> {
-    await this.trainFile.flush();
-    if (this.untrainedTurns) await this.writeWhatIsTrained();
+  async finish({ rows, asQuestions }: Pick<SetShape, 'rows' | 'asQuestions'>): Promise<void> {
+    await this.flush();
+    const { untrainedTurns, withTools } = this;
+    // A character takes up to three bytes for each of its units of UTF-16.
+    const longestLine = this.longestLine * 3;
+    // Of a set without a row to train on, only the report is of use.
+    if (this.train === 0) return;
+    await writeParquet(this.linesPath, join(this.directory, 'train.parquet'), {
+      ...{ rows, asQuestions, untrainedTurns, withTools, longestLine },
+    });
     if (this.heldOut > 0) await this.writeHeldOut();
   }
 
   async close(): Promise<void> {
-    await this.trainFile.close();
-  }
-
-  /**
-   * Says of every message whether it is trained, as soon as one says it. The reader of the trainer decides about the
-   * columns from the first block of a file, and breaks at one that comes later.
-   */
-  private async writeWhatIsTrained(): Promise<void> {
-    const path = `${this.trainPath}.part`;
-    const file = await LineFile.create(path);
-    try {
-      for await (const { text } of readTextLines(this.trainPath, (row) => tooLong(row, 'train.jsonl'))) {
-        const { messages } = storedRow(text);
-        const told = messages.map(({ role, content, train }) => ({
-          role,
-          content,
-          train: role === 'assistant' && train !== false,
-        }));
-        await file.addLine(JSON.stringify({ messages: told }));
-      }
-      await file.flush();
-    } catch (error) {
-      await rm(path, { force: true });
-      throw error;
-    } finally {
-      await file.close();
-    }
-    await rename(path, this.trainPath);
+    await this.lines.close();
+    await rm(this.linesPath, { force: true });
   }
 
   private async writeHeldOut(): Promise<void> {
     const file = await LineFile.create(join(this.directory, 'held-out.jsonl'));
     try {
       for (const { row } of this.split.heldOut) {
-        const stored = storedRow(row.line);
+        const stored = linedRow(row.line);
         const { messages } = stored;
         const asked = isPair(stored) ? messages : messages.slice(0, -1);
         const item = {

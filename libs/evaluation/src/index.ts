@@ -8,7 +8,7 @@ export {
   type AnsweredQuestion,
   type Question,
 } from './asking/question.js';
-export { benchmarkTexts } from './benchmarks/benchmark.texts.js';
+export { benchmarkTexts, requireChecked } from './benchmarks/benchmark.texts.js';
 export { fromHub } from './benchmarks/fetched.js';
 export type { BenchmarkContext, Message, Prompt } from './benchmarks/benchmark.js';
 export { loadBenchmarks, type LoadedBenchmark } from './benchmarks/load.benchmarks.js';

@@ -73,10 +73,10 @@ describe('a training file', () => {
   });
 
   it('names the columns of each line until one has some that are known', async () => {
-    const { rows, problems } = await check('{"text":"t"}\n', '{}\n', good());
+    const { rows, problems } = await check('{"words":"t"}\n', '{}\n', good());
     expect(rows).toBe(1);
     expect(problems).toEqual([
-      { row: 1, message: expect.stringContaining('but line 1 of d.jsonl has the columns "text"') as string },
+      { row: 1, message: expect.stringContaining('but line 1 of d.jsonl has the columns "words"') as string },
       { row: 2, message: expect.stringContaining('but line 2 of d.jsonl has the columns (none)') as string },
     ]);
   });

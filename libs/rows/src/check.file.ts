@@ -41,9 +41,9 @@ export async function checkTrainingFile(path: string, name: string): Promise<Che
       try {
         const row = jsonlRow(line, name);
         format ??= findFormat([row], undefined, name, objectiveOfRow(row));
-        const [messages = []] = conversationsOf(toTrainingRow(row, format, undefined, name));
+        const [conversation] = conversationsOf(toTrainingRow(row, format, undefined, name));
         rows += 1;
-        characters += messages.reduce((sum, { content }) => sum + content.length, 0);
+        characters += (conversation?.messages ?? []).reduce((sum, { content }) => sum + content.length, 0);
       } catch (error) {
         problems.push(problemOf(error, line.number));
       }

@@ -23,6 +23,7 @@ describe('the format of a source', () => {
     [{ conversations: [{ from: 'human', value: 'q' }] }, 'sharegpt', { messages: 'conversations' }],
     [{ conversations: [{ role: 'user', content: 'q' }] }, 'chat', { messages: 'conversations' }],
     [{ problem: '', answer: '' }, 'question-answer', { question: 'problem', answer: 'answer' }],
+    [{ id: 1, text: '' }, 'text', { text: 'text' }],
     [{ prompt: '', completion: '' }, 'question-answer', { question: 'prompt', answer: 'completion' }],
     [{ question: '', answer: '', input: '' }, 'question-answer', { question: 'question', answer: 'answer' }],
     [
@@ -50,9 +51,8 @@ describe('the format of a source', () => {
   });
 
   it.each([
-    [{ x: 1 }, 'as messages, or as question and answer'],
+    [{ x: 1 }, 'as messages, as question and answer, or as text'],
     [{ problem: 'p', solution: 's' }, 'dataset.columns.answer beside "problem"'],
-    [{ text: 't' }, 'plain text'],
   ])('that fits nothing shows columns, rows and what comes nearest: %j', (columns, nearest) => {
     const rows = [1, 2, 3, 4].map((number) => row({ ...columns, long: 'x'.repeat(500) }, number));
     const failure = failureOf(() => findFormat(rows, undefined, 'f'));
@@ -163,6 +163,8 @@ describe('a row', () => {
 describe("a row of OpenAI's chat form", () => {
   const user = { role: 'user', content: 'u' };
   const answer = { role: 'assistant', content: 'a' };
+  const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{"b": 1, "a": null}' } };
+  const kept = { ...call, function: { name: 'f', arguments: { b: 1, a: null } } };
   const read = (...messages: unknown[]) =>
     toConversation(row({ messages }, 7), { name: 'chat', columns: { messages: 'messages' } }, undefined, 'data.jsonl')
       .messages;
@@ -181,22 +183,34 @@ describe("a row of OpenAI's chat form", () => {
   it.each([
     [{ ...answer, weight: 0.5 }, 'messages.1.weight: messages of another weight than 0 or 1 are not trained yet'],
     [
-      { role: 'assistant', content: null, tool_calls: [{ id: 'call_1', type: 'function' }] },
-      'messages.1.tool_calls: tool calls are not trained yet',
+      {
+        role: 'assistant',
+        content: null,
+        tool_calls: [{ type: 'function', function: { name: 'f', arguments: '[1]' } }],
+      },
+      'messages.1.tool_calls.0.function.arguments: the arguments of a call are no JSON object',
+    ],
+    [{ ...user, tool_calls: [call] }, 'messages.1.tool_calls: only an assistant calls tools'],
+    [
+      { ...answer, tool_calls: [{ ...call, type: 'web_search' }] },
+      'messages.1.tool_calls.0.type: only functions can be called',
     ],
     [
-      { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } },
-      'messages.1.function_call: function calls are not trained yet',
+      { ...answer, tool_calls: [{ ...call, function: { name: 'f', arguments: '{"id": 12345678901234567890}' } }] },
+      'messages.1.tool_calls.0.function.arguments: the arguments of a call hold a whole number that is too large to be kept as it is',
     ],
-    [{ role: 'tool', content: 't' }, 'messages.1.role: messages of the role "tool" are not trained yet'],
-    [{ role: 'function', content: 't' }, 'messages.1.role: messages of the role "function" are not trained yet'],
-    [{ role: 'developer', content: 't' }, 'messages.1.role: messages of the role "developer" are not trained yet'],
   ])('is refused with %j, and not trained without it', (message, problem) => {
     const failure = failureOf(() => read(user, message, answer));
     expect(failure).toMatchObject({ code: 'DATASET_ROW_INVALID', row: 7 });
     expect(failure.message).toBe(
       `In line 7 of data.jsonl, column "messages" is no conversation to train on (${problem}).`,
     );
+  });
+
+  it('has the columns of its tools found, and calls taken in whatever form they are', () => {
+    expect(read(user, { ...answer, tool_calls: [call] })).toEqual([user, { ...answer, tool_calls: [kept] }]);
+    const { columns } = findFormat([row({ messages: [user], functions: [] })], undefined, 'f');
+    expect(columns).toEqual({ messages: 'messages', tools: 'functions' });
   });
 
   it.each([0, '0'])('keeps an answer of the weight %j without learning it', (weight) => {
@@ -207,6 +221,130 @@ describe("a row of OpenAI's chat form", () => {
       answer,
     ]);
     expect(failureOf(() => read(user, { ...answer, weight })).message).toContain('no message of weight 1');
+  });
+});
+
+describe("a row of OpenAI's chat form with tools", () => {
+  const user = { role: 'user', content: 'u' };
+  const answer = { role: 'assistant', content: 'a' };
+  const call = { id: 'c', type: 'function', function: { name: 'f', arguments: { b: 1, a: null } } };
+  const format: DataFormat = { name: 'chat', columns: { messages: 'messages', tools: 'tools' } };
+  const read = (messages: unknown[], tools?: unknown) => readConversation({ messages, tools }, format, undefined);
+  const conversationOf = (messages: unknown[], tools?: unknown) => {
+    const row = read(messages, tools);
+    return row.ok ? row.conversation : row.refusal;
+  };
+
+  it('has its tools even where the first rows have none, and no such column', () => {
+    const rows = { messages: [user, answer], tools: [{ type: 'function', function: { name: 'f' } }] };
+    const found = readConversation(rows, { name: 'chat', columns: { messages: 'messages' } }, undefined);
+    expect(found).toMatchObject({ ok: true, conversation: { tools: rows.tools } });
+  });
+
+  it('keeps calls with their arguments as an object, what tools answer, and which call that is', () => {
+    const asked = {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ ...call, function: { name: 'f', arguments: '{"b":1,"a":null}' } }],
+    };
+    const told = { role: 'tool', content: '3', tool_call_id: 'c', name: 'f' };
+    expect(conversationOf([user, asked, told, answer])).toEqual({
+      messages: [user, { role: 'assistant', content: '', tool_calls: [call] }, told, answer],
+    });
+  });
+
+  it('has the names of today, whatever older rows call them', () => {
+    const asked = { role: 'assistant', content: '', function_call: { name: 'f', arguments: '{}' } };
+    const functions = [{ name: 'f', parameters: { type: 'object' } }];
+    const rows = [
+      { role: 'developer', content: 's' },
+      user,
+      asked,
+      { role: 'function', name: 'f', content: '3' },
+      answer,
+    ];
+    expect(conversationOf(rows, functions)).toEqual({
+      messages: [
+        { role: 'system', content: 's' },
+        user,
+        { role: 'assistant', content: '', tool_calls: [{ type: 'function', function: { name: 'f', arguments: {} } }] },
+        { role: 'tool', name: 'f', content: '3' },
+        answer,
+      ],
+      tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }],
+    });
+  });
+
+  it.each([
+    [[{ type: 'function', function: { name: 'f', strict: true } }]],
+    [JSON.stringify([{ type: 'function', function: { name: 'f', strict: true } }])],
+  ])('takes tools as a list and as the text of one: %j', (tools) => {
+    expect(conversationOf([user, answer], tools)).toMatchObject({
+      tools: [{ type: 'function', function: { name: 'f', strict: true } }],
+    });
+  });
+
+  it.each([[null], [[]], ['']])('has no tools where %j says so', (tools) => {
+    expect(conversationOf([user, answer], tools)).toEqual({ messages: [user, answer] });
+  });
+
+  it.each([
+    ['wrong-type', [user, answer], [{ type: 'function' }]],
+    ['wrong-type', [user, answer], 'f'],
+    ['wrong-role', [user, { role: 'tool', content: '3' }, answer], undefined],
+    [
+      'not-utf-8',
+      [
+        user,
+        {
+          role: 'assistant',
+          content: '',
+          tool_calls: [{ ...call, function: { name: 'f', arguments: '{"x":"\\ud800"}' } }],
+        },
+      ],
+      undefined,
+    ],
+    ['not-utf-8', [user, { role: 'assistant', content: 'half \ud83d' }], undefined],
+    ['answer-missing', [user, { role: 'assistant', content: ' ' }], undefined],
+  ])('has the code %s in %j with the tools %j', (code, messages, tools) => {
+    expect(read(messages, tools)).toMatchObject({ ok: false, refusal: { code } });
+  });
+
+  it('is another row when its tools or calls are others', () => {
+    const digestOf = (messages: unknown[], tools?: unknown): string => {
+      const row = read(messages, tools);
+      if (!row.ok) throw new Error(row.refusal.problem);
+      return conversationDigest(row.conversation);
+    };
+    const calls = (name: string) => [
+      user,
+      { ...answer, tool_calls: [{ type: 'function', function: { name, arguments: {} } }] },
+    ];
+    const digests = [
+      digestOf([user, answer]),
+      digestOf([user, answer], [{ name: 'f' }]),
+      digestOf(calls('f')),
+      digestOf(calls('g')),
+    ];
+    expect(new Set(digests).size).toBe(4);
+  });
+});
+
+describe('a plain text', () => {
+  const format: DataFormat = { name: 'text', columns: { text: 'text' } };
+
+  it('is all that there is, and no conversation of the same words', () => {
+    const read = toConversation(row({ text: 'Once upon a time.' }), format, undefined, 'f');
+    expect(read).toEqual({ messages: [{ role: 'assistant', content: 'Once upon a time.' }], plain: true });
+    expect(conversationDigest(read)).not.toBe(conversationDigest({ messages: read.messages }));
+  });
+
+  it.each([
+    ['empty', ' '],
+    ['empty', null],
+    ['wrong-type', 3],
+  ])('has the code %s in %j', (code, text) => {
+    expect(readConversation({ text }, format, undefined)).toMatchObject({ ok: false, refusal: { code } });
   });
 });
 
@@ -254,7 +392,8 @@ describe('what is wrong with a row', () => {
     ['wrong-type', { m: 3 }, chat],
     ['empty', { m: [] }, chat],
     ['wrong-role', { m: [turn('robot'), turn('assistant')] }, chat],
-    ['unsupported', { m: [turn('tool'), turn('assistant')] }, chat],
+    ['wrong-role', { m: [turn('user'), turn('tool'), turn('assistant')] }, chat],
+    ['unsupported', { m: [turn('user'), { ...turn('assistant'), weight: 0.5 }] }, chat],
     ['answer-missing', { m: [turn('user'), turn('assistant', ' ')] }, chat],
     ['answer-missing', { m: [turn('assistant'), turn('user')] }, chat],
     ['duplicate-turn', { m: [turn('user'), turn('user'), turn('assistant')] }, chat],

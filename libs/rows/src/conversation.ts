@@ -1,12 +1,14 @@
-import { createHash } from 'node:crypto';
-import type { DataFormat } from './format.js';
+import { hash } from 'node:crypto';
+import { toolsColumn, type DataFormat } from './format.js';
 import {
   isBlank,
+  isOfTools,
   messagesIn,
   refusalIn,
   Refused,
   rowInvalid,
   refuseEmpty,
+  refuseHalfCharacters,
   refuseRepeated,
   textOf,
   withSystem,
@@ -14,10 +16,20 @@ import {
   type RowRefusal,
 } from './message.js';
 import type { SourceRow } from './row.js';
+import { tools as toolsOf, type Tool } from './tools.js';
 
 /** The one form in which rows are trained: a conversation that ends with the answer to be learnt. */
 export interface Conversation {
   readonly messages: readonly Message[];
+  /** What the assistant may call; left out when there is nothing. */
+  readonly tools?: readonly Tool[];
+  /** A plain text: its one message is all that there is, and no chat template is put around it. */
+  readonly plain?: true;
+}
+
+/** Whether a conversation has anything that only some chat templates can show. */
+export function usesTools({ messages, tools }: Conversation): boolean {
+  return tools !== undefined || messages.some(isOfTools);
 }
 
 export type ReadRow =
@@ -30,9 +42,13 @@ export function readConversation(
   system: string | undefined,
 ): ReadRow {
   try {
-    const { messages } = format.columns;
-    if (messages !== undefined) return done(checkMessages(columns[messages], messages, format, system));
-    return done(pairMessages(columns, format, system));
+    const conversation = conversationIn(columns, format, system);
+    const { messages, tools } = conversation;
+    refuseHalfCharacters(
+      messages.map(({ content }) => content),
+      [tools, ...messages.map(({ tool_calls: made }) => made)],
+    );
+    return { ok: true, conversation };
   } catch (error) {
     return { ok: false, refusal: refusalIn(error) };
   }
@@ -50,8 +66,26 @@ export function toConversation(
   throw rowInvalid(row, file, read.refusal);
 }
 
-function done(messages: readonly Message[]): ReadRow {
-  return { ok: true, conversation: { messages } };
+function conversationIn(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): Conversation {
+  const { messages, text } = format.columns;
+  if (format.name === 'text')
+    return { messages: [{ role: 'assistant', content: textOf(columns, text ?? 'text', 'empty') }], plain: true };
+  if (messages === undefined) return { messages: pairMessages(columns, format, system) };
+  const checked = checkMessages(columns[messages], messages, format, system);
+  const tools = toolsColumn(format, columns);
+  const declared = tools === undefined ? [] : toolsIn(columns[tools], tools);
+  return declared.length === 0 ? { messages: checked } : { messages: checked, tools: declared };
+}
+
+function toolsIn(value: unknown, column: string): readonly Tool[] {
+  const parsed = toolsOf.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const where = [column, ...(issue?.path ?? [])].join('.');
+  throw new Refused(
+    'wrong-type',
+    `column "${column}" is no list of tools (${where}: ${issue?.message ?? 'unreadable'})`,
+  );
 }
 
 function pairMessages(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): Message[] {
@@ -83,14 +117,23 @@ function checkMessages(
   refuseEmpty(messages, column);
   if (!messages.some(({ role, train }) => role === 'assistant' && train !== false))
     throw new Refused('answer-missing', `column "${column}" has no message of weight 1 to learn`);
+  const unasked = messages.findIndex(({ role }, index) => role === 'tool' && !answersCall(messages[index - 1]));
+  if (unasked >= 0)
+    throw new Refused('wrong-role', `message ${unasked + 1} in column "${column}" is of a tool that nobody has called`);
   refuseRepeated(messages, column);
   return withSystem(messages, system);
 }
 
+/** What a tool says follows on a call, or on what another tool says. */
+function answersCall(before: Message | undefined): boolean {
+  return before?.role === 'tool' || before?.tool_calls !== undefined;
+}
+
 /** Names a conversation by its content alone, so that the same row is the same row in every source and order. */
-export function conversationDigest(conversation: Conversation): string {
-  const content = conversation.messages.map(({ role, content, train }) =>
-    train === false ? [role, content, 0] : [role, content],
-  );
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+export function conversationDigest({ messages, tools, plain }: Conversation): string {
+  const said = messages.map(({ role, content, train, ...more }) => {
+    const short: unknown[] = train === false ? [role, content, 0] : [role, content];
+    return Object.keys(more).length === 0 ? short : [...short, more];
+  });
+  return hash('sha256', JSON.stringify(plain ? ['text', said] : tools ? [said, tools] : said), 'hex');
 }

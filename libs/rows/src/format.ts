@@ -6,15 +6,17 @@ type Mapping = NonNullable<AcceptedRunSpec['dataset']['columns']>;
 
 /** How the rows of a source say what is asked and answered. */
 export interface DataFormat {
-  readonly name: 'chat' | 'sharegpt' | 'question-answer' | 'alpaca' | 'preference' | 'openai-preference';
+  readonly name: 'chat' | 'sharegpt' | 'question-answer' | 'alpaca' | 'text' | 'preference' | 'openai-preference';
   readonly columns: Mapping;
 }
 
 const usualNames = {
   messages: ['messages', 'conversation', 'conversations'],
+  tools: ['tools', 'functions'],
   question: ['question', 'prompt', 'instruction', 'problem'],
   input: ['input'],
   answer: ['answer', 'completion', 'output', 'response'],
+  text: ['text'],
 } as const;
 
 /** The names that preference pairs go by: OpenAI's, TRL's, and those of well-known sets. */
@@ -27,6 +29,11 @@ const usualPairNames = {
 /** How many rows an error shows, so that its reader sees what is there. */
 const rowsShown = 3;
 const longestShown = 120;
+
+/** The column in which a row declares tools: rows without any often leave it out, even the first one. */
+export function toolsColumn({ columns }: DataFormat, row: SourceRow['columns']): string | undefined {
+  return columns.tools ?? usualNames.tools.find((name) => name in row);
+}
 
 /** What rows of a format are there to teach. */
 export function objectiveOf({ name }: DataFormat): TrainingObjective {
@@ -65,8 +72,12 @@ export function findFormat(
   if (objective === 'dpo') return pairFormat(rows, first, wanted, file);
   const found = (names: readonly string[]): string | undefined => names.find((name) => present.includes(name));
   const asksPair = wanted?.question !== undefined || wanted?.answer !== undefined;
+  if (wanted?.text !== undefined) return { name: 'text', columns: { text: wanted.text } };
   const messages = wanted?.messages ?? (asksPair ? undefined : found(usualNames.messages));
-  if (messages !== undefined) return chatFormat({ ...wanted, messages }, first);
+  if (messages !== undefined) {
+    const tools = wanted?.tools ?? found(usualNames.tools);
+    return chatFormat({ ...wanted, messages, ...(tools === undefined ? {} : { tools }) }, first);
+  }
   const question = wanted?.question ?? found(usualNames.question);
   const answer = wanted?.answer ?? found(usualNames.answer);
   if ((question === undefined || answer === undefined) && objectiveOfRow(first) === 'dpo')
@@ -75,8 +86,13 @@ export function findFormat(
       remedy:
         'Set training.objective to dpo (method dpo of a fine-tuning job) to learn which answer is preferred, or give conversations, or questions with answers.',
     });
+  const text = found(usualNames.text);
+  // Beside one half of a pair, a column named "text" is more likely the other half than plain text.
+  if (text !== undefined && question === undefined && answer === undefined) return { name: 'text', columns: { text } };
   if (question === undefined || answer === undefined)
-    throw columnMissing('No column holds messages, nor question and answer', rows, file, { field: 'dataset.columns' });
+    throw columnMissing('No column holds messages, question and answer, or text', rows, file, {
+      field: 'dataset.columns',
+    });
   // Only the instructions of alpaca's form have an input; elsewhere a column of that name may be anything.
   const input = wanted?.input ?? (question === 'instruction' ? found(usualNames.input) : undefined);
   const columns = { ...wanted, question, answer, ...(input === undefined ? {} : { input }) };
@@ -179,7 +195,5 @@ function nearest(present: readonly string[]): string {
     return `It comes nearest to question and answer: name the column of the answers in dataset.columns.answer beside "${question}".`;
   if (answer !== undefined)
     return `It comes nearest to question and answer: name the column of the questions in dataset.columns.question beside "${answer}".`;
-  if (present.includes('text'))
-    return 'It looks like plain text, which has no answer to be learnt and is not trained yet: give conversations, or questions with answers.';
-  return 'Name the columns in dataset.columns, as messages, or as question and answer.';
+  return 'Name the columns in dataset.columns: as messages, as question and answer, or as text.';
 }

@@ -1,46 +1,77 @@
 import { Failure, type RowProblemCode } from '@anneal/contracts';
 import { z } from 'zod';
 import type { SourceRow } from './row.js';
+import { functionCall, toolCall, type ToolCall } from './tools.js';
 
-/** Roles of OpenAI's chat rows that no chat template here is sure to know. */
-const rolesNotTrained: unknown[] = ['developer', 'tool', 'function'];
+/** Tables, and programs that write every key, say null or an empty list for nothing. */
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 
-/** A key that must hold nothing. Tables, and programs that write every key, say null or an empty list for nothing. */
-const nothing = (what: string) =>
-  z
-    .unknown()
-    .refine((value) => value === null || (Array.isArray(value) && value.length === 0), `${what} are not trained yet`)
-    .optional();
+/** Roles that are others by an older or a newer name. */
+const plainRoles = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  assistant: 'assistant',
+  tool: 'tool',
+  function: 'tool',
+} as const;
+
+const calls = z
+  .array(toolCall)
+  .nullish()
+  .transform((list) => (list?.length ? list : undefined));
 
 /**
- * A message of OpenAI's chat rows, of which role, content and weight are trained; `name` and unknown keys are passed over.
- * What changes the meaning of a row is refused: without it the row would teach what its author left out.
+ * A message of OpenAI's chat rows; unknown keys are passed over. What changes the meaning of a row is taken or refused:
+ * without it the row would teach what its author left out.
  */
 const message = z
   .object({
-    role: z.enum(['system', 'user', 'assistant'], {
-      error: ({ input }) =>
-        rolesNotTrained.includes(input) ? `messages of the role "${String(input)}" are not trained yet` : undefined,
-    }),
+    role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
     // As text, too: so come the 64-bit integers of a parquet file.
     weight: z
       .literal([0, 1, '0', '1'], { error: 'messages of another weight than 0 or 1 are not trained yet' })
       .nullish(),
-    tool_calls: nothing('tool calls'),
-    function_call: nothing('function calls'),
-    content: z.string(),
+    tool_calls: calls,
+    function_call: z.preprocess((value) => (isEmptyList(value) ? undefined : value), functionCall.nullish()),
+    tool_call_id: z.string().nullish(),
+    name: z.string().nullish(),
+    content: z.string().nullish(),
   })
-  .transform(({ role, content, weight }): Message => {
+  .transform((read, context): Message => {
+    const role = plainRoles[read.role];
+    const toolCalls = read.tool_calls ?? (read.function_call ? [read.function_call] : undefined);
+    if (toolCalls && role !== 'assistant') {
+      context.addIssue({ code: 'custom', message: 'only an assistant calls tools', path: ['tool_calls'] });
+      return z.NEVER;
+    }
+    if (typeof read.content !== 'string' && !toolCalls) {
+      context.addIssue({ code: 'invalid_type', expected: 'string', path: ['content'], input: read.content });
+      return z.NEVER;
+    }
+    const told = { role, content: read.content ?? '' };
+    if (role === 'tool')
+      return {
+        ...told,
+        ...(typeof read.tool_call_id === 'string' ? { tool_call_id: read.tool_call_id } : {}),
+        ...(typeof read.name === 'string' ? { name: read.name } : {}),
+      };
     // Only what the assistant says is ever trained.
-    const untrained = role === 'assistant' && Number(weight ?? 1) === 0;
-    return untrained ? { role, content, train: false } : { role, content };
+    const untrained = role === 'assistant' && Number(read.weight ?? 1) === 0;
+    return { ...told, ...(toolCalls ? { tool_calls: toolCalls } : {}), ...(untrained ? { train: false } : {}) };
   });
 
 /** One message. `train: false` keeps an answer in the conversation without learning it. */
 export interface Message {
-  readonly role: 'system' | 'user' | 'assistant';
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  /** Blank only beside calls. */
   readonly content: string;
   readonly train?: false;
+  readonly tool_calls?: readonly ToolCall[];
+  /** Which call the message of a tool answers. */
+  readonly tool_call_id?: string;
+  /** The tool that answers. */
+  readonly name?: string;
 }
 
 /** The names that ShareGPT's rows use for the three roles. */
@@ -53,6 +84,8 @@ const shareGptRoles: Readonly<Record<string, Message['role']>> = {
   chatgpt: 'assistant',
   bot: 'assistant',
   model: 'assistant',
+  tool: 'tool',
+  observation: 'tool',
 };
 
 const shareGptKeys = z.object({ from: z.string(), value: z.unknown(), weight: z.unknown().optional() });
@@ -117,6 +150,11 @@ function kindOf(value: unknown): string {
 
 const messageLists = { chat: z.array(message).min(1), sharegpt: z.array(shareGptMessage).min(1) };
 
+/** Whether a message is there for the sake of tools. */
+export function isOfTools({ role, tool_calls: made }: Message): boolean {
+  return role === 'tool' || made !== undefined;
+}
+
 /** Whether a list has messages under the names of ShareGPT. */
 export function isShareGpt(value: unknown): boolean {
   const [first] = Array.isArray(value) ? (value as unknown[]) : [];
@@ -138,18 +176,41 @@ export function messagesIn(value: unknown, column: string, names: keyof typeof m
 }
 
 export function refuseEmpty(messages: readonly Message[], column: string): void {
-  const empty = messages.findIndex(({ content }) => content.trim() === '');
+  // A call may come without words, and a tool may have nothing to say.
+  const empty = messages.findIndex(
+    ({ role, content, tool_calls: made }) => role !== 'tool' && !made && content.trim() === '',
+  );
   if (empty < 0) return;
   const code = messages[empty]?.role === 'assistant' ? 'answer-missing' : 'empty';
   throw new Refused(code, `message ${empty + 1} in column "${column}" is empty`);
 }
 
 export function refuseRepeated(messages: readonly Message[], column: string): void {
-  const twice = messages.findIndex(
-    ({ role, content }, index) => role === messages[index - 1]?.role && content === messages[index - 1]?.content,
-  );
+  const twice = messages.findIndex((turn, index) => isRepeated(turn, messages[index - 1]));
   if (twice >= 0)
     throw new Refused('duplicate-turn', `message ${twice + 1} in column "${column}" repeats the one before it`);
+}
+
+/** Two tools may well say the same. */
+function isRepeated(turn: Message, before: Message | undefined): boolean {
+  const { role, content, tool_calls: made } = turn;
+  if (role === 'tool' || role !== before?.role || content !== before.content) return false;
+  return made === undefined || JSON.stringify(made) === JSON.stringify(before.tool_calls);
+}
+
+/**
+ * JSON can hold one half of a surrogate pair; UTF-8, and so every tokenizer, cannot.
+ *
+ * @param values what may hold such a half anywhere
+ */
+export function refuseHalfCharacters(texts: readonly string[], values: readonly unknown[] = []): void {
+  if (texts.every((text) => text.isWellFormed()) && values.every(isWellFormedJson)) return;
+  throw new Refused('not-utf-8', 'it holds half of a character, which no file can');
+}
+
+function isWellFormedJson(value: unknown): boolean {
+  // Such a half is written as an escape, and nothing else that begins like one is.
+  return value === undefined || !/(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.test(JSON.stringify(value));
 }
 
 export function withSystem(messages: readonly Message[], system: string | undefined): readonly Message[] {

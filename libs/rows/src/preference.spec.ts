@@ -120,6 +120,8 @@ describe('the form of preference pairs', () => {
 
 describe('a preference pair', () => {
   const good = { prompt: 'Why?', chosen: 'So.', rejected: 'No.' };
+  const declared = { type: 'function', function: { name: 'f' } };
+  const call = { type: 'function', function: { name: 'f', arguments: '{}' } };
   const format = formatOf(good);
   const refusalOf = (columns: Record<string, unknown>) => {
     const read = readTrainingRow(columns, format, undefined);
@@ -151,10 +153,23 @@ describe('a preference pair', () => {
     ['wrong-type', { chosen: '[{"role":"assistant"}]' }, 'written as text'],
     ['unsupported', { chosen: [assistant('So.'), assistant('And so.')] }, 'has 2 answers'],
     ['unsupported', { chosen: { ...assistant('So.'), weight: 0 } }, 'has the weight 0'],
-    ['unsupported', { prompt: [{ role: 'tool', content: 't' }] }, 'are not trained yet'],
+    ['unsupported', { prompt: [user('q'), { role: 'tool', content: 't' }] }, 'pairs with tools are not trained yet'],
+    [
+      'unsupported',
+      { chosen: [{ ...assistant(''), tool_calls: [call] }] },
+      'message 1 in column "chosen" calls a tool',
+    ],
+    ['unsupported', { prompt: { messages: [user('Why?')], tools: [declared] } }, 'column "prompt.tools" has tools'],
+    ['not-utf-8', { rejected: 'a\ud800' }, 'half of a character'],
   ])('is refused as %s for %j', (code, change, problem) => {
     expect(refusalOf({ ...good, ...change })).toMatchObject({ code });
     expect(refusalOf({ ...good, ...change })?.problem).toContain(problem);
+  });
+
+  it('with tools in a column of their own is refused, and with an empty one is not', () => {
+    const read = (tools: unknown) => readTrainingRow({ ...good, tools }, format, undefined);
+    expect(read([declared])).toMatchObject({ ok: false, refusal: { code: 'unsupported' } });
+    for (const none of [null, [], '', '[]']) expect(read(none)).toMatchObject({ ok: true });
   });
 
   it('without anything that was asked is refused', () => {
@@ -166,8 +181,8 @@ describe('a preference pair', () => {
   it('learns from the last answers only, whatever was said before', () => {
     const prompt = [user('a'), assistant('b'), user('c')];
     const [chosen, rejected] = conversationsOf(pairOf({ prompt, chosen: 'd', rejected: 'e' }));
-    expect(chosen?.map(({ train }) => train)).toEqual([undefined, false, undefined, undefined]);
-    expect([chosen?.at(-1), rejected?.at(-1)]).toEqual([assistant('d'), assistant('e')]);
+    expect(chosen?.messages.map(({ train }) => train)).toEqual([undefined, false, undefined, undefined]);
+    expect([chosen?.messages.at(-1), rejected?.messages.at(-1)]).toEqual([assistant('d'), assistant('e')]);
   });
 
   it('has the same digest in whatever form it came, and another one when its answers change places', () => {

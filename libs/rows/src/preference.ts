@@ -1,13 +1,15 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RowProblemCode } from '@anneal/contracts';
-import type { DataFormat } from './format.js';
+import { toolsColumn, type DataFormat } from './format.js';
 import {
   isBlank,
+  isOfTools,
   isShareGpt,
   messagesIn,
   refusalIn,
   Refused,
   refuseEmpty,
+  refuseHalfCharacters,
   refuseRepeated,
   textOf,
   withSystem,
@@ -30,7 +32,9 @@ export type ReadPair =
 /** Turns the columns of a row into a preference pair, or says what is wrong with them. Never throws. */
 export function readPair(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): ReadPair {
   try {
-    return { ok: true, pair: pairIn(columns, format, system) };
+    const pair = pairIn(columns, format, system);
+    refuseHalfCharacters([...pair.messages.map(({ content }) => content), pair.chosen, pair.rejected]);
+    return { ok: true, pair };
   } catch (error) {
     return { ok: false, refusal: refusalIn(error) };
   }
@@ -51,13 +55,15 @@ function contentOf(messages: readonly Message[]): unknown[] {
 }
 
 function digestOf(content: unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(content)).digest('hex');
+  return hash('sha256', JSON.stringify(content), 'hex');
 }
 
 function pairIn(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): PreferencePair {
   const { prompt, chosen: chosenColumn, rejected: rejectedColumn, system: systemColumn } = format.columns;
   if (chosenColumn === undefined || rejectedColumn === undefined)
     throw new Refused('wrong-type', 'no columns are mapped');
+  const tools = toolsColumn(format, columns);
+  if (tools !== undefined) refuseTools(columns[tools], tools);
   const chosen = answerIn(columns[chosenColumn], chosenColumn, 'chosen-missing');
   const rejected = answerIn(columns[rejectedColumn], rejectedColumn, 'rejected-missing');
   const asked = prompt === undefined ? undefined : askedIn(columns[prompt], prompt);
@@ -111,6 +117,7 @@ function askedIn(value: unknown, column: string): readonly Message[] {
   if (isBlank(value)) throw new Refused('empty', `column "${column}" is empty`);
   if (typeof value === 'string' && !looksLikeList(value)) return [{ role: 'user', content: value }];
   const isWrapped = typeof value === 'object' && value !== null && 'messages' in value;
+  if (isWrapped && 'tools' in value) refuseTools(value.tools, `${column}.tools`);
   return checkedPrompt(
     isWrapped ? listIn(value.messages, `${column}.messages`) : listIn(value, column),
     isWrapped ? `${column}.messages` : column,
@@ -129,7 +136,20 @@ function checkedPrompt(messages: readonly Message[], column: string): readonly M
 function listIn(value: unknown, column: string): readonly Message[] {
   const isOne = typeof value === 'object' && value !== null && !Array.isArray(value);
   const list = isOne ? [value] : value;
-  return messagesIn(list, column, isShareGpt(list) ? 'sharegpt' : 'chat');
+  const messages = messagesIn(list, column, isShareGpt(list) ? 'sharegpt' : 'chat');
+  const of = messages.findIndex(isOfTools);
+  if (of >= 0) {
+    const problem = `message ${of + 1} in column "${column}" calls a tool or answers a call, and pairs with tools are not trained yet`;
+    throw new Refused('unsupported', problem);
+  }
+  return messages;
+}
+
+/** Without its tools, a pair would teach to answer what nobody asked like that. */
+function refuseTools(value: unknown, column: string): void {
+  const isNone = isBlank(value) || (Array.isArray(value) && value.length === 0) || value === '[]';
+  if (!isNone)
+    throw new Refused('unsupported', `column "${column}" has tools, and pairs with tools are not trained yet`);
 }
 
 /** Text that is a JSON list was meant to be one; whoever reads messages says so. */

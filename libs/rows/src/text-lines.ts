@@ -13,6 +13,8 @@ export interface TextLine {
   readonly text: string;
   /** When false, `text` has U+FFFD in place of what cannot be read. */
   readonly isUtf8: boolean;
+  /** A line of more than `longestLine` bytes, of which nothing was kept. */
+  readonly isTooLong?: true;
 }
 
 /** Whole lines that came together. */
@@ -21,18 +23,22 @@ export interface LineBlock {
   readonly bytes: Buffer;
   /** Of its first line, counted from 1. */
   readonly number: number;
+  /** Stands for one line of more than `longestLine` bytes. */
+  readonly isTooLong?: true;
 }
+
+/** What to throw at a line of more than `longestLine` bytes; when left out, the line is passed over, and said to be so. */
+type TooLong = (line: number) => Error;
 
 /**
  * Lines of a UTF-8 file, ended by LF or CR LF, without a byte order mark; lines of white space are passed over. Not with
  * `readline`: that also ends lines at U+2028 and U+2029, which may stand inside a JSON string.
  *
  * @param source path of the file, or its bytes
- * @param tooLong what to throw when a line has more than `longestLine` bytes
  */
 export async function* readTextLines(
   source: string | AsyncIterable<Buffer>,
-  tooLong: (line: number) => Error,
+  tooLong?: TooLong,
 ): AsyncIterable<TextLine> {
   const chunks: AsyncIterable<Buffer> =
     typeof source === 'string' ? createReadStream(source, { highWaterMark: 1024 * 1024 }) : source;
@@ -42,7 +48,7 @@ export async function* readTextLines(
 /** The same, as many lines at once as came together: a step of an asynchronous iterator costs more than a short line. */
 export async function* readLineBatches(
   chunks: AsyncIterable<Buffer>,
-  tooLong: (line: number) => Error,
+  tooLong?: TooLong,
 ): AsyncIterable<readonly TextLine[]> {
   for await (const block of readLineBlocks(chunks, tooLong)) {
     const lines = linesIn(block);
@@ -51,16 +57,26 @@ export async function* readLineBatches(
 }
 
 /** Cuts bytes after line feeds, where no character is cut either. */
-export async function* readLineBlocks(
-  chunks: AsyncIterable<Buffer>,
-  tooLong: (line: number) => Error,
-): AsyncIterable<LineBlock> {
+export async function* readLineBlocks(chunks: AsyncIterable<Buffer>, tooLong?: TooLong): AsyncIterable<LineBlock> {
   let rest: Buffer[] = [];
   let restBytes = 0;
   let number = 1;
-  for await (const chunk of chunks) {
-    const first = chunk.indexOf(lineFeed);
-    if (restBytes + (first < 0 ? chunk.length : first) > longestLine) throw tooLong(number);
+  let passingOver = false;
+  for await (const read of chunks) {
+    let chunk = read;
+    let first = chunk.indexOf(lineFeed);
+    if (!passingOver && restBytes + (first < 0 ? chunk.length : first) > longestLine) {
+      if (tooLong) throw tooLong(number);
+      [rest, restBytes, passingOver] = [[], 0, true];
+    }
+    if (passingOver) {
+      if (first < 0) continue;
+      yield { bytes: Buffer.alloc(0), number, isTooLong: true };
+      number += 1;
+      passingOver = false;
+      chunk = chunk.subarray(first + 1);
+      first = chunk.indexOf(lineFeed);
+    }
     if (first < 0) {
       rest.push(chunk);
       restBytes += chunk.length;
@@ -73,11 +89,13 @@ export async function* readLineBlocks(
     rest = last + 1 < chunk.length ? [chunk.subarray(last + 1)] : [];
     restBytes = chunk.length - last - 1;
   }
+  if (passingOver) yield { bytes: Buffer.alloc(0), number, isTooLong: true };
   if (restBytes > 0) yield { bytes: Buffer.concat(rest), number };
 }
 
 /** The lines of a block; a block that is not UTF-8 is looked at line by line, to say which ones are not. */
-export function linesIn({ bytes, number }: LineBlock): TextLine[] {
+export function linesIn({ bytes, number, isTooLong }: LineBlock): TextLine[] {
+  if (isTooLong) return [{ number, text: '', isUtf8: true, isTooLong }];
   const whole = isUtf8(bytes);
   const texts = whole ? bytes.toString('utf8').split('\n') : [];
   if (!whole) {

@@ -1,6 +1,6 @@
 import { conversationDigest, readConversation, type Conversation } from './conversation.js';
 import { objectiveOf, type DataFormat } from './format.js';
-import { rowInvalid, type Message, type RowRefusal } from './message.js';
+import { rowInvalid, type RowRefusal } from './message.js';
 import { pairDigest, readPair, type PreferencePair } from './preference.js';
 import type { SourceRow } from './row.js';
 
@@ -41,21 +41,16 @@ export function isPair(row: TrainingRow): row is PreferencePair {
 }
 
 /** The whole conversations of a row: one, or of a pair two, the one with the chosen answer first. Of these only the last answer is learnt. */
-export function conversationsOf(row: TrainingRow): readonly (readonly Message[])[] {
-  if (!isPair(row)) return [row.messages];
+export function conversationsOf(row: TrainingRow): readonly Conversation[] {
+  if (!isPair(row)) return [row];
   const { messages, chosen, rejected } = row;
   const asked = messages.map((message) =>
     message.role === 'assistant' ? { ...message, train: false as const } : message,
   );
-  return [chosen, rejected].map((content) => [...asked, { role: 'assistant' as const, content }]);
+  return [chosen, rejected].map((content) => ({ messages: [...asked, { role: 'assistant' as const, content }] }));
 }
 
 /** Names a row by its content alone, so that the same row is the same row in every source and order. */
 export function rowDigest(row: TrainingRow): string {
   return isPair(row) ? pairDigest(row) : conversationDigest(row);
-}
-
-/** A row as it was stored, on one line of JSON. */
-export function storedRow(line: string): TrainingRow {
-  return JSON.parse(line) as TrainingRow;
 }

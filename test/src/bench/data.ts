@@ -127,9 +127,9 @@ async function prepare(
     evaluation: { benchmarks: [{ name: 'mmlu-pro', source: `file:${mmlu}` }] },
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const { dataset, training, evaluation, model: base } = parsed.spec;
+  const { dataset, training, model: base } = parsed.spec;
   const stop = watched ? watch(watched) : () => undefined;
-  const { texts } = await benchmarkTexts(evaluation, { reach, directory: `${folder}-benchmarks`, signal });
+  const { texts } = await benchmarkTexts(parsed.spec, { reach, directory: `${folder}-benchmarks`, signal });
   const input: SetInput = {
     source: await stageSource(dataset, { field: 'dataset.source', directory: `${folder}-source`, signal, reach }),
     dataset,

@@ -108,7 +108,7 @@ describe.each(['bundle', 'bundle.tar'])('a %s', (name) => {
       ...{ field: 'dataset.source', directory: place('source'), signal, reach: offline },
     });
     expect(readFileSync(staged.files[0]?.path ?? '', 'utf8')).toContain('1+1?');
-    const { texts, unchecked } = await benchmarkTexts(accepted.evaluation, {
+    const { texts, unchecked } = await benchmarkTexts(accepted, {
       ...{ reach: offline, directory: place('benchmarks'), signal },
     });
     expect(unchecked).toEqual([]);

@@ -106,7 +106,8 @@ function piecesOf(spec: AcceptedRunSpec, folder: string, { hub, python, signal }
               bring: () =>
                 inPassing(folder, async (directory) => {
                   const { unchecked } = await benchmarkTexts(
-                    { ...evaluation, benchmarks: [benchmark] },
+                    // Whether or not rows are compared with it, the evaluation asks it.
+                    { evaluation: { ...evaluation, benchmarks: [benchmark] }, dataset: { decontamination: 'flag' } },
                     { reach, directory, signal },
                   );
                   for (const { failure } of unchecked) throw failure;

@@ -92,7 +92,7 @@ describe('anneal data', () => {
     expect(error).toMatchObject({ code: 'DATASET_COLUMN_MISSING', file: 'unfit.jsonl' });
   });
 
-  it('compares with MMLU-Pro as the Hub has it when no folder is named, and warns when it cannot', async () => {
+  it('compares with MMLU-Pro as the Hub has it when no folder is named, and refuses or warns when it cannot', async () => {
     const hub = await startHub();
     const question = 'How many sheep has the shepherd who lost three of the seven that he had?';
     const asked = { question_id: 7, question, options: ['3', '4', '7'], answer: 'B', category: 'math' };
@@ -107,6 +107,10 @@ describe('anneal data', () => {
       expect(decontamination).toMatchObject({ benchmarks: [{ name: 'mmlu-pro', items: 1 }], removed: 1 });
       expect(warnings.map(({ code }) => code)).not.toContain('benchmark-unchecked');
       vi.stubEnv('HF_HUB_OFFLINE', '1').stubEnv('ANNEAL_CACHE', join(folder, 'empty'));
+      const unchecked = await anneal(...call);
+      expect(unchecked.code).toBe(2);
+      expect(unchecked.stdout).toContain('The rows cannot be checked against mmlu-pro');
+      call.push('--decontamination', 'flag');
       expect((await report()).warnings.map(({ code }) => code)).toContain('benchmark-unchecked');
     } finally {
       vi.unstubAllEnvs();

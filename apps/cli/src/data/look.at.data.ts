@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { acceptRunSpec, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
 import { findTokenizer, prepareSet, SourceCache, stageSource, type Reach } from '@anneal/datasets';
-import { benchmarkTexts } from '@anneal/evaluation';
+import { benchmarkTexts, requireChecked } from '@anneal/evaluation';
 import { defaultCache } from '@anneal/setup';
 import { requestOf, type DataOptions } from './data.options.js';
 
@@ -36,7 +36,7 @@ interface Where {
 
 async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport> {
   const { folder, signal, isBaseGiven } = where;
-  const { dataset, training, evaluation, model } = spec;
+  const { dataset, training, model } = spec;
   const reach = reachOf();
   const progress = progressLine();
   progress.say('fetching');
@@ -46,9 +46,10 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
     signal,
     reach,
   });
-  const { texts, unchecked } = await benchmarkTexts(evaluation, {
+  const { texts, unchecked } = await benchmarkTexts(spec, {
     ...{ reach, directory: join(folder, 'benchmarks'), signal },
   });
+  requireChecked(spec, { unchecked });
   const tokenizer = isBaseGiven ? await findTokenizer(model, reach, signal) : undefined;
   const input = { source: staged, dataset, training, heldOut: 0, tokenizer, benchmarks: texts };
   try {

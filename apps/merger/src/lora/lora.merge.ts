@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache } from '@anneal/artifacts';
 import { Failure, type MergedModel } from '@anneal/contracts';
@@ -48,7 +48,7 @@ export class LoraMerge {
     if (base.base.revision !== training.base.revision) throw otherBase(spec.model.base);
     await symlink(base.directory, join(folder, mergePaths.base));
     await symlink(await this.cache.materialise(training.artifact, signal), join(folder, mergePaths.adapter));
-    const prompts = join(await this.cache.materialise(dataset.artifact, signal), 'train.jsonl');
+    const prompts = await rowsIn(await this.cache.materialise(dataset.artifact, signal));
     await writeFile(join(folder, 'merge.yaml'), stringify(mergeConfig(training.plan)));
 
     // Its steps take the lock of the CPU as well, since not everything on a host stands in this line.
@@ -72,6 +72,12 @@ export class LoraMerge {
       parity: { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken },
     };
   }
+}
+
+/** The rows of a prepared set; those of earlier versions are lines of JSON. */
+async function rowsIn(dataset: string): Promise<string> {
+  const names = await readdir(dataset);
+  return join(dataset, names.includes('train.parquet') ? 'train.parquet' : 'train.jsonl');
 }
 
 function otherBase(reference: string): Failure {

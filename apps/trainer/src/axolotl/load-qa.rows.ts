@@ -2,35 +2,42 @@ import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { Failure } from '@anneal/contracts';
-import { loadQaPrompt, longestLine, readTextLines } from '@anneal/rows';
+import { conversationsOf, isPair, loadQaPrompt, longestLine, readTextLines, type TrainingRow } from '@anneal/rows';
 import { z } from 'zod';
 
 const message = z.object({ role: z.string(), content: z.string() });
 const row = z.object({ messages: z.array(message) });
-const pair = row.extend({ chosen: z.string(), rejected: z.string() });
 
 /**
  * Writes the prepared conversations as the question and answer columns of `alpaca_chat.load_qa`. A system prompt goes
  * before the question, since that form has no place for one.
  */
 export function writeQuestionsAndAnswers(from: string, to: string, signal: AbortSignal): Promise<void> {
-  return writeEach(from, to, questionAndAnswer, signal);
+  return writeEach(
+    readTextLines(from, tooLong),
+    to,
+    ({ number, text }) => questionAndAnswer(JSON.parse(text), number),
+    signal,
+  );
 }
 
 /** Writes prepared preference pairs as texts of that form, which Axolotl takes as they are. */
-export function writeLoadQaPairs(from: string, to: string, signal: AbortSignal): Promise<void> {
-  return writeEach(from, to, loadQaPair, signal);
+export function writeLoadQaPairs(rows: AsyncIterable<TrainingRow>, to: string, signal: AbortSignal): Promise<void> {
+  let number = 0;
+  return writeEach(rows, to, (row) => loadQaPair(row, ++number), signal);
 }
 
-type Rewrite = (value: unknown, number: number) => object;
-
-async function writeEach(from: string, to: string, rewrite: Rewrite, signal: AbortSignal): Promise<void> {
+async function writeEach<Row>(
+  rows: AsyncIterable<Row>,
+  to: string,
+  rewrite: (row: Row) => object,
+  signal: AbortSignal,
+): Promise<void> {
   const file = createWriteStream(to);
   try {
-    for await (const { number, text } of readTextLines(from, tooLong)) {
+    for await (const row of rows) {
       signal.throwIfAborted();
-      const line = `${JSON.stringify(rewrite(JSON.parse(text), number))}\n`;
-      if (!file.write(line)) await once(file, 'drain');
+      if (!file.write(`${JSON.stringify(rewrite(row))}\n`)) await once(file, 'drain');
     }
   } finally {
     file.end();
@@ -46,10 +53,11 @@ function tooLong(row: number): Failure {
 }
 
 /** One pair, counted from 1. TRL ends the answers with the token that ends a text. */
-export function loadQaPair(value: unknown, number: number): { prompt: string; chosen: string; rejected: string } {
-  const { messages, chosen, rejected } = pair.parse(value);
-  const { question } = questionAndAnswer({ messages: [...messages, { role: 'assistant', content: chosen }] }, number);
-  return { prompt: loadQaPrompt(question), chosen, rejected };
+function loadQaPair(row: TrainingRow, number: number): { prompt: string; chosen: string; rejected: string } {
+  if (!isPair(row)) throw new Error(`row ${number} of a set of pairs is none`);
+  const [whole] = conversationsOf(row);
+  const { question } = questionAndAnswer(whole, number);
+  return { prompt: loadQaPrompt(question), chosen: row.chosen, rejected: row.rejected };
 }
 
 /** One row, counted from 1; only a conversation of one question and one answer has this form. */

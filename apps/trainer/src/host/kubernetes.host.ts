@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { Failure, type ArtifactRef, type ManifestFile, type TrainingPlan } from '@anneal/contracts';
-import { axolotlConfig, pinBaseModel, renderYaml } from '@anneal/engine';
+import { axolotlConfig, renderYaml } from '@anneal/engine';
 import type { ClaimedJob, WorkContext } from '@anneal/jobs';
 import { annotations, jobName, labels, TrainingJobs, type Job } from '@anneal/kubernetes';
 import { parseHosts, type Hosts } from '@anneal/planning';
@@ -12,12 +11,13 @@ import { BaseModels, CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { chatForm } from '../axolotl/chat-template.js';
-import { writeLoadQaPairs, writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
 import { shapeOf } from '../plan/model.shape.js';
+import { locatePlannedModel } from '../plan/planned.model.js';
 import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { CheckpointTable } from '../training/checkpoint.table.js';
+import { dataFormOf, isHandedOverAsStored, placeRows, type DataForm } from '../training/data.form.js';
 import { isResult } from '../training/output.files.js';
 import { pathsFor, type RunFolder } from '../training/run.folder.js';
 import { startMarkLine } from '../training/training.log.js';
@@ -218,26 +218,21 @@ export class KubernetesHost implements TrainingHost {
 
   /** Puts all that the pod reads into the store, and renders the configuration. */
   private async prepare(
-    { runId, input: { spec, dataset } }: ClaimedJob<TrainInput>,
+    { runId, input }: ClaimedJob<TrainInput>,
     { plan, base }: SettledTraining,
     folder: RunFolder,
     signal: AbortSignal,
   ): Promise<{ inputs: PodInput[]; yaml: string }> {
-    const { prompt, objective } = spec.training;
-    const paths = pathsFor(prompt, dataset.artifact);
-    const { directory, config } = await this.models.locate(pinBaseModel(spec.model, base), signal);
+    const { spec, dataset } = input;
+    const form = await dataFormOf(input, this.store);
+    const { prompt } = form;
+    const paths = pathsFor(form, dataset.artifact);
+    const { directory, config } = await locatePlannedModel(this.models, input, base, signal);
     const model = await storeModel(this.store, directory, signal);
-    const inputs: PodInput[] = [{ digest: model, from: '', to: paths.model, cache: true }];
-    if (prompt === 'chat') {
-      inputs.push({ digest: dataset.artifact.digest, from: 'train.jsonl', to: paths.data, cache: false });
-    } else {
-      const target = folder.of('questions.jsonl');
-      const source = join(await this.cache.materialise(dataset.artifact, signal), 'train.jsonl');
-      const write = objective === 'dpo' ? writeLoadQaPairs : writeQuestionsAndAnswers;
-      await write(source, target, signal);
-      const { digest } = await this.store.putFiles('dataset', [{ path: 'rows.jsonl', source: target }], { signal });
-      inputs.push({ digest, from: 'rows.jsonl', to: paths.data, cache: false });
-    }
+    const inputs: PodInput[] = [
+      { digest: model, from: '', to: paths.model, cache: true },
+      { ...(await this.rows(input, form, folder, signal)), to: paths.data, cache: false },
+    ];
     const stored = await this.checkpoints.newest(runId);
     const resumeFrom = stored && `${paths.output}/checkpoint-${stored.step}`;
     if (stored !== undefined && resumeFrom !== undefined) {
@@ -248,6 +243,21 @@ export class KubernetesHost implements TrainingHost {
     const chat = prompt === 'chat' ? await chatForm(directory, spec.model.base, family) : { endOfTurn: [] };
     const yaml = renderYaml(axolotlConfig({ plan, prompt, paths, ...chat, ...(resumeFrom ? { resumeFrom } : {}) }));
     return { inputs, yaml };
+  }
+
+  /** Where a pod finds its rows: in the set itself, or stored for it in the form that Axolotl reads. */
+  private async rows(
+    { dataset }: TrainInput,
+    form: DataForm,
+    folder: RunFolder,
+    signal: AbortSignal,
+  ): Promise<Pick<PodInput, 'digest' | 'from'>> {
+    const { digest } = dataset.artifact;
+    if (isHandedOverAsStored(form)) return { digest, from: `train.${form.stored}` };
+    const target = folder.of('rows');
+    await placeRows(await this.cache.materialise(dataset.artifact, signal), target, form, signal);
+    const written = await this.store.putFiles('dataset', [{ path: 'rows', source: target }], { signal });
+    return { digest: written.digest, from: 'rows' };
   }
 
   /** Brings here what a service on another machine knew of a training. */

@@ -1,17 +1,19 @@
 import { ArtifactStore } from '@anneal/artifacts';
 import { Failure, TrainingStarted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
-import { axolotlConfig, engineHas, pinBaseModel, renderYaml, type LocatedModel } from '@anneal/engine';
+import { axolotlConfig, engineHas, renderYaml, type LocatedModel } from '@anneal/engine';
 import { Outbox, type ClaimedJob, type WorkContext } from '@anneal/jobs';
 import { estimateTraining, refusalOf, resolvePlan, type Hosts } from '@anneal/planning';
 import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { TRAINING_HOST, type TrainingHost } from '../host/training.host.js';
 import { chatForm } from '../axolotl/chat-template.js';
+import { dataFormOf, isPlainText } from '../training/data.form.js';
 import { pathsFor } from '../training/run.folder.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { shapeOf } from './model.shape.js';
 import { MemoryTable } from './memory.table.js';
+import { locatePlannedModel } from './planned.model.js';
 import { smallerPlan } from './smaller.plan.js';
 import { TrainingTable, type SettledTraining } from './training.table.js';
 
@@ -58,7 +60,7 @@ export class SettleTraining {
   ): Promise<SettledTraining | undefined> {
     const plan = smallerPlan(settled.plan);
     if (plan === undefined) return undefined;
-    const model = await this.models.locate(pinBaseModel(job.input.spec.model, settled.base), signal);
+    const model = await locatePlannedModel(this.models, job.input, settled.base, signal);
     const smaller = { ...settled, plan, planArtifact: await this.storePlan(job.input, plan, model, signal) };
     await commit((tx) => this.table.replace(tx, job.runId, smaller));
     return smaller;
@@ -92,7 +94,8 @@ export class SettleTraining {
     const measured = model && onGpu ? await this.memory.ratios(model, training) : undefined;
     const { plan, load } = resolvePlan({
       training,
-      rows: dataset.rows.train,
+      rows: dataset.report?.tokens?.sequences ?? dataset.rows.train,
+      isCut: isPlainText(dataset),
       characters: dataset.characters,
       maxPositions: maxPositions ?? assumedPositions,
       hosts,
@@ -120,15 +123,16 @@ export class SettleTraining {
   }
 
   private async storePlan(
-    { spec, dataset }: TrainInput,
+    input: TrainInput,
     plan: TrainingPlan,
     { base, directory, config }: LocatedModel,
     signal: AbortSignal,
   ): Promise<ArtifactRef> {
-    const { prompt } = spec.training;
+    const form = await dataFormOf(input, this.store);
+    const { prompt } = form;
     const family = shapeOf(config, base)?.family;
     const chat = prompt === 'chat' ? await chatForm(directory, base.reference, family) : { endOfTurn: [] };
-    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(prompt, dataset.artifact), ...chat }));
+    const yaml = renderYaml(axolotlConfig({ plan, prompt, paths: pathsFor(form, input.dataset.artifact), ...chat }));
     const files = [
       { path: 'axolotl.yaml', source: Buffer.from(yaml) },
       { path: 'plan.json', source: Buffer.from(`${JSON.stringify(plan, null, 2)}\n`) },

@@ -1,15 +1,13 @@
 import { once } from 'node:events';
-import { appendFile, copyFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { ArtifactCache } from '@anneal/artifacts';
+import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
-import { Failure } from '@anneal/contracts';
 import {
   axolotlConfig,
   engineProcessEnv,
   findCompleteCheckpoint,
-  pinBaseModel,
   renderYaml,
   trainCommand,
   type AxolotlPaths,
@@ -19,11 +17,12 @@ import { BaseModels, CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { carrierOf } from '@anneal/tracing';
 import { Inject, Injectable } from '@nestjs/common';
 import { chatForm } from '../axolotl/chat-template.js';
-import { writeLoadQaPairs, writeQuestionsAndAnswers } from '../axolotl/load-qa.rows.js';
 import { shapeOf } from '../plan/model.shape.js';
+import { locatePlannedModel } from '../plan/planned.model.js';
 import type { SettledTraining } from '../plan/training.table.js';
 import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
+import { dataFormOf, placeRows } from './data.form.js';
 import { diskTooFull, roomNeeded } from './disk.room.js';
 import { pathsFor, type RunFolder } from './run.folder.js';
 import { StoreCheckpoints } from './store.checkpoints.js';
@@ -36,6 +35,7 @@ export class LaunchTraining {
     @Inject(CONFIG) private readonly config: TrainerConfig,
     @Inject(LOGGER) private readonly log: Logger,
     private readonly models: BaseModels,
+    private readonly store: ArtifactStore,
     private readonly cache: ArtifactCache,
     private readonly checkpoints: StoreCheckpoints,
   ) {}
@@ -53,14 +53,16 @@ export class LaunchTraining {
     signal: AbortSignal,
   ): Promise<SupervisedProcess> {
     const { spec, dataset } = job.input;
-    const { prompt } = spec.training;
-    const paths = pathsFor(prompt, dataset.artifact);
+    const form = await dataFormOf(job.input, this.store);
+    const { prompt } = form;
+    const paths = pathsFor(form, dataset.artifact);
     await this.checkpoints.restore(job.runId, folder, signal);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
     if (resumeFrom === undefined) await this.checkRoom(settled);
-    const { directory, config, base } = await this.models.locate(pinBaseModel(spec.model, settled.base), signal);
-    if (base.revision !== settled.base.revision) throw otherModel(settled);
-    await this.prepare(folder, paths, directory, await this.cache.materialise(dataset.artifact, signal), job, signal);
+    const { directory, config } = await locatePlannedModel(this.models, job.input, settled.base, signal);
+    await this.prepare(folder, paths, directory);
+    const rows = await this.cache.materialise(dataset.artifact, signal);
+    await placeRows(rows, folder.of(paths.data), form, signal);
     const family = shapeOf(config, settled.base)?.family;
     const chat = prompt === 'chat' ? await chatForm(directory, spec.model.base, family) : { endOfTurn: [] };
     const { plan } = settled;
@@ -93,14 +95,7 @@ export class LaunchTraining {
     return join(output, checkpoint.name);
   }
 
-  private async prepare(
-    folder: RunFolder,
-    paths: AxolotlPaths,
-    model: string,
-    dataset: string,
-    job: ClaimedJob<TrainInput>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  private async prepare(folder: RunFolder, paths: AxolotlPaths, model: string): Promise<void> {
     for (const path of [folder.of('data'), folder.of(paths.output), folder.home])
       await mkdir(path, { recursive: true });
     await rm(folder.stop, { force: true });
@@ -108,14 +103,6 @@ export class LaunchTraining {
     await rm(folder.of(paths.prepared), { recursive: true, force: true });
     await rm(folder.of(paths.model), { force: true });
     await symlink(model, folder.of(paths.model));
-    const source = join(dataset, 'train.jsonl');
-    const target = folder.of(paths.data);
-    // A copy keeps the mode of the cached file, which nobody may write to.
-    await rm(target, { force: true });
-    const { prompt, objective } = job.input.spec.training;
-    if (prompt === 'chat') await copyFile(source, target);
-    else if (objective === 'dpo') await writeLoadQaPairs(source, target, signal);
-    else await writeQuestionsAndAnswers(source, target, signal);
   }
 
   private async start(
@@ -157,13 +144,6 @@ export class LaunchTraining {
 }
 
 /** A folder may have other weights by now; a checkpoint of the old ones would go on from them without a word. */
-function otherModel({ base }: SettledTraining): Failure {
-  return new Failure('MODEL_INVALID', `${base.reference} is no longer the model that the training was planned for.`, {
-    remedy: 'Put the weights back that were there, or retry the run from the trainer to begin anew with the new ones.',
-    field: 'model.base',
-  });
-}
-
 /** A port for the processes of one training to find each other. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

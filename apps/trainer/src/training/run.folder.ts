@@ -1,7 +1,8 @@
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AcceptedRunSpec, ArtifactRef } from '@anneal/contracts';
+import type { ArtifactRef } from '@anneal/contracts';
 import type { AxolotlPaths } from '@anneal/engine';
+import { handedOverAs, type DataForm } from './data.form.js';
 
 /** Where one training keeps its files. The paths in the configuration are relative to the folder itself. */
 export class RunFolder {
@@ -63,11 +64,11 @@ export class RunFolder {
 }
 
 /** The paths in the configuration; `model` is a link to the base model. */
-export function pathsFor(prompt: AcceptedRunSpec['training']['prompt'], dataset: ArtifactRef): AxolotlPaths {
-  const form = prompt === 'chat' ? 'messages' : 'questions';
+export function pathsFor(form: DataForm, dataset: ArtifactRef): AxolotlPaths {
+  const rows = { chat: 'messages', 'load-qa': 'questions', completion: 'text' }[form.prompt];
   return {
     model: 'model',
-    data: `data/${form}-${dataset.digest.slice(0, 16)}.jsonl`,
+    data: `data/${rows}-${dataset.digest.slice(0, 16)}.${handedOverAs(form)}`,
     prepared: 'prepared',
     output: 'output',
   };

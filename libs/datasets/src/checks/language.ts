@@ -26,6 +26,7 @@ const commonWords: Readonly<Record<string, string>> = {
   Dutch: 'het een van niet dat zijn voor op met aan er maar om ook dan bij naar deze wordt',
 };
 
+const none: readonly string[] = [];
 const languageOfWord = new Map<string, string[]>();
 for (const [language, words] of Object.entries(commonWords)) {
   for (const word of words.split(' ')) languageOfWord.set(word, [...(languageOfWord.get(word) ?? []), language]);
@@ -35,13 +36,16 @@ for (const [language, words] of Object.entries(commonWords)) {
 export function languageOf(text: string): string {
   const start = text.slice(0, looksAt);
   // eslint-disable-next-line no-control-regex -- ASCII, which no other script uses
-  if (/[^\x00-\x7f]/.test(start)) {
+  const isAscii = !/[^\x00-\x7f]/.test(start);
+  if (!isAscii) {
     const script = scripts.find(([, characters]) => characters.test(start));
     if (script) return script[0];
   }
   const counts = new Map<string, number>();
-  for (const word of start.toLowerCase().split(/[^\p{L}]+/u)) {
-    for (const language of languageOfWord.get(word) ?? []) counts.set(language, (counts.get(language) ?? 0) + 1);
+  const lower = start.toLowerCase();
+  // The same words, found some times as fast.
+  for (const word of (isAscii ? lower.match(/[a-z]+/g) : lower.split(/[^\p{L}]+/u)) ?? []) {
+    for (const language of languageOfWord.get(word) ?? none) counts.set(language, (counts.get(language) ?? 0) + 1);
   }
   const [best] = [...counts].toSorted(([a, one], [b, other]) => other - one || (a < b ? -1 : 1));
   return best && best[1] >= leastWords ? best[0] : 'undetermined';

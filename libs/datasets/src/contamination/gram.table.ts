@@ -1,51 +1,71 @@
 /** Stands for a run of words that many questions share. */
 const everywhere = 0xffff_ffff;
+const bytesOfCell = 16;
+const bytesOfBits = 0.5;
+const cellsOfEntry = 1.4;
 
 /**
  * Which question of a benchmark holds which run of words. Fixed in size and made of plain numbers in shared memory, so that
  * every worker reads the same copy.
  */
 export class GramTable {
-  private readonly mask: number;
+  private readonly cells: Uint32Array;
+  /** A bit for some of the hash of each run. Most runs of a text are in no question, which so few bytes tell faster. */
+  private readonly bits: Uint32Array;
+  private readonly capacity: number;
 
-  private constructor(private readonly cells: Uint32Array) {
-    this.mask = cells.length / 4 - 1;
+  private constructor(readonly memory: SharedArrayBuffer) {
+    // Half a byte of bits for each cell, and cells for whole words of bits.
+    this.capacity = Math.floor(memory.byteLength / (bytesOfCell + bytesOfBits));
+    this.cells = new Uint32Array(memory, 0, (this.capacity * bytesOfCell) / 4);
+    this.bits = new Uint32Array(memory, this.capacity * bytesOfCell);
   }
 
   /** @param entries how many runs will be added at most */
   static forEntries(entries: number): GramTable {
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(16, entries * 1.4)));
-    return new GramTable(new Uint32Array(new SharedArrayBuffer(capacity * 16)));
+    const capacity = Math.ceil((Math.max(16, entries) * cellsOfEntry) / 8) * 8;
+    return new GramTable(new SharedArrayBuffer(capacity * (bytesOfCell + bytesOfBits)));
   }
 
   static over(memory: SharedArrayBuffer): GramTable {
-    return new GramTable(new Uint32Array(memory));
-  }
-
-  get memory(): SharedArrayBuffer {
-    return this.cells.buffer as SharedArrayBuffer;
+    return new GramTable(memory);
   }
 
   /** @param most how many questions may share a run before it says nothing about any of them */
   add(first: number, second: number, item: number, most: number): void {
+    const { cells } = this;
     const cell = this.cellOf(first, second);
-    const [, , held = 0, count = 0] = this.cells.subarray(cell, cell + 4);
-    if (held === 0) this.cells.set([first, second, item + 1, 1], cell);
-    else if (held !== everywhere && held !== item + 1) {
+    const held = cells[cell + 2] ?? 0;
+    if (held === 0) {
+      const bit = this.bitOf(first, second);
+      this.bits[bit >>> 5] = (this.bits[bit >>> 5] ?? 0) | (1 << (bit & 31));
+      cells[cell] = first;
+      cells[cell + 1] = second;
+      cells[cell + 2] = item + 1;
+      cells[cell + 3] = 1;
+    } else if (held !== everywhere && held !== item + 1) {
       // The first question keeps the run; the next ones are counted.
-      this.cells[cell + 3] = count + 1;
-      if (count + 1 > most) this.cells[cell + 2] = everywhere;
+      const count = (cells[cell + 3] ?? 0) + 1;
+      cells[cell + 3] = count;
+      if (count > most) cells[cell + 2] = everywhere;
     }
   }
 
   /** The first question that holds the run, or -1. */
   find(first: number, second: number): number {
+    const bit = this.bitOf(first, second);
+    if (((this.bits[bit >>> 5] ?? 0) & (1 << (bit & 31))) === 0) return -1;
     const held = this.cells[this.cellOf(first, second) + 2] ?? 0;
     return held === 0 || held === everywhere ? -1 : held - 1;
   }
 
+  private bitOf(first: number, second: number): number {
+    return ((first ^ Math.imul(second, 0x9e3779b1)) >>> 0) % (this.bits.length * 32);
+  }
+
   private cellOf(first: number, second: number): number {
-    for (let place = first & this.mask; ; place = (place + 1) & this.mask) {
+    const { capacity } = this;
+    for (let place = first % capacity; ; place = place + 1 === capacity ? 0 : place + 1) {
       const cell = place * 4;
       if (this.cells[cell + 2] === 0) return cell;
       if (this.cells[cell] === first && this.cells[cell + 1] === second) return cell;

@@ -14,8 +14,8 @@ const addends = Uint32Array.from({ length: signatureLength }, (_, index) => mixe
  * ones agree in it by chance once in 256 times.
  */
 export class MinHasher {
-  private readonly least = new Uint32Array(signatureLength);
   private readonly stock: ReadonlySet<number>;
+  private shingles = new Uint32Array(1024);
 
   /** @param stock shingles that say nothing about a row */
   constructor(stock: Iterable<number> = []) {
@@ -24,23 +24,36 @@ export class MinHasher {
 
   /** Writes the signature of a text of any length into `signature`. */
   sign(text: string, signature: Uint8Array): void {
-    this.least.fill(0xffff_ffff);
-    let own = 0;
-    eachShingle(text, (shingle) => {
-      if (this.stock.has(shingle)) return;
-      own += 1;
-      this.take(shingle);
-    });
+    const { stock } = this;
+    let own = this.collect(text, (shingle) => !stock.has(shingle));
     // A row of nothing but stock phrases is told from others by those.
-    if (own === 0) eachShingle(text, (shingle) => this.take(shingle));
-    for (let place = 0; place < signatureLength; place += 1) signature[place] = mixed(this.least[place] ?? 0) & 0xff;
+    if (own === 0) own = this.collect(text, () => true);
+    const { shingles } = this;
+    // One number of the signature after the other: its least value stays in a register.
+    for (let place = 0; place < signatureLength; place += 1) {
+      const factor = factors[place] ?? 0;
+      const addend = addends[place] ?? 0;
+      let least = 0xffff_ffff;
+      for (let at = 0; at < own; at += 1) {
+        const value = (Math.imul(shingles[at] ?? 0, factor) + addend) >>> 0;
+        if (value < least) least = value;
+      }
+      signature[place] = mixed(least) & 0xff;
+    }
   }
 
-  private take(shingle: number): void {
-    const { least } = this;
-    for (let place = 0; place < signatureLength; place += 1) {
-      const value = (Math.imul(shingle, factors[place] ?? 0) + (addends[place] ?? 0)) >>> 0;
-      if (value < (least[place] ?? 0)) least[place] = value;
-    }
+  private collect(text: string, isWanted: (shingle: number) => boolean): number {
+    let size = 0;
+    eachShingle(text, (shingle) => {
+      if (!isWanted(shingle)) return;
+      if (size === this.shingles.length) {
+        const larger = new Uint32Array(size * 2);
+        larger.set(this.shingles);
+        this.shingles = larger;
+      }
+      this.shingles[size] = shingle;
+      size += 1;
+    });
+    return size;
   }
 }

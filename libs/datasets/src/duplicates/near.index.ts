@@ -2,7 +2,17 @@ import { mixed } from '../words/word.hashes.js';
 import { signatureLength } from './min-hash.js';
 
 const empty = 0xffff_ffff;
-const firstCapacity = 4096;
+const firstCells = 8192;
+const mostFilled = 0.75;
+/** Less than double: what was there before and what comes after are in memory together. */
+const growth = 1.25;
+/** Signatures lie in blocks of so many rows, so that none is ever copied to make room. */
+const rowsOfBlock = 2 ** 14;
+/** A cell holds the place of a row in these bits, and above them some of its key, which mostly tells that it is another. */
+const placeBits = 25;
+const placeMask = 2 ** placeBits - 1;
+/** Later rows are compared with those before, and no more with each other: 33 million of them take some six gigabytes. */
+const mostRows = placeMask;
 
 export interface NearRow {
   /** Place of the earlier row in the index. */
@@ -12,11 +22,11 @@ export interface NearRow {
 
 /**
  * Rows by their MinHash signatures, in bands (locality-sensitive hashing): rows that are alike agree in a whole band, most
- * likely, and only those are compared. A row takes 80 bytes for its signature and about 90 for its bands.
+ * likely, and only those are compared. A row takes 80 bytes for its signature and about 6 for each of its bands.
  */
 export class NearIndex {
-  private signatures = new Uint8Array(firstCapacity * signatureLength);
-  private readonly bands: Uint32Array[];
+  private readonly blocks: Uint8Array[] = [];
+  private readonly bands: Band[];
   private readonly rowsOfBand: number;
   private size = 0;
 
@@ -24,55 +34,70 @@ export class NearIndex {
   constructor(private readonly threshold: number) {
     this.rowsOfBand = rowsOfBand(threshold);
     const bands = Math.floor(signatureLength / this.rowsOfBand);
-    this.bands = Array.from({ length: bands }, () => new Uint32Array(firstCapacity * 2).fill(empty));
+    this.bands = Array.from({ length: bands }, () => ({ cells: new Uint32Array(firstCells).fill(empty), filled: 0 }));
   }
 
   /** The earlier row that a signature is nearest to, when it is near enough. */
   find(signature: Uint8Array): NearRow | undefined {
     let best: NearRow | undefined;
-    this.bands.forEach((band, number) => {
-      const mask = band.length - 1;
-      for (let cell = this.keyOf(signature, 0, number) & mask; band[cell] !== empty; cell = (cell + 1) & mask) {
-        const place = band[cell] ?? 0;
-        if (best?.place === place || !this.agrees(signature, place, number)) continue;
+    for (let number = 0; number < this.bands.length; number += 1) {
+      const { cells } = this.bands[number] as Band;
+      const key = this.keyOf(signature, 0, number);
+      let cell = key % cells.length;
+      for (; cells[cell] !== empty; cell = cell + 1 === cells.length ? 0 : cell + 1) {
+        const held = cells[cell] ?? 0;
+        const place = held & placeMask;
+        if (!hasTag(held, key) || best?.place === place || !this.agrees(signature, 0, place, number)) continue;
         const similarity = this.similarity(signature, place);
         if (similarity >= this.threshold && isBetter({ place, similarity }, best)) best = { place, similarity };
       }
-    });
+    }
     return best;
   }
 
   /** Keeps a row; its place counts from 0. */
   add(signature: Uint8Array): number {
     const place = this.size;
+    if (place >= mostRows) return place;
     this.size += 1;
-    if (this.size * signatureLength > this.signatures.length) this.grow();
-    this.signatures.set(signature, place * signatureLength);
-    this.bands.forEach((band, number) => this.put(band, number, place));
+    if (place % rowsOfBlock === 0) this.blocks.push(new Uint8Array(rowsOfBlock * signatureLength));
+    this.blockOf(place).set(signature, startOf(place));
+    for (let number = 0; number < this.bands.length; number += 1) this.put(number, place);
     return place;
   }
 
-  private put(band: Uint32Array, number: number, place: number): void {
-    const mask = band.length - 1;
-    let cell = this.keyOf(this.signatures, place * signatureLength, number) & mask;
-    while (band[cell] !== empty) {
+  private put(number: number, place: number): void {
+    const band = this.bands[number] as Band;
+    const [block, from] = [this.blockOf(place), startOf(place)];
+    const key = this.keyOf(block, from, number);
+    const { cells } = band;
+    let cell = key % cells.length;
+    for (; cells[cell] !== empty; cell = cell + 1 === cells.length ? 0 : cell + 1) {
+      const held = cells[cell] ?? 0;
       // One row stands for all that agree with it in this band: stock texts would make every search as long as the set.
-      if (this.agreesWithin(band[cell] ?? 0, place, number)) return;
-      cell = (cell + 1) & mask;
+      if (hasTag(held, key) && this.agrees(block, from, held & placeMask, number)) return;
     }
-    band[cell] = place;
+    cells[cell] = tagged(place, key);
+    band.filled += 1;
+    if (band.filled > cells.length * mostFilled) this.grow(band, number);
   }
 
-  private grow(): void {
-    const signatures = new Uint8Array(this.signatures.length * 2);
-    signatures.set(this.signatures);
-    this.signatures = signatures;
-    const cells = (signatures.length / signatureLength) * 2;
-    for (const [number, band] of this.bands.entries()) {
-      const larger = new Uint32Array(cells).fill(empty);
-      this.bands[number] = larger;
-      for (const place of band) if (place !== empty) this.put(larger, number, place);
+  private grow(band: Band, number: number): void {
+    const before = band.cells;
+    const cells = new Uint32Array(Math.ceil(before.length * growth)).fill(empty);
+    for (const held of before) {
+      if (held === empty) continue;
+      const place = held & placeMask;
+      // Those that are here agree with none of the others.
+      let cell = this.keyOf(this.blockOf(place), startOf(place), number) % cells.length;
+      while (cells[cell] !== empty) cell = cell + 1 === cells.length ? 0 : cell + 1;
+      cells[cell] = held;
     }
+    band.cells = cells;
+  }
+
+  private blockOf(place: number): Uint8Array {
+    return this.blocks[Math.floor(place / rowsOfBlock)] as Uint8Array;
   }
 
   private keyOf(signature: Uint8Array, from: number, band: number): number {
@@ -82,26 +107,39 @@ export class NearIndex {
     return mixed(key);
   }
 
-  private agrees(signature: Uint8Array, place: number, band: number): boolean {
+  private agrees(signature: Uint8Array, from: number, place: number, band: number): boolean {
+    const [block, other] = [this.blockOf(place), startOf(place)];
     const start = band * this.rowsOfBand;
-    for (let at = start; at < start + this.rowsOfBand; at += 1) {
-      if (signature[at] !== this.signatures[place * signatureLength + at]) return false;
-    }
+    for (let at = start; at < start + this.rowsOfBand; at += 1)
+      if (signature[from + at] !== block[other + at]) return false;
     return true;
   }
 
-  private agreesWithin(one: number, other: number, band: number): boolean {
-    const from = other * signatureLength;
-    return this.agrees(this.signatures.subarray(from, from + signatureLength), one, band);
-  }
-
   private similarity(signature: Uint8Array, place: number): number {
+    const [block, other] = [this.blockOf(place), startOf(place)];
     let same = 0;
-    for (let at = 0; at < signatureLength; at += 1) {
-      if (signature[at] === this.signatures[place * signatureLength + at]) same += 1;
-    }
+    for (let at = 0; at < signatureLength; at += 1) if (signature[at] === block[other + at]) same += 1;
     return same / signatureLength;
   }
+}
+
+/** The place of a row, and the upper bits of its key, which do not choose its cell. */
+function tagged(place: number, key: number): number {
+  return ((key & ~placeMask) | place) >>> 0;
+}
+
+function hasTag(held: number, key: number): boolean {
+  return ((held ^ key) & ~placeMask) === 0;
+}
+
+interface Band {
+  /** Places of rows, with a tag, by what they have in this band. */
+  cells: Uint32Array;
+  filled: number;
+}
+
+function startOf(place: number): number {
+  return (place % rowsOfBlock) * signatureLength;
 }
 
 function isBetter(one: NearRow, other: NearRow | undefined): boolean {

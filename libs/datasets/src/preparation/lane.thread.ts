@@ -5,9 +5,17 @@ import type { LaneReply, LaneRequest } from './lanes.js';
 const lane = new Lane(workerData as LaneSetup);
 
 parentPort?.on('message', (request: LaneRequest) => {
-  const reply: LaneReply =
-    request.kind === 'process'
-      ? { id: request.id, result: lane.process(request.rows, request.file) }
-      : { id: request.id, result: request.lines.map((line) => lane.preview(line)) };
-  parentPort?.postMessage(reply);
+  const { id } = request;
+  switch (request.kind) {
+    case 'process':
+      return say({ id, result: lane.process(request.rows, request.file) });
+    case 'preview':
+      return say({ id, result: request.lines.map((line) => lane.preview(line)) });
+    case 'describe':
+      return say({ id, result: lane.facts });
+  }
 });
+
+function say(reply: LaneReply): void {
+  parentPort?.postMessage(reply);
+}

@@ -5,9 +5,9 @@ import {
   promptDigest,
   readTrainingRow,
   rowDigest,
-  storedRow,
+  usesTools,
+  type Conversation,
   type DataFormat,
-  type Message,
   type SourceRow,
   type TrainingRow,
 } from '@anneal/rows';
@@ -17,13 +17,15 @@ import { findPersonalData, type PersonalData } from '../checks/personal-data.js'
 import { BenchmarkIndex, type ContaminatedText, type SharedBenchmarkIndex } from '../contamination/benchmark.index.js';
 import { MinHasher, signatureLength } from '../duplicates/min-hash.js';
 import { Rendering, type CountedRow, type TextPart } from '../tokens/rendering.js';
+import { linedRow, storedLine } from '../stored/stored.line.js';
+import { DroppedByTemplate } from '../tokens/template.diff.js';
 import type { TokenizerFiles } from '../tokens/tokenizer.files.js';
 
 /** What every lane of a preparation needs to know. Plain data: it goes to other threads. */
 export interface LaneSetup {
   readonly format: DataFormat;
   readonly system: string | undefined;
-  readonly prompt: 'chat' | 'load-qa';
+  readonly prompt: Rendering['prompt'];
   readonly tokenizer: TokenizerFiles | undefined;
   readonly benchmarks: SharedBenchmarkIndex | undefined;
   /** Shingles that say nothing about a row; nothing when near duplicates are not looked for. */
@@ -41,6 +43,9 @@ export interface UsableRow {
   /** Of the longer conversation, where it is a pair. */
   readonly characters: number;
   readonly untrainedTurns: boolean;
+  /** Whether its answer can be asked for, as a benchmark does. */
+  readonly canBeAsked: boolean;
+  readonly usesTools: boolean;
   readonly counted: CountedRow | undefined;
   readonly contaminated: (ContaminatedText & { readonly text: string }) | undefined;
   readonly answer: string;
@@ -72,11 +77,16 @@ export interface Preview {
   readonly rejected?: readonly TextPart[];
 }
 
+/** What a report says about the tokenizer and the template of the base model. */
+export type RenderingFacts = Pick<Rendering, 'prompt' | 'hasTemplate' | 'endOfTurn' | 'specialTokens'>;
+
 /** As much of a text as a report shows. */
 export const shownCharacters = 240;
 
 /** Everything about a row that can be found out without knowing the other rows. */
 export class Lane {
+  /** Nothing where the tokenizer is not at hand or cannot be read. */
+  readonly facts: RenderingFacts | undefined;
   private readonly rendering: Rendering | undefined;
   private readonly benchmarks: BenchmarkIndex | undefined;
   private readonly hasher: MinHasher | undefined;
@@ -85,7 +95,8 @@ export class Lane {
     const { tokenizer, prompt, benchmarks, stock } = setup;
     this.hasher = stock === undefined ? undefined : new MinHasher(stock);
     const rendering = Rendering.open(tokenizer, prompt);
-    this.rendering = rendering && (prompt === 'load-qa' || rendering.hasTemplate) ? rendering : undefined;
+    this.facts = rendering && factsOf(rendering);
+    this.rendering = rendering && (prompt !== 'chat' || rendering.hasTemplate) ? rendering : undefined;
     this.benchmarks = benchmarks === undefined ? undefined : BenchmarkIndex.over(benchmarks);
   }
 
@@ -99,9 +110,9 @@ export class Lane {
   }
 
   preview(line: string): Preview {
-    const row = storedRow(line);
+    const row = linedRow(line);
     const [parts = [], rejected] = conversationsOf(row).map(
-      (messages) => this.rendering?.parts(messages) ?? partsByRoles(messages),
+      (conversation) => this.rendering?.parts(conversation) ?? partsByRoles(conversation),
     );
     return { tokens: this.count(row)?.tokens ?? null, parts, ...(rejected ? { rejected } : {}) };
   }
@@ -117,13 +128,19 @@ export class Lane {
     const read = readTrainingRow(row.columns, this.setup.format, this.setup.system);
     if (!read.ok) return refuse(read.refusal.code, read.refusal.problem);
     const trained = read.row;
+    const withTools = !isPair(trained) && usesTools(trained);
+    const misfit = this.misfit(trained, withTools);
+    if (misfit !== undefined) return refuse('unsupported', misfit);
     let counted: CountedRow | undefined;
     try {
       counted = this.count(trained);
     } catch (error) {
+      if (error instanceof DroppedByTemplate)
+        return refuse('template-drops', `the chat template of the model leaves out ${error.message}`);
       return refuse('template-refuses', `the chat template of the model refuses the conversation (${reason(error)})`);
     }
     const conversations = conversationsOf(trained);
+    const isPlain = !isPair(trained) && trained.plain === true;
     const spoken = spokenIn(trained);
     const text = spoken.join('\n');
     this.hasher?.sign(text, signature);
@@ -131,17 +148,20 @@ export class Lane {
     return {
       ok: true,
       number,
-      line: JSON.stringify(trained),
+      line: storedLine(trained),
       digest: rowDigest(trained),
       ...(isPair(trained) ? { group: promptDigest(trained) } : {}),
-      characters: Math.max(...conversations.map(charactersOf)),
+      // What tools are and do is text, too, and how long it is only the template knows.
+      characters: Math.max(...conversations.map(charactersOf), withTools ? (counted?.tokens ?? 0) : 0),
       untrainedTurns: trained.messages.some(({ train }) => train === false),
+      canBeAsked: !withTools && !isPlain,
+      usesTools: withTools,
       counted,
       contaminated: this.contamination(spoken),
       answer: answer.slice(0, shownCharacters),
-      isShortAnswer: !/\s/.test(answer.trim()),
-      leaks: conversations.some(leaksSystemPrompt),
-      marks: conversations.some(holdsTemplateMarks),
+      isShortAnswer: !isPlain && !/\s/.test(answer.trim()),
+      leaks: conversations.some(({ messages }) => leaksSystemPrompt(messages)),
+      marks: conversations.some(({ messages }) => holdsTemplateMarks(messages)),
       personal: findPersonalData(text),
       language: languageOf(text),
     };
@@ -149,7 +169,20 @@ export class Lane {
 
   private count(row: TrainingRow): CountedRow | undefined {
     if (!this.rendering) return undefined;
-    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row.messages);
+    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row);
+  }
+
+  /** Why the prompt of the request has no place for a row. */
+  private misfit(row: TrainingRow, withTools: boolean): string | undefined {
+    const { prompt } = this.setup;
+    const [{ messages } = row] = conversationsOf(row);
+    if (withTools && prompt === 'load-qa') return 'it uses tools, for which load-qa has no place';
+    if (withTools && !this.rendering)
+      return 'it uses tools, and without the chat template of the base model nobody knows whether the model would see them';
+    const turns = messages[0]?.role === 'system' ? messages.length - 1 : messages.length;
+    if (prompt === 'load-qa' && turns !== 2)
+      return 'it is not one question with one answer, which is all that load-qa has';
+    return undefined;
   }
 
   private contamination(texts: readonly string[]): UsableRow['contaminated'] {
@@ -162,12 +195,21 @@ export class Lane {
 }
 
 /** Where the template of the model is not known, the roles stand for it. */
-function partsByRoles(messages: readonly Message[]): TextPart[] {
+function partsByRoles({ messages, plain }: Conversation): TextPart[] {
+  if (plain) return messages.map(({ content }) => ({ text: content, trained: true }));
   return messages.flatMap(({ role, content, train }) => [
     { text: `${role}: `, trained: false },
     { text: content, trained: role === 'assistant' && train !== false },
     { text: '\n', trained: false },
   ]);
+}
+
+function factsOf({ prompt, hasTemplate, endOfTurn, specialTokens }: Rendering): RenderingFacts {
+  return { prompt, hasTemplate, endOfTurn, specialTokens };
+}
+
+function charactersOf({ messages }: Conversation): number {
+  return messages.reduce((sum, { content }) => sum + content.length, 0);
 }
 
 /** A text, shortened for a report. */
@@ -185,11 +227,7 @@ export function spokenIn(row: TrainingRow): string[] {
   return isPair(row) ? [...spoken, row.chosen, row.rejected] : spoken;
 }
 
-function charactersOf(messages: readonly Message[]): number {
-  return messages.reduce((sum, { content }) => sum + content.length, 0);
-}
-
 /** A stored row as a report shows it. */
 export function shownRow(line: string): string {
-  return shown(spokenIn(storedRow(line)).join(' → '));
+  return shown(spokenIn(linedRow(line)).join(' → '));
 }

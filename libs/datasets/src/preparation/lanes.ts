@@ -2,15 +2,16 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { SourceRow } from '@anneal/rows';
 import { threadFile } from './thread.file.js';
-import type { LaneResult, LaneSetup, Preview } from './lane.js';
+import type { LaneResult, LaneSetup, Preview, RenderingFacts } from './lane.js';
 
 export type LaneRequest = { readonly id: number } & (
   | { readonly kind: 'process'; readonly rows: readonly SourceRow[]; readonly file: string }
   | { readonly kind: 'preview'; readonly lines: readonly string[] }
+  | { readonly kind: 'describe' }
 );
 export interface LaneReply {
   readonly id: number;
-  readonly result: LaneResult | readonly Preview[];
+  readonly result: LaneResult | readonly Preview[] | RenderingFacts | undefined;
 }
 
 /** More of them only wait for the thread that brings the rows and keeps the books. */
@@ -49,6 +50,11 @@ export class Lanes {
 
   async preview(lines: readonly string[]): Promise<readonly Preview[]> {
     return (await this.ask({ id: this.newId(), kind: 'preview', lines })) as readonly Preview[];
+  }
+
+  /** A tokenizer takes a hundred megabytes, which is enough to have once for each lane. */
+  async describe(): Promise<RenderingFacts | undefined> {
+    return (await this.ask({ id: this.newId(), kind: 'describe' })) as RenderingFacts | undefined;
   }
 
   async close(): Promise<void> {

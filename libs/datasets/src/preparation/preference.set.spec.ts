@@ -2,8 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataReport, type DataReport } from '@anneal/contracts';
+import type { TrainingRow } from '@anneal/rows';
 import { letterTokenizer } from '@anneal/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readPreparedRows } from '../stored/prepared.rows.js';
 import { prepareSet } from './prepare.set.js';
 import type { SetInput } from './set.input.js';
 
@@ -39,7 +41,9 @@ async function prepared(rows: readonly object[], more: Partial<SetInput> = {}) {
       .trim()
       .split('\n')
       .map((line): unknown => JSON.parse(line));
-  return { report, stored };
+  const trained: TrainingRow[] = [];
+  for await (const row of readPreparedRows(directory)) trained.push(row);
+  return { report, stored, trained };
 }
 
 const words = (word: string): string => Array.from({ length: 60 }, (_, index) => `${word}${index}`).join(' ');
@@ -52,10 +56,8 @@ describe('a set of preference pairs', () => {
       preferred_output: [{ role: 'assistant', content: 'yes' }],
       non_preferred_output: [{ role: 'assistant', content: 'n' }],
     };
-    const { report, stored } = await prepared([openai]);
-    expect(await stored('train.jsonl')).toEqual([
-      { messages: [{ role: 'user', content: 'u' }], chosen: 'yes', rejected: 'n' },
-    ]);
+    const { report, trained } = await prepared([openai]);
+    expect(trained).toEqual([{ messages: [{ role: 'user', content: 'u' }], chosen: 'yes', rejected: 'n' }]);
     expect(report).toMatchObject({ train: 1, format: { name: 'openai-preference' } });
   });
 
@@ -112,15 +114,32 @@ describe('a set of preference pairs', () => {
     const rows = Array.from({ length: 60 }, (_, index) => ({
       ...{ prompt: `What is ${index % 20}?`, chosen: `yes ${index}`, rejected: 'no' },
     }));
-    const { stored } = await prepared(rows, { heldOut: 0.5, dataset: { ...wishes, nearDuplicates: 1 } });
-    const prompts = async (name: string): Promise<string[]> =>
-      ((await stored(name)) as { messages: { content: string }[] }[]).map(({ messages }) => messages[0]?.content ?? '');
-    const [train, heldOut] = [await prompts('train.jsonl'), await prompts('held-out.jsonl')];
+    const { stored, trained } = await prepared(rows, { heldOut: 0.5, dataset: { ...wishes, nearDuplicates: 1 } });
+    const prompts = (of: readonly { messages: readonly { content: string }[] }[]): string[] =>
+      of.map(({ messages }) => messages[0]?.content ?? '');
+    const items = (await stored('held-out.jsonl')) as { id: string; messages: { content: string }[] }[];
+    const [train, heldOut] = [prompts(trained), prompts(items)];
     expect(train.length + heldOut.length).toBe(60);
     expect(heldOut.length).toBeGreaterThan(0);
     expect(heldOut.filter((prompt) => train.includes(prompt))).toEqual([]);
-    const ids = ((await stored('held-out.jsonl')) as { id: string }[]).map(({ id }) => id);
+    const ids = items.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('is refused where plain text comes, and loses rows with tools and several turns of load-qa', async () => {
+    await expect(prepared([{ text: 't' }])).rejects.toMatchObject({ code: 'DATASET_COLUMN_MISSING' });
+    const asked = [
+      { role: 'user', content: 'u' },
+      { role: 'assistant', content: 'a' },
+      { role: 'user', content: 'v' },
+    ];
+    const rows = [pair, { ...pair, prompt: asked }, { ...pair, tools: [{ name: 'f' }] }];
+    const { report, trained } = await prepared(rows, {
+      training: { ...training, prompt: 'load-qa' },
+      dataset: { ...wishes, mostBadRows: 2 },
+    });
+    expect(trained).toHaveLength(1);
+    expect(report.problems).toMatchObject([{ code: 'unsupported', rows: 2, first: [{ row: 2 }, { row: 3 }] }]);
   });
 
   it('is refused at once where rows with one answer come, and the reverse', async () => {

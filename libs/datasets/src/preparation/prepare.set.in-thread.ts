@@ -8,13 +8,18 @@ export type ThreadReply =
   | { readonly kind: 'done'; readonly report: DataReport }
   | { readonly kind: 'failed'; readonly failure: FailureDetail };
 
+/** Rows only pass through; what is kept of them lies outside of this heap. */
+const resourceLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 1024 };
+
 /** `prepareSet` in a thread of its own, for a process that has to answer meanwhile. */
 export async function prepareSetInThread(
   input: SetInput,
   { directory, signal, onRows }: SetOptions,
 ): Promise<DataReport> {
   signal.throwIfAborted();
-  const worker = new Worker(threadFile('set.thread.js'), { workerData: { input, directory }, execArgv: [] });
+  const worker = new Worker(threadFile('set.thread.js'), {
+    ...{ workerData: { input, directory }, execArgv: [], resourceLimits },
+  });
   const stop = (): void => worker.postMessage('stop');
   signal.addEventListener('abort', stop);
   try {

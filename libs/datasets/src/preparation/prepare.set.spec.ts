@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataReport, type DataReport } from '@anneal/contracts';
+import { letterTokenizer } from '@anneal/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BenchmarkText } from '../contamination/benchmark.index.js';
 import { readSourceBatches } from '../readers/read.file.js';
+import { readPreparedRows } from '../stored/prepared.rows.js';
 import { sharedData } from '../shared-data.fixture.js';
 import { prepareSet } from './prepare.set.js';
 import { prepareSetInThread } from './prepare.set.in-thread.js';
@@ -98,7 +100,7 @@ describe('a prepared set', () => {
     const elsewhere = join(folder, 'elsewhere');
     const again = input(other, { dataset: many, benchmarks, heldOut: 0.1 });
     await prepareSetInThread(again, { directory: elsewhere, signal: never });
-    expect((await readdir(elsewhere)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.jsonl']);
+    expect((await readdir(elsewhere)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.parquet']);
     for (const name of await readdir(elsewhere))
       expect(await readFile(join(elsewhere, name), 'utf8')).toBe(await readFile(join(directory, name), 'utf8'));
   });
@@ -142,6 +144,45 @@ describe('a prepared set', () => {
   });
 });
 
+describe('plain text', () => {
+  const texts = Array.from({ length: 30 }, (_, index) => ({ text: `${long(`word${index}x`)} <|im_end|>` }));
+
+  it('is trained as it stands, with the end of a text unless it is there, and none of it is held out', async () => {
+    const given = { tokenizer: letterTokenizer, heldOut: 0.5, training: { ...noTraining, sequenceLength: 100 } };
+    const { report, directory } = await prepared(input(await lines([...texts, { text: 'Short.' }]), given));
+    const plain = [...texts.map(({ text }) => text), 'Short.'];
+    expect(report).toMatchObject({ train: 31, heldOut: 0, format: { name: 'text' } });
+    expect(report.template?.prompt).toBe('completion');
+    // A token for each letter, and one for the mark.
+    const tokens = plain.map((text) => text.replace('<|im_end|>', '').length + 1);
+    const total = tokens.reduce((sum, count) => sum + count, 0);
+    const sequences = tokens.reduce((sum, count) => sum + Math.ceil(count / 100), 0);
+    expect(report.tokens).toMatchObject({ total, trained: total, over: 0, sequences });
+    const read: unknown[] = [];
+    for await (const { messages } of readPreparedRows(directory)) read.push(messages[0]?.content);
+    expect(read).toEqual(plain);
+    expect(report.preview[0]?.parts).toEqual([{ text: plain[0], trained: true }]);
+  });
+
+  it('longer than what Axolotl takes of a text is dropped', async () => {
+    const training = { ...noTraining, sequenceLength: 16 };
+    const dataset = { ...wishes, mostBadRows: 1 };
+    const given = { tokenizer: letterTokenizer, training, dataset };
+    const { report } = await prepared(
+      input(await lines([{ text: 'x'.repeat(1025) }, { text: 'y'.repeat(1023) }]), given),
+    );
+    expect(report.problems).toMatchObject([{ code: 'over-long', rows: 1, first: [{ row: 1 }] }]);
+    expect(report.tokens).toMatchObject({ over: 1, sequences: 64 });
+  });
+
+  it.each([
+    ['dataset.system', { dataset: { ...wishes, system: 's' } }],
+    ['training.prompt', { training: { ...noTraining, prompt: 'load-qa' } }],
+  ] as const)('has no place for %s', async (field, given) => {
+    await expect(prepared(input(await lines(texts), given))).rejects.toMatchObject({ code: 'SPEC_UNSUPPORTED', field });
+  });
+});
+
 describe('rows that cannot be used', () => {
   it('are dropped as long as there are few', async () => {
     const { report } = await prepared(input(await lines([...rows(199), { problem: 'p' }])));
@@ -180,10 +221,49 @@ describe('rows that cannot be used', () => {
     expect(report.refusal?.message).toContain('it holds a list written as text: parse it before');
   });
 
+  it('have a code of their own for a key that is named twice, a line that is too long, and half a character', async () => {
+    const path = await lines([
+      ...rows(2),
+      '{"problem":"p","problem":"q","answer":"a"}',
+      { problem: '\ud800', answer: 'a' },
+    ]);
+    await appendFile(path, `{"problem":"${'x'.repeat(17 * 1024 * 1024)}"}\n${JSON.stringify(row(9))}\n`);
+    const { report } = await prepared(input(path, { dataset: { ...wishes, mostBadRows: 3 } }));
+    expect(report).toMatchObject({ rows: 6, train: 3, dropped: 3 });
+    expect(report.problems.map(({ code, first }) => [code, first[0]?.row])).toEqual([
+      ['duplicate-key', 3],
+      ['not-utf-8', 4],
+      ['too-large', 5],
+    ]);
+  });
+
+  it.each([
+    ['unsupported', undefined, 'chat'],
+    ['template-drops', letterTokenizer, 'chat'],
+    ['unsupported', letterTokenizer, 'load-qa'],
+  ] as const)('are those with tools that the model would not see: %s', async (code, tokenizer, prompt) => {
+    const called = { type: 'function', function: { name: 'f', arguments: '{}' } };
+    const messages = [
+      { role: 'user', content: 'u' },
+      { role: 'assistant', content: '', tool_calls: [called] },
+    ];
+    const training = { ...noTraining, prompt };
+    const { report } = await prepared(input(await lines([{ messages }]), { tokenizer, training }));
+    expect(report.problems).toMatchObject([{ code, rows: 1 }]);
+    expect(report.refusal).toMatchObject({ code: 'DATASET_ROW_INVALID' });
+  });
+
+  it('are conversations of several turns under load-qa', async () => {
+    const said = ['user', 'assistant', 'user', 'assistant'].map((role, index) => ({ role, content: `${index}` }));
+    const training = { ...noTraining, prompt: 'load-qa' } as const;
+    const { report } = await prepared(input(await lines([{ messages: said }]), { training }));
+    expect(report.problems).toMatchObject([{ code: 'unsupported' }]);
+  });
+
   it.each([
     ['no row', [], { code: 'DATASET_EMPTY' }],
     ['no line that is JSON', ['x', 'y'], { code: 'DATASET_ROW_INVALID' }],
-    ['columns that fit nothing', [{ text: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
+    ['columns that fit nothing', [{ words: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
   ])('leave nothing to report on: %s', async (_what, given, failure) => {
     await expect(prepared(input(await lines(['', ...given])))).rejects.toMatchObject(failure);
   });

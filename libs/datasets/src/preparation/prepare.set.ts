@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type DataReport } from '@anneal/contracts';
-import { findFormat, readTrainingRow, type DataFormat } from '@anneal/rows';
+import { findFormat, objectiveOf, readTrainingRow, UnreadableRow, type DataFormat } from '@anneal/rows';
 import { BenchmarkIndex } from '../contamination/benchmark.index.js';
 import { DigestMap } from '../duplicates/digest.map.js';
 import { signatureLength } from '../duplicates/min-hash.js';
@@ -9,7 +9,7 @@ import { NearIndex } from '../duplicates/near.index.js';
 import { stockShingles } from '../duplicates/shingles.js';
 import { PreparedFiles } from '../prepared.files.js';
 import type { StagedSource } from '../sources/source.js';
-import { Rendering } from '../tokens/rendering.js';
+import type { Rendering } from '../tokens/rendering.js';
 import { spokenIn, type LaneResult, type UsableRow } from './lane.js';
 import { Lanes } from './lanes.js';
 import { NumberList } from './number.list.js';
@@ -20,13 +20,15 @@ import { composeReport, tellEarlierRows } from './set.report.js';
 
 /** The trainer takes as many tokens a row at most when a request names no length. */
 const usualSequenceLength = 2048;
+/** A plain text is cut at the sequence length; what comes after so many pieces, Axolotl would leave out without a word. */
+const mostPieces = 64;
 const tellEvery = 1000;
 const rowsLookedAt = 3;
 
 type HandleRow = (row: UsableRow, signature: Uint8Array) => void | Promise<void>;
 
 /**
- * Reads a source and writes the set that a trainer uses as it is: train.jsonl, held-out.jsonl when rows are held out, and
+ * Reads a source and writes the set that a trainer uses as it is: train.parquet, held-out.jsonl when rows are held out, and
  * report.json. The same rows and the same wishes give the same bytes on every machine.
  *
  * A set that no run can use is reported on with its refusal; that of a source which cannot be read is thrown.
@@ -34,7 +36,7 @@ type HandleRow = (row: UsableRow, signature: Uint8Array) => void | Promise<void>
  * @throws Failure DATASET_EMPTY, DATASET_COLUMN_MISSING, DATASET_ROW_INVALID and what the readers throw
  */
 export async function prepareSet(input: SetInput, options: SetOptions): Promise<DataReport> {
-  const books = new SetBooks();
+  const books = new SetBooks(input.training.sequenceLength ?? usualSequenceLength);
   const files = await PreparedFiles.create<UsableRow>(options.directory, input.heldOut, (row) => books.trained(row));
   const preparation = new SetPreparation(input, options, books, files);
   try {
@@ -47,7 +49,6 @@ export async function prepareSet(input: SetInput, options: SetOptions): Promise<
 class SetPreparation {
   private lanes: Lanes | undefined;
   private format: DataFormat | undefined;
-  private readonly rendering: Rendering | undefined;
   private readonly index: BenchmarkIndex | undefined;
   private readonly digests = new DigestMap();
   private readonly fromElsewhere = new DigestMap();
@@ -62,9 +63,8 @@ class SetPreparation {
     private readonly books: SetBooks,
     private readonly files: PreparedFiles<UsableRow>,
   ) {
-    const { dataset, training, tokenizer, benchmarks } = input;
+    const { dataset, training, benchmarks } = input;
     this.sequenceLength = training.sequenceLength ?? usualSequenceLength;
-    this.rendering = Rendering.open(tokenizer, training.prompt);
     this.near = dataset.nearDuplicates < 1 ? new NearIndex(dataset.nearDuplicates) : undefined;
     if (dataset.decontamination !== 'off' && benchmarks.length > 0)
       this.index = BenchmarkIndex.of(benchmarks, dataset.decontaminationWords);
@@ -82,14 +82,23 @@ class SetPreparation {
     const refusal = books.problems.moreThan(dataset.mostBadRows, books.read) ?? this.nothingLeft(source.name);
     // Where no row could be read, there is nothing to report on.
     if (refusal && !this.format) throw refusal;
-    await files.finish();
-    await tellEarlierRows(books, options.directory);
+    await files.flush();
+    await tellEarlierRows(books, files.linesPath);
     const previews = (await this.lanes?.preview(books.previews.map(({ line }) => line))) ?? [];
+    const rendering = await this.lanes?.describe();
+    await this.lanes?.close();
+    const prompt = this.promptOf(this.format);
+    const pairs = this.format !== undefined && objectiveOf(this.format) === 'dpo';
+    await files.finish({
+      rows: pairs ? 'pairs' : prompt === 'completion' ? 'text' : 'messages',
+      // Of pairs the whole text is written for load-qa when they are trained.
+      asQuestions: prompt === 'load-qa' && !pairs,
+    });
     const report = composeReport({
       input,
       books,
       format: this.format,
-      rendering: this.rendering,
+      rendering,
       sequenceLength: this.sequenceLength,
       train: files.trained,
       heldOut: files.heldOut,
@@ -136,13 +145,19 @@ class SetPreparation {
     }
   }
 
+  private promptOf(format: DataFormat | undefined): Rendering['prompt'] {
+    return format?.name === 'text' ? 'completion' : this.input.training.prompt;
+  }
+
   private startLanes({ rows, file }: RowBatch): Lanes {
     const { dataset, training, tokenizer } = this.input;
     this.format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file, training.objective);
+    if (this.format.name === 'text') requirePlain(this.input, file);
+    const prompt = this.promptOf(this.format);
     this.lanes = new Lanes({
       format: this.format,
       system: dataset.system,
-      prompt: training.prompt,
+      prompt,
       tokenizer,
       benchmarks: this.index?.shared,
       stock: this.near ? stockOf(rows, this.format, dataset.system) : undefined,
@@ -151,13 +166,10 @@ class SetPreparation {
   }
 
   private noteProblems({ problems, file, before }: RowBatch): void {
-    for (const { message, row: number = 0 } of problems) {
+    for (const failure of problems) {
+      const { message, row: number = 0 } = failure;
       this.books.read += 1;
-      const code = message.includes('is not UTF-8')
-        ? 'not-utf-8'
-        : message.includes('JSON')
-          ? 'not-json'
-          : 'unreadable';
+      const code = failure instanceof UnreadableRow ? failure.problem : 'unreadable';
       this.books.problems.add(code, message, { row: before + number, file, number });
     }
   }
@@ -165,15 +177,18 @@ class SetPreparation {
   private async handleBatch(batch: RowBatch, { rows, signatures }: LaneResult, handle: HandleRow): Promise<void> {
     const { books, sequenceLength } = this;
     const { file, before } = batch;
+    const isText = this.format?.name === 'text';
+    const most = isText ? sequenceLength * mostPieces : sequenceLength;
+    const limit = isText ? `the ${mostPieces} sequences` : 'the sequence length';
     for (const [index, row] of rows.entries()) {
       books.read += 1;
       if (books.read % tellEvery === 0) this.options.onRows?.(books.read);
       const at = { row: before + row.number, file, number: row.number };
       if (!row.ok) {
         books.problems.add(row.code, row.message, at);
-      } else if (row.counted && row.counted.tokens > sequenceLength) {
+      } else if (row.counted && row.counted.tokens > most) {
         books.over += 1;
-        const message = `Row ${row.number} of ${file} has ${row.counted.tokens} tokens, more than the sequence length of ${sequenceLength}.`;
+        const message = `Row ${row.number} of ${file} has ${row.counted.tokens} tokens, more than ${limit} of ${most}.`;
         books.problems.add('over-long', message, at);
       } else {
         const signature = signatures.subarray(index * signatureLength, (index + 1) * signatureLength);
@@ -235,6 +250,17 @@ class SetPreparation {
       file,
     });
   }
+}
+
+/** Plain text is trained as it is, so that wishes about what stands around it cannot be met. */
+function requirePlain({ dataset, training }: SetInput, file: string): void {
+  const field = dataset.system !== undefined ? 'dataset.system' : 'training.prompt';
+  if (dataset.system === undefined && training.prompt === 'chat') return;
+  throw new Failure('SPEC_UNSUPPORTED', `${file} holds plain text, which is trained as it is, without ${field}.`, {
+    remedy: `Leave out ${field}, or give conversations, or questions with answers.`,
+    field,
+    file,
+  });
 }
 
 /** The first batch stands for the set. */

@@ -29,9 +29,11 @@ export class SetBooks {
   trainedTokens = 0;
   /** Of preference pairs, all rows together. */
   pairTokens: TokenReport['pairs'];
-  /** Tokens of each row of train.jsonl, in its order. */
+  /** Pieces of the sequence length into which the rows are cut; as many as there are rows where none is cut. */
+  sequences = 0;
+  /** Tokens of each row of train.parquet, in its order. */
   readonly tokensOfRows = new NumberList();
-  /** Places in the source of the rows of train.jsonl, in its order. */
+  /** Places in the source of the rows of train.parquet, in its order. */
   readonly trainNumbers = new NumberList();
   readonly examples: DataReport['duplicates']['examples'] = [];
   readonly matches: ContaminationMatch[] = [];
@@ -43,6 +45,8 @@ export class SetBooks {
     if (this.previews.length < previewRows) this.previews.push(row);
   }
 
+  constructor(private readonly sequenceLength: number) {}
+
   trained({ number, characters, counted }: UsableRow): void {
     this.trainNumbers.push(number);
     this.characters += characters;
@@ -50,6 +54,7 @@ export class SetBooks {
     if (!counted) return;
     this.tokensOfRows.push(counted.tokens);
     this.trainedTokens += counted.trained;
+    this.sequences += Math.max(1, Math.ceil(counted.tokens / this.sequenceLength));
     if (!counted.pair) {
       this.tokens += counted.tokens;
       return;

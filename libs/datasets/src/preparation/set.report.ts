@@ -1,10 +1,8 @@
-import { join } from 'node:path';
-import type { DataReport, DataReportSummary, DataWarning, Failure } from '@anneal/contracts';
-import { readTextLines, tooLong, type DataFormat } from '@anneal/rows';
-import type { Rendering } from '../tokens/rendering.js';
+import type { DataReport, DataReportSummary, DataWarning, Failure, TokenReport } from '@anneal/contracts';
+import { readTextLines, type DataFormat } from '@anneal/rows';
 import { tokenReport } from '../tokens/token.report.js';
 import { tokenizerDigest } from '../tokens/tokenizer.files.js';
-import { shownRow, type Preview } from './lane.js';
+import { shownRow, type Preview, type RenderingFacts } from './lane.js';
 import type { SetBooks } from './set.books.js';
 import type { SetInput } from './set.input.js';
 
@@ -13,7 +11,7 @@ interface Reported {
   readonly books: SetBooks;
   /** Not found when no row could be read. */
   readonly format: DataFormat | undefined;
-  readonly rendering: Rendering | undefined;
+  readonly rendering: RenderingFacts | undefined;
   readonly sequenceLength: number;
   readonly train: number;
   readonly heldOut: number;
@@ -24,7 +22,7 @@ interface Reported {
 /** The report on a set that is complete. */
 export function composeReport(reported: Reported): DataReport {
   const { input, books, format, rendering, train, heldOut } = reported;
-  const { dataset, training, benchmarks } = input;
+  const { dataset, benchmarks } = input;
   const items = new Map<string, number>();
   for (const { benchmark } of benchmarks) items.set(benchmark, (items.get(benchmark) ?? 0) + 1);
   const { exact, near, examples, flagged, removed, matches } = books;
@@ -50,7 +48,7 @@ export function composeReport(reported: Reported): DataReport {
     tokens: tokensOf(reported),
     template: rendering
       ? {
-          prompt: training.prompt,
+          prompt: rendering.prompt,
           chatTemplate: rendering.hasTemplate,
           endOfTurn: [...rendering.endOfTurn],
           specialTokens: { ...rendering.specialTokens },
@@ -77,24 +75,25 @@ export function summaryOf(report: DataReport): DataReportSummary {
     dropped,
     nearDuplicates: duplicates.near,
     contaminated: { flagged: decontamination.flagged, removed: decontamination.removed },
-    ...(tokens === null
-      ? {}
-      : { tokens: { total: tokens.total, trained: tokens.trained, longest: tokens.percentiles.max } }),
+    ...(tokens === null ? {} : { tokens: tokenSummary(tokens) }),
     warnings: warnings.map(({ code }) => code),
   };
+}
+
+function tokenSummary({ total, trained, percentiles: { max }, sequences }: TokenReport): DataReportSummary['tokens'] {
+  return { total, trained, longest: max, ...(sequences === undefined ? {} : { sequences }) };
 }
 
 /**
  * Looks the earlier rows of the duplicates up in what was written: nobody keeps a million texts for ten of them.
  *
- * @param directory the folder of the set
+ * @param linesPath the rows to train on, one JSON line each
  */
-export async function tellEarlierRows({ examples, trainNumbers }: SetBooks, directory: string): Promise<void> {
+export async function tellEarlierRows({ examples, trainNumbers }: SetBooks, linesPath: string): Promise<void> {
   const wanted = new Set(examples.filter(({ similarity }) => similarity < 1).map(({ of }) => of));
   if (wanted.size === 0) return;
   const texts = new Map<number, string>();
-  const name = 'train.jsonl';
-  for await (const { number, text } of readTextLines(join(directory, name), (row) => tooLong(row, name))) {
+  for await (const { number, text } of readTextLines(linesPath)) {
     const row = trainNumbers.at(number - 1);
     if (wanted.has(row)) texts.set(row, shownRow(text));
     if (texts.size === wanted.size) break;
@@ -114,6 +113,7 @@ function tokensOf({ input, books, rendering, sequenceLength }: Reported): DataRe
       pairs: books.pairTokens,
       sequenceLength,
       over: books.over,
+      sequences: rendering.prompt === 'completion' ? books.sequences : undefined,
     },
     input.training,
   );
@@ -125,7 +125,7 @@ function modelWarnings({ input, rendering, train }: Reported): DataWarning[] {
     const message = `The tokenizer of the base model ${why}: no tokens are counted, and no row is too long.`;
     return [{ code: 'no-tokenizer', rows: train, message }];
   }
-  if (input.training.prompt === 'chat' && !rendering.hasTemplate) {
+  if (rendering.prompt === 'chat' && !rendering.hasTemplate) {
     const message = 'The base model has no chat template: set training.prompt to load-qa, or take a chat model.';
     return [{ code: 'no-chat-template', rows: train, message }];
   }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Failure } from '@anneal/contracts';
-import { longestLine, type SourceRow } from '@anneal/rows';
+import { jsonObject, longestLine, UnreadableRow, type SourceRow } from '@anneal/rows';
 import { JsonElements, type JsonStop } from './json.elements.js';
 import type { RowBatches } from './row.batch.js';
 
@@ -28,21 +28,16 @@ export async function* readJson(bytes: AsyncIterable<Buffer>, name: string): Row
 }
 
 function objectIn(element: Buffer, row: number, file: string): Record<string, unknown> | Failure {
+  const where = `Row ${row} of ${file}`;
   if (!isUtf8(element)) {
     const remedy = 'Save the file as UTF-8.';
-    return new Failure('DATASET_ROW_INVALID', `Row ${row} of ${file} is not UTF-8.`, { remedy, file, row });
+    return new UnreadableRow('not-utf-8', `${where} is not UTF-8.`, { remedy, file, row });
   }
   try {
-    return JSON.parse(element.toString('utf8')) as Record<string, unknown>;
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    const remedy = 'Correct or remove this row.';
-    return new Failure('DATASET_ROW_INVALID', `Row ${row} of ${file} is not JSON: ${detail}.`, {
-      remedy,
-      file,
-      row,
-      cause,
-    });
+    return jsonObject(element.toString('utf8'), where, { file, row });
+  } catch (error) {
+    if (error instanceof UnreadableRow) return error;
+    throw error;
   }
 }
 

@@ -1,10 +1,10 @@
 import { Failure } from '@anneal/contracts';
-import { jsonlRow, readLineBatches, tooLong, type SourceRow } from '@anneal/rows';
+import { jsonlRow, readLineBatches, type SourceRow } from '@anneal/rows';
 import type { RowBatches } from './row.batch.js';
 
 /** One JSON object per line. A line that is none is a problem, and the next one is read. */
 export async function* readJsonl(bytes: AsyncIterable<Buffer>, name: string): RowBatches {
-  for await (const lines of readLineBatches(bytes, (number) => tooLong(number, name))) {
+  for await (const lines of readLineBatches(bytes)) {
     const rows: SourceRow[] = [];
     const problems: Failure[] = [];
     for (const line of lines) {

@@ -118,6 +118,32 @@ describe('rows of a text', () => {
     });
   });
 
+  it('of JSON name each key once, whatever stands in their texts', async () => {
+    const good = { 'a"b': '{"a": 1, "a": 2} \\', list: [{ a: 1 }, { a: ':' }], empty: {} };
+    const twice = ['{"a":1,"a":2}', '{"a":{"b":[{"c":1, "c" :2}]}}', '{"a\\\\":1,"a\\\\":":"}'];
+    expect(await allOf(await put('d.jsonl', [JSON.stringify(good), ...twice].join('\n')))).toEqual({
+      columns: [good],
+      problems: [2, 3, 4].map((line) => `Line ${line} of d.jsonl names a key of an object twice.`),
+    });
+    expect(await allOf(await put('d.json', `[${twice[0] ?? ''}, {"a":1}]`))).toEqual({
+      columns: [{ a: 1 }],
+      problems: ['Row 1 of d.json names a key of an object twice.'],
+    });
+  });
+
+  it('go on after a line of 200 MB, of which nothing is kept', async () => {
+    const path = at('d.jsonl');
+    await writeFile(path, `{"a":1}\n{"a":"`);
+    await truncate(path, 200 * 1024 * 1024);
+    await appendFile(path, '"}\n{"a":3}\n');
+    const before = process.memoryUsage().rss;
+    expect(await allOf(await stagedFile(path, 'd.jsonl'))).toEqual({
+      columns: [{ a: 1 }, { a: 3 }],
+      problems: ['Line 2 of d.jsonl is longer than 16777216 bytes.'],
+    });
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
   it('are none in a header, and one in one line', async () => {
     expect(await rowsOf(await put('d.csv', 'a,b\n'))).toEqual([]);
     expect(await rowsOf(await put('d.json', '[]'))).toEqual([]);

@@ -20,7 +20,7 @@ interface BucketOptions extends Fetching {
 
 /** Fetches an object, or those below a prefix that hold the wanted split, from a bucket that the operator allows. */
 export async function bucketSource(reference: string, options: BucketOptions): Promise<StagedSource> {
-  const { field, directory, signal, buckets, cache, maxBytes } = options;
+  const { field, directory, signal, buckets, cache, maxBytes, stallMs } = options;
   const [bucket = '', ...rest] = reference.replace(/^s3:(\/\/)?/, '').split('/');
   const key = rest.join('/');
   const name = `s3:${bucket}/${key}`;
@@ -47,7 +47,12 @@ export async function bucketSource(reference: string, options: BucketOptions): P
       offset,
       bytes: await buckets.open(object, offset, now),
     });
-    await cache.fetch(`${named} ${etag} ${size}`, target, { name: named, size, digest, maxBytes, open }, signal);
+    await cache.fetch(
+      `${named} ${etag} ${size}`,
+      target,
+      { name: named, size, digest, maxBytes, stallMs, open },
+      signal,
+    );
     files.push(await stagedFile(target, named));
   }
   return { name, files };

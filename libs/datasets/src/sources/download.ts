@@ -7,6 +7,8 @@ import { Failure } from '@anneal/contracts';
 /** A broken download goes on where it stopped, unless nothing came in so many tries. */
 const triesWithoutProgress = 4;
 const firstPauseMs = 100;
+/** What comes more slowly than this in a stretch of time would take days. */
+const leastBytes = 64 * 1024;
 
 /** Bytes from somewhere in the middle on; a source that cannot do that begins anew, and says so. */
 export interface OpenedAt {
@@ -28,6 +30,8 @@ export interface Download {
   readonly size?: number | undefined;
   readonly digest?: KnownDigest | undefined;
   readonly maxBytes: number;
+  /** In each time as long as this, at least 64 KiB have to come: a minute asks for a kilobyte a second. */
+  readonly stallMs: number;
   readonly open: (offset: number, signal: AbortSignal) => Promise<OpenedAt>;
 }
 
@@ -64,7 +68,10 @@ export async function downloadTo(
   }
 }
 
-async function receive(content: Content, { name, size, maxBytes, open }: Download, signal: AbortSignal): Promise<void> {
+async function receive(content: Content, download: Download, signal: AbortSignal): Promise<void> {
+  const { name, size, maxBytes, stallMs, open } = download;
+  // Over all tries: a server that breaks off after each byte is a slow one, too.
+  const pace = new Pace(stallMs);
   let fruitless = 0;
   for (;;) {
     const start = content.size;
@@ -75,15 +82,48 @@ async function receive(content: Content, { name, size, maxBytes, open }: Downloa
         signal.throwIfAborted();
         if (content.size + chunk.length > maxBytes) throw tooLarge(name, content.size + chunk.length, maxBytes);
         await content.add(chunk);
+        if (pace.isTooSlow(chunk.length)) throw new TooSlow(name, content.size, stallMs);
       }
       if (size === undefined || content.size >= size) return;
       throw unavailable(`${name} broke off after ${content.size} of ${size} bytes`);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof TooSlow) throw error;
+      if (pace.isTooSlow(0)) throw new TooSlow(name, content.size, stallMs);
       fruitless = content.size > start ? 1 : fruitless + 1;
       if (!mayPass(error) || fruitless === triesWithoutProgress) throw asFailure(error, name, content.size);
       await pause(firstPauseMs * 2 ** (fruitless - 1), undefined, { signal });
     }
+  }
+}
+
+/** How fast bytes come, over one stretch of time after the other. */
+class Pace {
+  private since = performance.now();
+  private bytes = 0;
+
+  constructor(private readonly stretchMs: number) {}
+
+  /** Takes what came, and says whether it is too little since the stretch began. */
+  isTooSlow(bytes: number): boolean {
+    this.bytes += bytes;
+    const now = performance.now();
+    if (now - this.since < this.stretchMs) return false;
+    const tooSlow = this.bytes < leastBytes;
+    [this.since, this.bytes] = [now, 0];
+    return tooSlow;
+  }
+}
+
+/** Trying again at once would only go on at the same pace; a later attempt starts where this one stopped. */
+class TooSlow extends Failure {
+  constructor(name: string, bytes: number, stretchMs: number) {
+    const seconds = Math.ceil(stretchMs / 1000);
+    super(
+      'SOURCE_UNAVAILABLE',
+      `${name} comes too slowly: fewer than ${leastBytes} bytes in ${seconds} seconds, after ${bytes} bytes in all.`,
+      { remedy: 'It is tried again, from where it stopped; if it stays, put the file where it can be fetched faster.' },
+    );
   }
 }
 

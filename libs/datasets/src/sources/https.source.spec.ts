@@ -135,6 +135,30 @@ describe('a file at an address', () => {
     expect(asked.slice(before).map(({ range }) => range)).toEqual([undefined, `bytes=${content.length / 2}-`]);
   });
 
+  it('that comes a byte at a time is given up, and its beginning is kept for a later attempt', async () => {
+    answering = (_request, response) => {
+      response.writeHead(200, { etag: '"one"', 'content-length': content.length });
+      const dripping = setInterval(() => response.write('{'), 20);
+      response.on('close', () => clearInterval(dripping));
+    };
+    await expect(stage()).rejects.toMatchObject({
+      code: 'SOURCE_UNAVAILABLE',
+      retryable: true,
+      message: expect.stringContaining('comes too slowly') as string,
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('of a server that breaks off after each byte is given up, too', async () => {
+    answering = (request, response) => {
+      const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const head = { etag: '"one"', 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` };
+      response.writeHead(from === 0 ? 200 : 206, { ...head, 'content-length': content.length - from });
+      response.write(content.subarray(from, from + 1), () => setTimeout(() => response.destroy(), 5));
+    };
+    await expect(stage()).rejects.toMatchObject({ message: expect.stringContaining('comes too slowly') as string });
+  });
+
   it('that stalls is given up and tried again', async () => {
     answering = (_request, response) => {
       response.writeHead(200, { etag: '"one"', 'content-length': content.length });

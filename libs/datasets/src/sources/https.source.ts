@@ -66,7 +66,7 @@ async function fetchTo(target: string, url: string, name: string, options: Https
     return again(offset, now);
   };
   try {
-    await cache.fetch(identity, target, { name, size, digest, maxBytes, open }, signal);
+    await cache.fetch(identity, target, { name, size, digest, maxBytes, stallMs, open }, signal);
   } finally {
     answer.body.destroy();
   }

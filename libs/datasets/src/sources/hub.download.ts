@@ -66,7 +66,7 @@ async function fetchFile(
     immutable: true,
     refuse: (status, headers) => hubStatusFailure(status, name, field, headers['x-error-code'] === 'GatedRepo'),
   });
-  const download = { name: `${name}/${file.path}`, size: file.size, digest: file.digest, maxBytes, open };
+  const download = { name: `${name}/${file.path}`, size: file.size, digest: file.digest, maxBytes, stallMs, open };
   try {
     await cache.fetch(identityOf(name, commit, reader, file), target, download, signal);
   } catch (error) {

@@ -11,8 +11,8 @@ const asked = [question, answer];
 
 describe('a row as the model sees it', () => {
   it('has its answer and the end of the turn trained, and nothing else, even when the answer stands in a mark, too', () => {
-    const { tokens, trained } = new Rendering(files(chatml), 'chat').count(asked);
-    expect(new Rendering(files(chatml), 'chat').parts(asked)).toEqual([
+    const { tokens, trained } = new Rendering(files(chatml), 'chat').count({ messages: asked });
+    expect(new Rendering(files(chatml), 'chat').parts({ messages: asked })).toEqual([
       { text: '<|im_start|>user\nu<|im_end|>\n<|im_start|>assistant\n', trained: false },
       { text: 'a<|im_end|>', trained: true },
       { text: '\n', trained: false },
@@ -23,20 +23,20 @@ describe('a row as the model sees it', () => {
 
   it('does not train an answer that says so', () => {
     const messages = [question, { ...answer, train: false as const }, ...asked];
-    const trained = new Rendering(files(chatml), 'chat').parts(messages).filter((part) => part.trained);
+    const trained = new Rendering(files(chatml), 'chat').parts({ messages }).filter((part) => part.trained);
     expect(trained).toEqual([{ text: 'a<|im_end|>', trained: true }]);
   });
 
   it('is found by a template that cuts white space', () => {
     const cuts = chatml.replace('m.content', '(m.content | trim)');
     const messages = [question, { ...answer, content: ' a\n' }];
-    const trained = new Rendering(files(cuts), 'chat').parts(messages).filter((part) => part.trained);
+    const trained = new Rendering(files(cuts), 'chat').parts({ messages }).filter((part) => part.trained);
     expect(trained).toEqual([{ text: 'a<|im_end|>', trained: true }]);
   });
 
   it('is told when the template refuses it', () => {
     const refuses = "{{ raise_exception('System role not supported') }}";
-    expect(() => new Rendering(files(refuses), 'chat').parts(asked)).toThrow('System role not supported');
+    expect(() => new Rendering(files(refuses), 'chat').parts({ messages: asked })).toThrow('System role not supported');
   });
 
   it('is counted up to the place where the model answers', () => {
@@ -48,7 +48,7 @@ describe('a row as the model sees it', () => {
 
   it('has the text of load_qa when that is the prompt', () => {
     const rendering = new Rendering(files(undefined), 'load-qa');
-    const parts = rendering.parts([{ role: 'system', content: 's' }, ...asked]);
+    const parts = rendering.parts({ messages: [{ role: 'system', content: 's' }, ...asked] });
     expect(parts[0]?.text.endsWith('request.\n\n\nUSER: s\n\nu\nASSISTANT:')).toBe(true);
     expect(parts[1]).toEqual({ text: 'a<|im_end|>', trained: true });
     expect(rendering.hasTemplate).toBe(false);

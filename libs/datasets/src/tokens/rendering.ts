@@ -1,7 +1,16 @@
 import { Template } from '@huggingface/jinja';
-import { conversationsOf, loadQaPrompt, type Message, type PreferencePair } from '@anneal/rows';
+import {
+  conversationsOf,
+  loadQaPrompt,
+  usesTools,
+  type Conversation,
+  type Message,
+  type PreferencePair,
+  type Tool,
+} from '@anneal/rows';
 import { z } from 'zod';
 import { TokenCounter } from './token.counter.js';
+import { requireShown, trainedSpan } from './template.diff.js';
 import type { TokenizerFiles } from './tokenizer.files.js';
 
 /** Part of a text as the model sees it. */
@@ -25,6 +34,8 @@ const specialNames = ['bos_token', 'eos_token', 'pad_token', 'unk_token'] as con
 /** Tokens that end a turn in the templates of the usual families. The trainer knows the same ones. */
 const endsOfTurns = ['<|im_end|>', '<|eot_id|>', '<end_of_turn>', '<turn|>', '<|end|>', '<|end_of_text|>', '</s>'];
 
+const mostTokensBetween = 3;
+
 /** What a row looks like to the model, and how many tokens it has: with the model's own tokenizer and template. */
 export class Rendering {
   readonly specialTokens: Readonly<Record<string, string>>;
@@ -37,7 +48,7 @@ export class Rendering {
 
   constructor(
     files: TokenizerFiles,
-    readonly prompt: 'chat' | 'load-qa',
+    readonly prompt: 'chat' | 'load-qa' | 'completion',
   ) {
     const config = z.record(z.string(), z.unknown()).parse(JSON.parse(files.config));
     this.counter = TokenCounter.open(z.record(z.string(), z.unknown()).parse(JSON.parse(files.tokenizer)), config);
@@ -69,18 +80,23 @@ export class Rendering {
   /**
    * The text of a conversation, in parts that are trained and parts that are not.
    *
-   * @throws Error what the template says, when it refuses the conversation
+   * @throws Error what the template says, when it refuses the conversation; DroppedByTemplate
    */
-  parts(messages: readonly Message[]): TextPart[] {
-    if (this.prompt === 'load-qa') return this.loadQaParts(messages);
-    return this.chatParts(messages);
+  parts(conversation: Conversation): TextPart[] {
+    if (this.prompt === 'completion') return this.plainParts(conversation);
+    if (this.prompt === 'load-qa') return this.loadQaParts(conversation.messages);
+    return usesTools(conversation) ? this.toolParts(conversation) : this.chatParts(conversation.messages);
   }
 
-  count(messages: readonly Message[]): CountedRow {
-    const parts = this.parts(messages);
-    const trained = parts.reduce((sum, part) => sum + (part.trained ? this.counter.count(part.text) : 0), 0);
-    const around = this.prompt === 'load-qa' ? this.counter.around : 0;
-    return { tokens: this.counter.count(parts.map(({ text }) => text).join('')) + around, trained };
+  count(conversation: Conversation): CountedRow {
+    const parts = this.parts(conversation);
+    const around = this.prompt === 'chat' ? 0 : this.counter.around;
+    const tokens = this.counter.count(parts.map(({ text }) => text).join('')) + around;
+    if (this.prompt === 'completion') return { tokens, trained: tokens };
+    return {
+      tokens,
+      trained: parts.reduce((sum, part) => sum + (part.trained ? this.counter.count(part.text) : 0), 0),
+    };
   }
 
   /**
@@ -94,7 +110,7 @@ export class Rendering {
 
   /** What is asked counts once, and both answers are learnt from. */
   countPair(pair: PreferencePair): CountedRow {
-    const [chosen, rejected] = conversationsOf(pair).map((messages) => this.count(messages));
+    const [chosen, rejected] = conversationsOf(pair).map((conversation) => this.count(conversation));
     if (!chosen || !rejected) throw new Error('a pair has two conversations');
     return {
       tokens: Math.max(chosen.tokens, rejected.tokens),
@@ -111,6 +127,14 @@ export class Rendering {
   /** Tokens of a text as it stands, with those that the tokenizer puts around it. */
   countText(text: string): number {
     return this.counter.count(text) + this.counter.around;
+  }
+
+  /** Axolotl's `completion`: the text as it stands, and the end of a text unless one is there. */
+  private plainParts({ messages }: Conversation): TextPart[] {
+    const text = messages[0]?.content ?? '';
+    const { eos_token: eos = '' } = this.specialTokens;
+    const ends = eos === '' || text.endsWith(eos) || this.counter.endsWith(eos);
+    return [{ text: ends ? text : `${text}${eos}`, trained: true }];
   }
 
   private loadQaParts(messages: readonly Message[]): TextPart[] {
@@ -147,10 +171,48 @@ export class Rendering {
     return parts.filter((part) => part.text !== '');
   }
 
-  private render(messages: readonly Message[], askForAnswer: boolean): string {
+  /**
+   * The trainer looks for what an answer is by putting another in its place, so that its calls are trained, too.
+   *
+   * @throws DroppedByTemplate
+   */
+  private toolParts({ messages, tools }: Conversation): TextPart[] {
+    const render = (turns: readonly Message[], declared = tools): string => this.render(turns, false, declared);
+    const text = render(messages);
+    requireShown(text, { messages, tools }, render);
+    const parts: TextPart[] = [];
+    let from = 0;
+    for (const [index, { role, train }] of messages.entries()) {
+      if (role !== 'assistant' || train === false) continue;
+      const { start, end } = trainedSpan(text, messages, index, render);
+      if (end <= start || start < from) continue;
+      parts.push({ text: text.slice(from, start), trained: false }, { text: text.slice(start, end), trained: true });
+      from = end;
+      const mark = this.endOfTurnAfter(text, end);
+      if (!mark) continue;
+      parts.push({ text: text.slice(end, mark.at), trained: false }, { text: mark.token, trained: true });
+      from = mark.at + mark.token.length;
+    }
+    parts.push({ text: text.slice(from), trained: false });
+    return parts.filter((part) => part.text !== '');
+  }
+
+  /** The trainer takes the first end of a turn that is at most three tokens away. */
+  private endOfTurnAfter(text: string, from: number): { at: number; token: string } | undefined {
+    const marks = this.endOfTurn.length > 0 ? this.endOfTurn : [this.specialTokens.eos_token ?? ''];
+    const [first] = marks
+      .filter((token) => token !== '')
+      .map((token) => ({ token, at: text.indexOf(token, from) }))
+      .filter(({ at }) => at >= 0)
+      .toSorted((one, other) => one.at - other.at);
+    return first && this.counter.count(text.slice(from, first.at)) <= mostTokensBetween ? first : undefined;
+  }
+
+  private render(messages: readonly Message[], askForAnswer: boolean, tools?: readonly Tool[]): string {
     if (!this.template) throw new Error('the model has no chat template');
-    const shown = messages.map(({ role, content }) => ({ role, content }));
-    return this.template.render({ messages: shown, add_generation_prompt: askForAnswer, ...this.specialTokens });
+    const shown = messages.map(({ train: _train, ...turn }) => turn);
+    const given = { messages: shown, add_generation_prompt: askForAnswer, ...this.specialTokens };
+    return this.template.render(tools === undefined ? given : { ...given, tools });
   }
 
   private findAnswerMark(): string {

@@ -1,9 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers';
-
-/** Words repeat; a bounded number of them is kept, so that a set of any size does not fill the memory. */
-const mostCached = 200_000;
-/** V8 makes longer pieces of a text point into it, so that each one kept would keep a whole row. */
-const longestCached = 12;
+import { PieceCounts } from './piece.counts.js';
 
 /** Texts that go wrong when a tokenizer cannot be counted word by word: runs of spaces, line ends, digits, scripts, signs. */
 const probes = [
@@ -11,33 +7,52 @@ const probes = [
   'Zeile eins\nZeile  zwei\n\n\tüber Größe ÉCOLE naïve \n  end ',
   '数学は楽しい。 1 と 2 を足す。 Привет, мир! مرحبا 👩‍🚀 ok',
   'def f(x):\n    return x ** 2  # comment\r\nprint(f(10))',
+  "$341x^5+12y_{n3}$ a1b22c333d4444 (x) [y] {z} \"q\" `r` 'S' 'LL I'LL it's_ok -5.6e-7 %3A #!? http://a.b/c?d=e&f=1",
+  'camelCase HTTPServer2Go x86_64 v1.2.3-rc4 100% $5 €6 7€ a/b\\c ... --flag=1 ;; (1) a) b.c ,d',
 ];
 
 /**
- * Counts tokens as the tokenizer makes them. Most tokenizers never join what stands on two sides of a single blank; with
- * those, words are looked up instead of being encoded again. Whether that holds is tried on texts when the tokenizer is
- * opened, and where it does not, whole texts are encoded.
+ * Where a text may be cut so that the tokens of its pieces are those of the whole: nowhere, before single blanks, around
+ * digits and behind letters too, or wherever letters, digits and signs meet.
+ */
+type Cuts = 'none' | 'blanks' | 'digits' | 'kinds';
+
+/**
+ * Counts tokens as the tokenizer makes them. Most tokenizers never join what stands on two sides of a single blank, and those
+ * that split texts by a regular expression hardly what is of two kinds; with those, pieces are looked up instead of being
+ * encoded again. Whether that holds is tried on texts when the tokenizer is opened, and where it does not, whole texts are
+ * encoded.
  */
 export class TokenCounter {
-  private readonly known = new Map<string, number>();
-  private readonly byWords: boolean;
+  private readonly known = new PieceCounts();
+  private cuts: Cuts = 'none';
 
-  private constructor(private readonly tokenizer: Tokenizer) {
-    this.byWords = probes.every((text) => this.countByWords(text) === this.encoded(text));
+  private constructor(
+    private readonly tokenizer: Tokenizer,
+    file: object,
+  ) {
+    // Without such a split, any two letters may be joined, whatever a few texts show.
+    const splitsByKind = 'pre_tokenizer' in file && JSON.stringify(file.pre_tokenizer).includes('"ByteLevel"');
+    for (const cuts of splitsByKind ? (['kinds', 'digits', 'blanks'] as const) : (['blanks'] as const)) {
+      this.cuts = cuts;
+      if (probes.every((text) => this.countByPieces(text) === this.encoded(text))) return;
+      this.known.clear();
+    }
+    this.cuts = 'none';
   }
 
   /** @param files tokenizer.json and tokenizer_config.json as they were parsed */
   static open(tokenizer: object, config: object): TokenCounter {
-    return new TokenCounter(new Tokenizer(tokenizer, config));
+    return new TokenCounter(new Tokenizer(tokenizer, config), tokenizer);
   }
 
   /** Tokens of a text without those that the tokenizer puts around every text. */
   count(text: string): number {
-    if (!this.byWords) return this.encoded(text);
+    if (this.cuts === 'none') return this.encoded(text);
     let sum = 0;
     for (const section of this.sections(text)) {
       if (this.isAdded(section)) sum += 1;
-      else if (section.length > 0) sum += this.countByWords(section);
+      else if (section.length > 0) sum += this.countByPieces(section);
     }
     return sum;
   }
@@ -45,6 +60,12 @@ export class TokenCounter {
   /** Tokens that the tokenizer puts around a text by itself. */
   get around(): number {
     return this.tokenizer.encode('', { add_special_tokens: true }).ids.length;
+  }
+
+  /** Whether the tokenizer ends every text with this token by itself. */
+  endsWith(token: string): boolean {
+    const { ids } = this.tokenizer.encode('x', { add_special_tokens: true });
+    return this.isAdded(token) && ids.at(-1) === this.ids(token)[0];
   }
 
   ids(text: string): number[] {
@@ -70,29 +91,63 @@ export class TokenCounter {
     return takesBlanks ? [text] : sections;
   }
 
-  private countByWords(text: string): number {
+  private countByPieces(text: string): number {
+    const { known } = this;
     let sum = 0;
     let from = 0;
-    for (let at = text.indexOf(' ', 1); at >= 0; at = text.indexOf(' ', at + 1)) {
-      if (!isPlain(text.charCodeAt(at - 1)) || !isPlain(text.charCodeAt(at + 1))) continue;
-      sum += this.countWord(text.slice(from, at));
-      from = at;
+    let before = kindAt(text, 0);
+    known.begin();
+    known.take(text.charCodeAt(0));
+    for (let at = 1; at < text.length; at += 1) {
+      const kind = kindAt(text, at);
+      if (this.mayCut(before, kind, text, at)) {
+        sum += this.countPiece(text, from, at);
+        from = at;
+        known.begin();
+      }
+      known.take(text.charCodeAt(at));
+      before = kind;
     }
-    return sum + this.countWord(from === 0 ? text : text.slice(from));
+    return sum + this.countPiece(text, from, text.length);
   }
 
-  private countWord(word: string): number {
-    const before = this.known.get(word);
-    if (before !== undefined) return before;
-    const count = this.encoded(word);
-    if (word.length > longestCached) return count;
-    if (this.known.size >= mostCached) this.known.clear();
-    this.known.set(word, count);
+  /** Whether a text may be cut before a place. A blank belongs to what follows it, an apostrophe to both sides. */
+  private mayCut(before: number, kind: number, text: string, at: number): boolean {
+    if (kind === blank) return isPlain(before) && isPlain(kindAt(text, at + 1));
+    if (before === kind || this.cuts === 'blanks' || !isPlain(kind) || !isPlain(before)) return false;
+    if (kind === digit || before === digit) return true;
+    return (this.cuts === 'kinds' || before === letter) && !isApostrophe(text, at - 1) && !isApostrophe(text, at);
+  }
+
+  /** Of the piece that has just been taken letter by letter. */
+  private countPiece(text: string, from: number, to: number): number {
+    const before = this.known.get();
+    if (before >= 0) return before;
+    // Encoding hashes no further pieces, so that this one is still the one that was taken.
+    const count = this.encoded(text.slice(from, to));
+    this.known.set(count);
     return count;
   }
 }
 
-/** A printing character of ASCII other than a blank; NaN, at the ends of a text, is none. */
-function isPlain(code: number): boolean {
-  return code > 32 && code < 127;
+const [other, blank, letter, digit, sign] = [0, 1, 2, 3, 4];
+/** What a character of ASCII is; what is none, and line ends, are others. */
+const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  if (character === ' ') return blank;
+  if (/[A-Za-z]/.test(character)) return letter;
+  if (/\d/.test(character)) return digit;
+  return code > 32 && code < 127 ? sign : other;
+});
+
+function kindAt(text: string, at: number): number {
+  return kinds[text.charCodeAt(at)] ?? other;
+}
+
+function isPlain(kind: number): boolean {
+  return kind >= letter;
+}
+
+function isApostrophe(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 0x27;
 }

@@ -15,6 +15,8 @@ interface Counted {
   readonly pairs: TokenReport['pairs'];
   readonly sequenceLength: number;
   readonly over: number;
+  /** Pieces into which plain text is cut; left out where a row is one sequence. */
+  readonly sequences: number | undefined;
 }
 
 /** Rows of an optimizer step when the request leaves it to the trainer, which takes between 4 and 16. */
@@ -25,12 +27,12 @@ const firstStep = 64;
 
 /** The counts of all rows to train on, and the steps that follow from them. */
 export function tokenReport(counted: Counted, training: StepsOf): TokenReport {
-  const { tokenizer, total, trained, pairs, sequenceLength, over } = counted;
+  const { tokenizer, total, trained, pairs, sequenceLength, over, sequences } = counted;
   const sorted = counted.tokens.sorted();
   const rows = sorted.length;
   const percentile = (percent: number): number => sorted[Math.max(0, Math.ceil((percent / 100) * rows) - 1)] ?? 0;
-  const batch = batchOf(training, rows);
-  const stepsPerEpoch = Math.ceil(rows / batch);
+  const batch = batchOf(training, sequences ?? rows);
+  const stepsPerEpoch = Math.ceil((sequences ?? rows) / batch);
   const steps = Math.ceil(stepsPerEpoch * training.epochs);
   return {
     tokenizer,
@@ -48,6 +50,7 @@ export function tokenReport(counted: Counted, training: StepsOf): TokenReport {
     histogram: histogram(sorted),
     sequenceLength,
     over,
+    ...(sequences === undefined ? {} : { sequences }),
     batch,
     stepsPerEpoch,
     steps: Math.min(steps, training.maxSteps ?? steps),

@@ -1,6 +1,6 @@
 """Proves that a merged model is its base model plus the adapter.
 
-    python -m anneal_engine.merge_parity --base DIR --adapter DIR --merged DIR --prompts ROWS.jsonl [--rows 8]
+    python -m anneal_engine.merge_parity --base DIR --adapter DIR --merged DIR --prompts ROWS.parquet [--rows 8]
 
 Weights: every tensor that the adapter changes is compared with W + (alpha / r) B A, computed in float32 (plain LoRA and
 rsLoRA; Hu et al. 2021, arXiv 2106.09685, section 4.1); every other one must equal the base's. Logits: base with adapter
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import torch
 
 ADAPTER_PREFIX = "base_model.model."
+# Of a plain text, which has no question: enough to give both models something to go on.
+PLAIN_CHARACTERS = 1000
 
 
 class Weights:
@@ -91,20 +93,38 @@ def compare_weights(base: Weights, adapter: Weights, merged: Weights, factor: fl
     }
 
 
-def read_conversations(path: Path, rows: int) -> list[list[dict[str, str]]]:
-    """The first conversations of a JSONL file, each without the answer to its last question."""
-    conversations = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if len(conversations) == rows:
-                break
-            row = json.loads(line)
-            # A preference pair has its answers beside what was asked.
-            conversations.append(row["messages"] if "chosen" in row else row["messages"][:-1])
-    return conversations
+def read_rows(path: Path, rows: int) -> list[dict[str, Any]]:
+    """The first rows of a prepared set: a parquet file, or lines of JSON as earlier versions wrote them."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(path) as file:
+            batch = next(file.iter_batches(batch_size=rows), None)
+            return [] if batch is None else batch.to_pylist()[:rows]
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for _, line in zip(range(rows), lines, strict=False)]
 
 
-def compare_logits(base: Path, adapter: Path, merged: Path, conversations: list[list[dict[str, str]]]) -> dict[str, Any]:
+def prompt_of(row: dict[str, Any], tokenizer: Any) -> str:
+    """What stands before the last answer of a row or before both of a pair, or the beginning of a plain text."""
+    if row.get("text") is not None:
+        return str(row["text"])[:PLAIN_CHARACTERS]
+    messages, tools = parsed(row["messages"]), parsed(row.get("tools"))
+    # A preference pair has its answers beside what was asked.
+    before = messages if row.get("chosen") is not None else messages[:-1]
+    asked = [{key: value for key, value in turn.items() if key != "train"} for turn in before]
+    if tokenizer.chat_template is None:
+        return "\n\n".join(turn["content"] for turn in asked)
+    text: str = tokenizer.apply_chat_template(asked, tools=tools, tokenize=False, add_generation_prompt=True)
+    return text
+
+
+def parsed(value: Any) -> Any:
+    """Conversations with calls are stored as JSON text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def compare_logits(base: Path, adapter: Path, merged: Path, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Largest difference of the next-token logits, and whether both choose the same token everywhere."""
     import torch
     from peft import PeftModel
@@ -115,9 +135,8 @@ def compare_logits(base: Path, adapter: Path, merged: Path, conversations: list[
     whole = AutoModelForCausalLM.from_pretrained(merged, dtype="auto").eval()
     worst = 0.0
     same = True
-    for messages in conversations:
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        inputs = tokenizer(text, return_tensors="pt", add_special_tokens=False)
+    for row in rows:
+        inputs = tokenizer(prompt_of(row, tokenizer), return_tensors="pt", add_special_tokens=False)
         with torch.inference_mode():
             left = adapted(**inputs).logits[0, -1].float()  # (vocabulary,)
             right = whole(**inputs).logits[0, -1].float()
@@ -137,8 +156,8 @@ def main() -> None:
     weights = compare_weights(
         Weights(arguments.base), Weights(arguments.adapter), Weights(arguments.merged), scaling(config)
     )
-    conversations = read_conversations(arguments.prompts, arguments.rows)
-    logits = compare_logits(arguments.base, arguments.adapter, arguments.merged, conversations)
+    rows = read_rows(arguments.prompts, arguments.rows)
+    logits = compare_logits(arguments.base, arguments.adapter, arguments.merged, rows)
     print_result(**weights, **logits)
 
 

@@ -4,11 +4,14 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow
+import pyarrow.parquet
 import torch
 from safetensors.torch import save_file
 
-from anneal_engine.merge_parity import Weights, compare_weights, read_conversations, scaling
+from anneal_engine.merge_parity import Weights, compare_weights, prompt_of, read_rows, scaling
 
 PREFIX = "base_model.model.layer"
 
@@ -65,9 +68,13 @@ class MergeParityTest(unittest.TestCase):
     def test_prompts_end_before_the_answer_in_conversations_and_pairs(self) -> None:
         question, answer = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
         rows = [{"messages": [question, answer]}, {"messages": [question], "chosen": "a", "rejected": "b"}]
-        path = self.folder / "train.jsonl"
-        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-        self.assertEqual(read_conversations(path, 8), [[question], [question]])
+        lines = self.folder / "train.jsonl"
+        lines.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        table = self.folder / "train.parquet"
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows[1:]), table)
+        tokenizer = SimpleNamespace(chat_template=None)
+        self.assertEqual([prompt_of(row, tokenizer) for row in read_rows(lines, 8)], ["q", "q"])
+        self.assertEqual([prompt_of(row, tokenizer) for row in read_rows(table, 8)], ["q"])
 
 
 if __name__ == "__main__":

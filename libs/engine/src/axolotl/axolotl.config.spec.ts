@@ -107,6 +107,29 @@ describe('axolotlConfig', () => {
     });
     expect(Object.keys(yaml).filter((key) => ['eot_tokens', 'train_on_inputs'].includes(key))).toEqual([]);
     expect(rendered(pairs, { prompt: 'load-qa' })).toMatchObject({ datasets: [{ type: 'passthrough.default' }] });
+    const stored = { ...paths, data: 'data/messages-01.parquet' };
+    expect(rendered(pairs, { paths: stored })).toMatchObject({ datasets: [{ path: stored.data, ds_type: 'parquet' }] });
+  });
+
+  it('hands calls of tools to the template, by their usual names', () => {
+    expect(rendered()).toMatchObject({
+      datasets: [
+        {
+          message_property_mappings: {
+            ...{ role: 'role', content: 'content', tool_calls: 'tool_calls' },
+            ...{ tool_call_id: 'tool_call_id', name: 'name' },
+          },
+        },
+      ],
+    });
+  });
+
+  it('trains plain text as it stands, from the file as it is stored', () => {
+    const yaml = rendered({}, { prompt: 'completion', paths: { ...paths, data: 'data/text-01.parquet' } });
+    expect(yaml).toMatchObject({
+      datasets: [{ path: 'data/text-01.parquet', ds_type: 'parquet', type: 'completion', field: 'text' }],
+    });
+    for (const key of ['chat_template', 'eot_tokens', 'train_on_inputs']) expect(yaml).not.toHaveProperty(key);
   });
 
   it('uses the question and answer form when asked to', () => {

@@ -13,7 +13,8 @@ export interface AxolotlPaths {
 
 export interface AxolotlInput {
   readonly plan: TrainingPlan;
-  readonly prompt: AcceptedRunSpec['training']['prompt'];
+  /** `completion` trains plain text as it stands, whatever the request says about prompts. */
+  readonly prompt: AcceptedRunSpec['training']['prompt'] | 'completion';
   readonly paths: AxolotlPaths;
   /** Axolotl's name of the chat template; that of the tokenizer when left out. */
   readonly template?: string;
@@ -22,6 +23,11 @@ export interface AxolotlInput {
   /** A complete checkpoint to go on from. */
   readonly resumeFrom?: string;
 }
+
+/** What of a message reaches the chat template; the tools of a row do by their usual name. */
+const messageKeys = Object.fromEntries(
+  ['role', 'content', 'tool_calls', 'tool_call_id', 'name'].map((key) => [key, key]),
+);
 
 /** How many checkpoints are kept: should the newest be damaged, the one before it is there. */
 const checkpointsKept = 2;
@@ -73,8 +79,18 @@ export function renderYaml(config: object): string {
   return stringify(config, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
+function fileKeys({ data }: AxolotlPaths) {
+  return { path: data, ds_type: data.endsWith('.parquet') ? 'parquet' : 'json' };
+}
+
 function dataKeys({ prompt, paths, endOfTurn, template }: AxolotlInput) {
-  const file = { path: paths.data, ds_type: 'json' };
+  const file = fileKeys(paths);
+  if (prompt === 'completion') {
+    return {
+      datasets: [{ ...file, type: 'completion', field: 'text' }],
+      dataset_prepared_path: paths.prepared,
+    };
+  }
   if (prompt === 'load-qa') {
     return {
       datasets: [{ ...file, type: 'alpaca_chat.load_qa' }],
@@ -89,6 +105,8 @@ function dataKeys({ prompt, paths, endOfTurn, template }: AxolotlInput) {
         ...file,
         type: 'chat_template',
         field_messages: 'messages',
+        // Named, so that a template gets them whether or not Axolotl's look at it finds that it asks for them.
+        message_property_mappings: messageKeys,
         roles_to_train: ['assistant'],
         // Rows that keep an answer without learning it say so of each message.
         message_field_training: 'train',
@@ -105,7 +123,7 @@ function objectiveKeys({ dpo }: TrainingPlan) {
 
 /** Pairs come with the keys that Axolotl looks for by default, and their answers end as the template ends a turn. */
 function pairKeys({ prompt, paths, template }: AxolotlInput) {
-  const file = { path: paths.data, ds_type: 'json' };
+  const file = fileKeys(paths);
   // As texts that are ready to be learnt from, since Axolotl knows no form of load-qa for pairs.
   if (prompt === 'load-qa') return { datasets: [{ ...file, type: 'passthrough.default' }] };
   return {

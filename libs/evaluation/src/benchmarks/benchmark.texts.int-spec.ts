@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { specWith, startHub, type SmallHub } from '@anneal/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { benchmarkTexts } from './benchmark.texts.js';
+import { benchmarkTexts, requireChecked } from './benchmark.texts.js';
 
 const source = 'acme/mmlu-pro';
 let folder: string;
@@ -20,10 +20,21 @@ afterEach(async () => {
 const line = (id: number, more: object = {}): string =>
   `${JSON.stringify({ question_id: id, question: `q${id}`, options: ['x', 'y', 'z'], answer: 'B', category: 'math', ...more })}\n`;
 
-function texts(benchmark: { source?: string; subjects?: string[] } = {}, offline = false) {
+interface Wanted {
+  readonly offline?: boolean;
+  readonly decontamination?: 'flag' | 'remove' | 'off';
+}
+async function texts(
+  benchmark: { source?: string; subjects?: string[] } = {},
+  { offline = false, decontamination = 'flag' }: Wanted = {},
+) {
   const { evaluation } = specWith({ benchmarks: [{ name: 'mmlu-pro', source, revision: 'main', ...benchmark }] });
   const reach = { fileRoots: [folder], hub: { endpoint: hub.url, token: undefined }, offline };
-  return benchmarkTexts(evaluation, { reach, directory: join(folder, 'texts'), signal: new AbortController().signal });
+  const where = { reach, directory: join(folder, 'texts'), signal: new AbortController().signal, pausesMs: [1, 1] };
+  const spec = { evaluation, dataset: { decontamination } };
+  const found = await benchmarkTexts(spec, where);
+  requireChecked(spec, found);
+  return found;
 }
 const publish = (put: Record<string, string>) => hub.create(source, { type: 'dataset' }).commit('first', { put });
 
@@ -38,13 +49,36 @@ describe('the questions of a benchmark of the Hub', () => {
   });
 
   it('are named as unchecked, with the reason, when the Hub may not be asked or is away', async () => {
-    const offline = await texts({}, true);
+    const offline = await texts({}, { offline: true });
     expect(offline).toMatchObject({ texts: [], unchecked: [{ benchmark: 'mmlu-pro' }] });
     expect(hub.requests).toEqual([]);
     await hub.stop();
     const away = await texts();
     expect(away.unchecked[0]?.reason).toContain('Hub');
     expect(away.unchecked[0]?.reason).not.toBe(offline.unchecked[0]?.reason);
+  });
+
+  it('are asked for again when the Hub is away for a moment', async () => {
+    publish({ 'data/test.jsonl': line(7) });
+    for (const status of [503, 502]) hub.faults.add('info', { kind: 'status', status });
+    expect(await texts({}, { decontamination: 'remove' })).toMatchObject({ texts: [{ item: '7' }], unchecked: [] });
+  });
+
+  it('are needed when rows that hold one are to be removed', async () => {
+    await expect(texts({}, { decontamination: 'remove' })).rejects.toMatchObject({
+      retryable: false,
+      message: expect.stringMatching(/^The rows cannot be checked against mmlu-pro: /) as string,
+      remedy: expect.stringContaining('dataset.decontamination to flag or off') as string,
+    });
+    await hub.stop();
+    const away = { code: 'HUB_UNAVAILABLE', retryable: true };
+    await expect(texts({}, { decontamination: 'remove' })).rejects.toMatchObject(away);
+  });
+
+  it('are not fetched when nobody wants rows to be compared', async () => {
+    publish({ 'data/test.jsonl': line(7) });
+    expect(await texts({}, { decontamination: 'off' })).toEqual({ texts: [], unchecked: [] });
+    expect(hub.requests).toEqual([]);
   });
 
   it('have a reason that is the same each time, whatever folder they were brought to', async () => {

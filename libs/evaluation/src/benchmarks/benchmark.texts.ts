@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Failure, type AcceptedRunSpec, type Benchmark as BenchmarkSpec } from '@anneal/contracts';
 import type { BenchmarkText, Reach } from '@anneal/datasets';
 import type { InstalledHarness } from '../harness/installed-harness.js';
@@ -10,10 +11,18 @@ import { bringHere } from './mmlu-pro/directory.js';
 import { readTest } from './mmlu-pro/rows.js';
 import { ownSet } from './own-set/own-set.benchmark.js';
 
+/** A benchmark whose questions are not at hand, and why. */
+interface Unchecked {
+  readonly benchmark: string;
+  readonly reason: string;
+  /** Of the RunSpec. */
+  readonly field: string;
+  readonly failure: Failure;
+}
+
 export interface BenchmarkTexts {
   readonly texts: readonly BenchmarkText[];
-  /** Benchmarks whose questions are not at hand, and why. */
-  readonly unchecked: readonly { readonly benchmark: string; readonly reason: string; readonly failure: Failure }[];
+  readonly unchecked: readonly Unchecked[];
 }
 
 interface Where {
@@ -24,16 +33,28 @@ interface Where {
   /** A folder for these benchmarks alone. */
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** How long is waited before each further try, where one may help. */
+  readonly pausesMs?: readonly number[];
 }
+
+/** What of a RunSpec says which questions are looked for, and how much depends on it. */
+interface Judged extends Pick<AcceptedRunSpec, 'evaluation'> {
+  readonly dataset: Pick<AcceptedRunSpec['dataset'], 'decontamination'>;
+}
+
+/** A Hub that restarts is away for some seconds; an outage that lasts longer is for the next attempt of the job. */
+const usualPausesMs = [500, 2000, 5000];
 
 /**
  * What the benchmarks of a run ask, so that no answer of theirs is trained on. Held-out rows are left out: they are kept
- * apart when the set is split.
+ * apart when the set is split. Nothing is fetched when nobody wants rows to be compared. A benchmark whose questions cannot be
+ * had is named as unchecked; `requireChecked` says whether a set may be made without them.
  */
 export async function benchmarkTexts(
-  { benchmarks }: AcceptedRunSpec['evaluation'],
-  { reach, harness, directory, signal }: Where,
+  { evaluation: { benchmarks }, dataset: { decontamination } }: Judged,
+  { reach, harness, directory, signal, pausesMs = usualPausesMs }: Where,
 ): Promise<BenchmarkTexts> {
+  if (decontamination === 'off') return { texts: [], unchecked: [] };
   await mkdir(directory, { recursive: true });
   const { fileRoots, store } = reach;
   const context = {
@@ -42,20 +63,49 @@ export async function benchmarkTexts(
   };
   const labels = labelsOf(benchmarks);
   const texts: BenchmarkText[] = [];
-  const unchecked: { benchmark: string; reason: string; failure: Failure }[] = [];
+  const unchecked: Unchecked[] = [];
   for (const [index, spec] of benchmarks.entries()) {
     const benchmark = labels[index] ?? spec.name;
+    const field = `evaluation.benchmarks.${index}`;
     try {
-      const asked = await questionsOf(spec, { ...context, field: `evaluation.benchmarks.${index}` });
+      const asked = await patiently(() => questionsOf(spec, { ...context, field }), pausesMs, signal);
       texts.push(...asked.map(({ item, text }) => ({ benchmark, item, text })));
     } catch (error) {
       signal.throwIfAborted();
-      // The evaluator is the one that fails a run for it, or finds the benchmark on its own machine.
       if (!(error instanceof Failure)) throw error;
-      unchecked.push({ benchmark, reason: withoutFolders(error.message, directory), failure: error });
+      unchecked.push({ benchmark, field, reason: withoutFolders(error.message, directory), failure: error });
     }
   }
   return { texts, unchecked };
+}
+
+/**
+ * A set that is said to be without questions of a benchmark must have been compared with them.
+ *
+ * @throws Failure when rows that hold one are to be removed, and some questions are not at hand
+ */
+export function requireChecked({ dataset }: Judged, { unchecked: [first] }: Pick<BenchmarkTexts, 'unchecked'>): void {
+  if (dataset.decontamination !== 'remove' || !first) return;
+  const { benchmark, reason, field, failure } = first;
+  throw new Failure(failure.code, `The rows cannot be checked against ${benchmark}: ${reason}`, {
+    remedy: `${failure.remedy} To train without this check, set dataset.decontamination to flag or off.`,
+    retryable: failure.retryable,
+    field: failure.field ?? field,
+    cause: failure,
+  });
+}
+
+async function patiently<T>(work: () => Promise<T>, pausesMs: readonly number[], signal: AbortSignal): Promise<T> {
+  for (const pauseMs of pausesMs) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Failure) || !error.retryable) throw error;
+      await pause(pauseMs, undefined, { signal });
+    }
+  }
+  return work();
 }
 
 /** The folder is another one each time, and no concern of whoever reads why a benchmark was not checked. */

@@ -70,7 +70,7 @@ export interface BenchmarkContext {
   readonly field: string;
   /** Folders below which files may be read. */
   readonly fileRoots: readonly string[];
-  /** Folder with train.jsonl and held-out.jsonl, once the dataset is prepared. */
+  /** Folder with train.parquet and held-out.jsonl, once the dataset is prepared. */
   readonly dataset: string | undefined;
   /** Brings a dataset of the Hub here, in one revision of it. */
   readonly fetchDataset?: (repository: string, revision: string, signal: AbortSignal) => Promise<FetchedDataset>;

@@ -102,13 +102,14 @@ describe('a task of lm-eval', { timeout: 300_000 }, () => {
 
   it('gives its questions to whoever looks for them in a training set, and says why not where it cannot', async () => {
     const { evaluation } = specWith({ benchmarks: [{ name: 'lm-eval', task: 'own_sums', limit: 1 }] });
+    const judged = { evaluation, dataset: { decontamination: 'flag' } } as const;
     const where = { directory: join(folder, 'texts'), signal: new AbortController().signal };
     const reach = { fileRoots: [], hub: { endpoint: 'http://127.0.0.1:9', token: undefined } };
-    const found = await benchmarkTexts(evaluation, { reach, harness, ...where });
+    const found = await benchmarkTexts(judged, { reach, harness, ...where });
     expect(found.unchecked).toEqual([]);
     expect(found.texts).toHaveLength(4);
     expect(found.texts[0]).toEqual({ benchmark: 'lm-eval:own_sums', item: '0', text: 'What is 1 + 1?\nAnswer:' });
-    expect((await benchmarkTexts(evaluation, { reach, ...where })).unchecked).toEqual([
+    expect((await benchmarkTexts(judged, { reach, ...where })).unchecked).toMatchObject([
       { benchmark: 'lm-eval:own_sums', reason: 'lm-eval is not installed for this service.' },
     ]);
   });

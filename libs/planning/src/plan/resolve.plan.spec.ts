@@ -15,15 +15,26 @@ interface Given {
   readonly memory?: number;
   readonly model?: ModelShape;
   readonly cpuProcesses?: number;
+  isCut?: boolean;
 }
 
 function plan(training: Training, given: Given = {}): TrainingPlan {
-  const { rows = 400, longestRow = 375, maxPositions = 8192, gpus = 0, memory = 48, model, cpuProcesses = 1 } = given;
+  const {
+    rows = 400,
+    longestRow = 375,
+    maxPositions = 8192,
+    gpus = 0,
+    memory = 48,
+    model,
+    cpuProcesses = 1,
+    isCut = false,
+  } = given;
   const parsed = parseRunSpec({ model: { base: 'acme/small' }, dataset: { source: 'acme/rows' }, training });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return resolvePlan({
     training: parsed.spec.training,
     rows,
+    isCut,
     characters: { total: (rows * longestRow) / 2, longest: longestRow },
     maxPositions,
     hosts: parseHosts(gpus === 0 ? 'cpu' : `${gpus}x${memory}GB`, 32e9),
@@ -229,6 +240,11 @@ describe('what may be asked for', () => {
   it('packing takes fewer steps', () => {
     const packing = plan({ method: 'lora', samplePacking: true, microBatch: 1 });
     expect(packing.steps).toBeLessThan(plan({ method: 'lora', microBatch: 1 }).steps / 2);
+  });
+
+  it('steps are estimated where rows are cut, unless the request says how many', () => {
+    expect(plan({ method: 'lora' }, { isCut: true })).toMatchObject({ stepsEstimated: true });
+    expect(plan({ method: 'lora', maxSteps: 7 }, { isCut: true })).not.toHaveProperty('stepsEstimated');
   });
 
   it('early stopping keeps its rows from training', () => {

@@ -11,8 +11,10 @@ import { sequenceLength, usualTokens } from './sequence-length.js';
 
 export interface PlanInput {
   readonly training: AcceptedRunSpec['training'];
-  /** Rows to train on. */
+  /** Rows to train on, or the sequences that they are cut into. */
   readonly rows: number;
+  /** Rows above the sequence length are cut into several, which Axolotl counts. */
+  readonly isCut?: boolean;
   /** Characters of all of them, and of the longest. */
   readonly characters: { readonly total: number; readonly longest: number };
   /** Positions that the model knows. */
@@ -86,7 +88,9 @@ export function resolvePlan(input: PlanInput): ResolvedPlan {
     optimizer: resolveOptimizer(training, onGpu),
     gradientCheckpointing: load.gradientCheckpointing,
     samplePacking: training.samplePacking,
-    ...(training.samplePacking && training.maxSteps === undefined ? { stepsEstimated: true } : {}),
+    ...((training.samplePacking || input.isCut === true) && training.maxSteps === undefined
+      ? { stepsEstimated: true }
+      : {}),
     ...(training.earlyStopping ? { earlyStopping: training.earlyStopping } : {}),
     ...(training.axolotl ? { axolotl: training.axolotl } : {}),
     ...ofModel(model, strategy),

@@ -11,8 +11,10 @@ export async function mergeParity(args) {
   const base = weights(options.base, 'model.safetensors');
   const merged = weights(options.merged, 'model.safetensors');
   const config = JSON.parse(readFileSync(join(options.adapter, 'adapter_config.json'), 'utf8'));
-  const rows = readFileSync(options.prompts, 'utf8').trim().split('\n');
-  for (const row of rows) JSON.parse(row).messages.slice(0, -1);
+  const prompts = readFileSync(options.prompts);
+  // Without a reader of parquet, that a file is one is all that can be seen.
+  if (options.prompts.endsWith('.parquet')) requireParquet(prompts);
+  else for (const row of prompts.toString('utf8').trim().split('\n')) JSON.parse(row).messages.slice(0, -1);
   const targets = targetsOf(weights(options.adapter, 'adapter_model.safetensors'));
   let worst = 0;
   for (const { name, down, up } of targets) {
@@ -31,4 +33,8 @@ export async function mergeParity(args) {
     sameNextToken: worst < 0.5,
   };
   process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+function requireParquet(bytes) {
+  if (bytes.toString('latin1', 0, 4) !== 'PAR1') throw new Error('the prompts are no parquet file');
 }

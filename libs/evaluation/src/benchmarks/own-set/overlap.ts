@@ -1,26 +1,19 @@
-import { z } from 'zod';
+import { readPreparedRows } from '@anneal/datasets';
+import { conversationsOf } from '@anneal/rows';
 import { normalise } from '../../scoring/normalised.js';
 import type { Score } from '../../scoring/outcome.js';
 import type { ItemRow } from '../item.lines.js';
-import { readJsonLines } from '../json-lines.js';
-
-const message = z.object({ role: z.string(), content: z.string() });
-/** Conversations, or what was asked with two answers to it. */
-const trainingLine = z
-  .object({ messages: z.array(message), chosen: z.string().optional(), rejected: z.string().optional() })
-  .transform(({ messages, chosen, rejected }) => {
-    const answers = [chosen, rejected].filter((answer) => answer !== undefined);
-    if (answers.length === 0) return [messages];
-    return answers.map((content) => [...messages, { role: 'assistant', content }]);
-  });
 
 /**
  * Items whose question stands in a training row, up to case and white space, with an answer next to it that is the
- * expected one or would be scored as right.
+ * expected one or would be scored as right. In plain text, which has no answers, such a question is left to the search for
+ * running words when the set was made.
+ *
+ * @param dataset folder of the prepared set
  */
 export async function rowsSeenInTraining(
   rows: readonly ItemRow[],
-  { trainFile, score, signal }: { trainFile: string; score: Score; signal: AbortSignal },
+  { dataset, score, signal }: { dataset: string; score: Score; signal: AbortSignal },
 ): Promise<ItemRow[]> {
   // The set of questions is kept and the training set is read past it: the latter may be larger than the memory.
   const asked = new Map<string, ItemRow[]>();
@@ -29,14 +22,14 @@ export async function rowsSeenInTraining(
     asked.set(question, [...(asked.get(question) ?? []), row]);
   }
   const seen = new Set<ItemRow>();
-  for await (const { value } of readJsonLines(trainFile, 'train.jsonl')) {
+  for await (const row of readPreparedRows(dataset)) {
     signal.throwIfAborted();
-    for (const messages of trainingLine.parse(value)) {
+    for (const { messages } of conversationsOf(row)) {
       messages.forEach(({ role, content }, index) => {
         const answer = messages[index + 1];
         if (role !== 'user' || answer?.role !== 'assistant') return;
-        for (const row of asked.get(normalise(content)) ?? []) {
-          if (givesAway(row, answer.content, score)) seen.add(row);
+        for (const item of asked.get(normalise(content)) ?? []) {
+          if (givesAway(item, answer.content, score)) seen.add(item);
         }
       });
     }

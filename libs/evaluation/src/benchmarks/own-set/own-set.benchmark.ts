@@ -19,11 +19,7 @@ export const ownSet: Benchmark<OwnSetBenchmark> = async (spec, context) => {
     rows.push(...(await readItemLines(path, { name: basename(path), scoring, choice: spec.score === 'choice' })));
   refuseRepeated(rows);
   if (dataset !== undefined) {
-    const seen = await rowsSeenInTraining(rows, {
-      trainFile: join(dataset, 'train.jsonl'),
-      score: scoring.score,
-      signal,
-    });
+    const seen = await rowsSeenInTraining(rows, { dataset, score: scoring.score, signal });
     if (seen.length > 0) throw seenInTraining(seen, `${field}.source`);
   }
   return questionsOf(rows, spec, { field, settings: { source: spec.source, files: await digestsOf(files) } });

@@ -1,0 +1,54 @@
+import { letterTokenizer } from '@anneal/testing';
+import type { Conversation } from '@anneal/rows';
+import { describe, expect, it } from 'vitest';
+import { Rendering } from './rendering.js';
+import { DroppedByTemplate } from './template.diff.js';
+
+const withTools = `{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}
+{{ m.content }}{% for c in m.tool_calls or [] %}[{{ c.function.name }} {{ c.function.arguments | tojson }}]{% endfor %}<|im_end|>
+{% endfor %}`;
+const rendering = (template: string): Rendering => new Rendering({ ...letterTokenizer, template }, 'chat');
+
+const called = (name: string) => ({ type: 'function', function: { name, arguments: { n: 1 } } }) as const;
+const conversation: Conversation = {
+  tools: [{ type: 'function', function: { name: 'f' } }],
+  messages: [
+    { role: 'user', content: 'u' },
+    { role: 'assistant', content: '', tool_calls: [called('f'), called('g')] },
+    { role: 'tool', content: 'told' },
+    { role: 'assistant', content: 'a' },
+  ],
+};
+
+describe('a conversation with tools', () => {
+  it('has its calls and answers learnt, each with the end of its turn', () => {
+    const learnt = rendering(withTools)
+      .parts(conversation)
+      .filter(({ trained }) => trained)
+      .map(({ text }) => text);
+    expect(learnt).toEqual(['[f {"n": 1}][g {"n": 1}]', '<|im_end|>', 'a', '<|im_end|>']);
+  });
+
+  it('keeps calls that are not to be learnt', () => {
+    const [asked, calls, ...rest] = conversation.messages;
+    if (!asked || !calls) throw new Error('no messages');
+    const parts = rendering(withTools).parts({
+      ...conversation,
+      messages: [asked, { ...calls, train: false }, ...rest],
+    });
+    expect(parts.filter(({ trained }) => trained).map(({ text }) => text)).toEqual(['a', '<|im_end|>']);
+    expect(parts.map(({ text }) => text).join('')).toContain('[f {"n": 1}]');
+  });
+
+  it.each([
+    ['the tools', withTools.replace('tools | tojson', '""')],
+    [
+      'a call of a tool',
+      letterTokenizer.template.replace('<|im_start|>', "' ~ (tools | tojson if tools else '') ~ '<|im_start|>"),
+    ],
+    ['a call of a tool', withTools.replace('m.tool_calls or []', '(m.tool_calls or [])[:1]')],
+    ['what a tool answers', withTools.replace('{{ m.content }}', "{{ m.content if m.role != 'tool' else '' }}")],
+  ])('is refused where the template leaves out %s', (what, template) => {
+    expect(() => rendering(template).parts(conversation)).toThrow(new DroppedByTemplate(what));
+  });
+});
