@@ -63,8 +63,8 @@ describe('a set of preference pairs', () => {
 
   it('has both answers counted, shown, and learnt from', async () => {
     const { report } = await prepared([pair]);
-    // Three marks, the letters of both turns up to the answer, and the line end after it; the answers with their marks.
-    const [asked, chosen, rejected] = [3 + 7 + 10 + 1, 4, 2];
+    // Three marks and the letters of both turns up to the answer; the line end behind it, Axolotl cuts.
+    const [asked, chosen, rejected] = [3 + 7 + 10, 4, 2];
     expect(report.tokens).toMatchObject({
       pairs: { prompt: asked, chosen, rejected },
       total: 2 * asked + chosen + rejected,

@@ -89,7 +89,10 @@ export class Rendering {
   }
 
   count(conversation: Conversation): CountedRow {
-    const parts = this.parts(conversation);
+    return this.countParts(this.parts(conversation));
+  }
+
+  private countParts(parts: readonly TextPart[]): CountedRow {
     const around = this.prompt === 'chat' ? 0 : this.counter.around;
     const tokens = this.counter.count(parts.map(({ text }) => text).join('')) + around;
     if (this.prompt === 'completion') return { tokens, trained: tokens };
@@ -110,7 +113,11 @@ export class Rendering {
 
   /** What is asked counts once, and both answers are learnt from. */
   countPair(pair: PreferencePair): CountedRow {
-    const [chosen, rejected] = conversationsOf(pair).map((conversation) => this.count(conversation));
+    const [chosen, rejected] = conversationsOf(pair).map((conversation) => {
+      const parts = this.parts(conversation);
+      // Axolotl cuts what the template puts behind the answer.
+      return this.countParts(parts.slice(0, parts.findLastIndex((part) => part.trained) + 1));
+    });
     if (!chosen || !rejected) throw new Error('a pair has two conversations');
     return {
       tokens: Math.max(chosen.tokens, rejected.tokens),
