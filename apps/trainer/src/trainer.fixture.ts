@@ -43,7 +43,7 @@ export class TestTrainer {
   readonly progress: Progress[] = [];
   private service: RunningService | undefined;
   /** Where it trains, if not on its own machine. */
-  private clustered: { cluster: SmallCluster; python: string } | undefined;
+  private clustered: { cluster: SmallCluster; python: string; code: string } | undefined;
 
   private constructor(
     private readonly servers: TestServers,
@@ -89,7 +89,7 @@ export class TestTrainer {
     const { folder } = trainer.servers;
     const image = makeEngineImage(join(folder, 'image'), trainer.engine);
     if (typeof image === 'string') throw new Error(image);
-    trainer.clustered = { cluster: await SmallCluster.start(join(folder, 'cluster')), python: image.python };
+    trainer.clustered = { cluster: await SmallCluster.start(join(folder, 'cluster')), ...image };
     await trainer.startService(environment);
     return trainer;
   }
@@ -150,13 +150,13 @@ export class TestTrainer {
 
   private clusterEnvironment(): Record<string, string> {
     if (this.clustered === undefined) return {};
-    const { cluster, python } = this.clustered;
+    const { cluster, python, code } = this.clustered;
     return {
       TRAINING_HOST: 'kubernetes',
       KUBECONFIG: cluster.kubeConfig,
       KUBERNETES_IMAGE: 'registry.example.com/anneal-engine:test',
       KUBERNETES_PYTHON: python,
-      KUBERNETES_ENGINE_CODE: join(import.meta.dirname, '../../../libs/engine/python'),
+      KUBERNETES_ENGINE_CODE: code,
       KUBERNETES_POLL_SECONDS: '0.1',
       // Pods are processes of one machine.
       KUBERNETES_MEMORY_GB: '64',

@@ -7,9 +7,12 @@ import { installedEngine } from '../installed-engine.js';
  * What the image of a pod holds, in a folder: a real Python, which runs the real pod runner, and beside it a stand-in for
  * what the runner starts.
  *
- * @returns path of its python, or why there is none
+ * @returns paths of its python and of the engine's code, or why there are none
  */
-export function makeEngineImage(folder: string, standIn: { python: string }): { python: string } | string {
+export function makeEngineImage(
+  folder: string,
+  standIn: { python: string },
+): { python: string; code: string } | string {
   const engine = installedEngine();
   const candidates = ['python3', ...(typeof engine === 'string' ? [] : [engine.python])];
   const version = 'import sys; print(sys.executable) if sys.version_info >= (3, 10) else sys.exit(1)';
@@ -19,7 +22,9 @@ export function makeEngineImage(folder: string, standIn: { python: string }): { 
     mkdirSync(join(folder, 'bin'), { recursive: true });
     symlinkSync(found.stdout.trim(), join(folder, 'bin', 'python'));
     symlinkSync(join(dirname(standIn.python), 'accelerate'), join(folder, 'bin', 'accelerate'));
-    return { python: join(folder, 'bin', 'python') };
+    // Below the image's folder, and not where the checkout is: that may be the mount of a volume by its name.
+    symlinkSync(join(import.meta.dirname, '..', '..', '..', 'engine', 'python'), join(folder, 'code'));
+    return { python: join(folder, 'bin', 'python'), code: join(folder, 'code') };
   }
   return 'there is no Python 3.10 or newer for the pod runner';
 }
