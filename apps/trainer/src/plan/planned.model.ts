@@ -16,12 +16,8 @@ export async function locatePlannedModel(
 ): Promise<LocatedModel> {
   const located = await models.locate(pinBaseModel(spec.model, planned), signal);
   if (located.base.revision === planned.revision) return located;
-  throw new Failure(
-    'MODEL_INVALID',
-    `${planned.reference} is no longer the model that the training was planned for.`,
-    {
-      remedy: 'Put the weights back that were there, or retry the run from the trainer to begin anew with the new ones.',
-      field: 'model.base',
-    },
-  );
+  throw new Failure('MODEL_INVALID', `${planned.reference} is no longer the model that the training was planned for.`, {
+    remedy: 'Put the weights back that were there, or retry the run from the trainer to begin anew with the new ones.',
+    field: 'model.base',
+  });
 }
