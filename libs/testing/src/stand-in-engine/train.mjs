@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parse } from 'yaml';
+import { readRows } from './rows.mjs';
 import { writeSafetensors } from './safetensors.mjs';
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -51,10 +52,7 @@ export async function train([configPath], faults, processes) {
   emit('hello', { versions: { axolotl: 'stand-in' }, gpus: [], resumeFrom });
   await delay(faults.loadMs ?? 20);
   emit('modelLoaded', { parameters: 1000, trainable: config.adapter ? 10 : 1000 });
-  const rows = readFileSync(config.datasets[0].path, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const rows = await readRows(config.datasets[0].path);
   if (config.rl) requirePairs(config, rows);
   const longest = Math.max(...rows.map((row) => Math.ceil(JSON.stringify(row).length / 4)));
   if (config.excess_length_strategy === 'raise' && longest > config.sequence_len) {
