@@ -19,15 +19,21 @@ export interface DeployedService {
   readonly name: string;
   /** What its configuration reads. */
   readonly variables: ReadonlySet<string>;
+  /** Those without which it does not start. */
+  readonly needed: ReadonlySet<string>;
   /** @throws Failure CONFIG_INVALID */
   readonly read: (environment: Record<string, string>) => object;
 }
 
 function deployed<Config extends BaseConfig>({ name, config }: ServiceDefinition<Config>): DeployedService {
   if (!(config instanceof z.ZodObject)) throw new Error(`the configuration of ${name} is no object`);
+  const shape = config.shape as Readonly<Record<string, z.ZodType>>;
   return {
     name,
-    variables: new Set(Object.keys(config.shape)),
+    variables: new Set(Object.keys(shape)),
+    needed: new Set(
+      Object.entries(shape).flatMap(([name, value]) => (value.safeParse(undefined).success ? [] : [name])),
+    ),
     read: (environment) => parseConfig(config, environment),
   };
 }
@@ -70,7 +76,7 @@ export function imageEnvironment(image: 'service' | 'engine'): Record<string, st
 }
 
 export function imageOf(service: DeployedService): 'service' | 'engine' {
-  return service.variables.has('ENGINE_PYTHON') ? 'engine' : 'service';
+  return service.needed.has('ENGINE_PYTHON') ? 'engine' : 'service';
 }
 
 /** Of the Hub's tokens, any may be named by a RunSpec; they are looked up by name when they are needed. */
