@@ -46,7 +46,7 @@ export class RunRequests {
    * Starts a run. Asked again with the same id and the same RunSpec, it answers with the run that is there.
    *
    * @throws Failure RUN_CONFLICT when the id belongs to a run with another RunSpec, SOURCE_OFFLINE when it cannot be
-   * published, DOES_NOT_FIT for a new one that cannot
+   * published, DOES_NOT_FIT for a new one that fits on no host, unless it is forced
    */
   async start(spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
     if (spec.id === undefined || !(await this.table.find(spec.id))) await this.fit.demand(spec);
