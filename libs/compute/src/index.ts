@@ -13,3 +13,4 @@ export { schedule } from './scheduler/schedule.js';
 export type { HoldingJob, HostsState, WaitingJob } from './scheduler/scheduler-types.js';
 export { detectGpus } from './gpus.js';
 export { runToEnd, type RunToEndOptions, type RunToEndResult } from './run-to-end.js';
+export { freePort } from './free-port.js';

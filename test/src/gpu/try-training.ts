@@ -1,8 +1,6 @@
-import { once } from 'node:events';
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { slotFile, startProcess, type Gpu } from '@anneal/compute';
+import { freePort, slotFile, startProcess, type Gpu } from '@anneal/compute';
 import { parseRunSpec } from '@anneal/contracts';
 import { axolotlConfig, engineProcessEnv, readModelSize, renderYaml, trainCommand, trainOutcome } from '@anneal/engine';
 import { estimateTraining, hostsOf, modelShape, readModelConfig, resolvePlan } from '@anneal/planning';
@@ -95,13 +93,4 @@ async function prepare(folder: string, model: string, yaml: string): Promise<voi
   );
   await writeFile(join(folder, paths.data), `${lines.join('\n')}\n`);
   await writeFile(join(folder, 'config.yaml'), yaml);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

@@ -1,9 +1,7 @@
-import { once } from 'node:events';
 import { appendFile, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import { slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
+import { freePort, slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
 import {
   axolotlConfig,
   engineProcessEnv,
@@ -144,12 +142,3 @@ export class LaunchTraining {
 }
 
 /** A folder may have other weights by now; a checkpoint of the old ones would go on from them without a word. */
-/** A port for the processes of one training to find each other. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}

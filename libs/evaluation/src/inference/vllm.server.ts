@@ -1,8 +1,7 @@
 import { readFile, writeFile, mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { adoptProcess, slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
+import { adoptProcess, freePort, slotFile, startProcess, type SupervisedProcess } from '@anneal/compute';
 import { vllmCommand, vllmProcessEnv, type EngineLocation } from '@anneal/engine';
 import { z } from 'zod';
 import { GenerationEnded } from './generation-ended.js';
@@ -161,12 +160,3 @@ export class VllmServer {
 
 /** vLLM gives its GPU memory back when it is asked to end; a moment is enough, and then it is killed. */
 const killGraceMs = 5_000;
-
-/** A port that is free now. Another process may take it before vLLM does; vLLM then ends, and is started again. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}
