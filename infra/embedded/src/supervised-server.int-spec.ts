@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endLeftover, recordProcess } from './leftover.js';
 import { identify } from './process-identity.js';
@@ -73,6 +74,24 @@ describe('a supervised server', () => {
     await restarted;
     expect(server.pid).not.toBe(before);
   });
+
+  it('comes back when its process can be written down again, as after a full disk', async () => {
+    const server = supervise(runsForEver);
+    await server.start();
+    // A folder in the place of the file: writing fails, whatever this account may do.
+    rmSync(file('pid'));
+    mkdirSync(file('pid'));
+    const restarted = once(server, 'restarted');
+    server.kill('SIGKILL');
+    await once(server, 'died');
+    // Long enough for two attempts, after 200 and 400 ms.
+    await sleep(1_000);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.new'))).toEqual([]);
+    rmSync(file('pid'), { recursive: true });
+    await restarted;
+    expect(JSON.parse(readFileSync(file('pid'), 'utf8'))).toMatchObject({ pid: server.pid });
+    expect(identify(server.pid ?? 0)).toBeDefined();
+  }, 15_000);
 
   it('may die a few times before its first answer', async () => {
     const script = `

@@ -134,7 +134,7 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
   }
 
   async #keepAlive(first: ServerProcess): Promise<void> {
-    let server = first;
+    let server: ServerProcess | undefined = first;
     let attempt = 0;
     for (;;) {
       const readySince = performance.now();
@@ -146,8 +146,8 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
       do {
         await this.#pause(attempt++);
         if (this.#isStopping) return;
-        server = this.#spawn();
-      } while (!(await this.#becomesReady(server)));
+        server = this.#spawnWhenPossible();
+      } while (!server || !(await this.#becomesReady(server)));
       if (this.#isStopping) return;
       this.emit('restarted');
     }
@@ -181,6 +181,16 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
     await sleep(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
   }
 
+  /** A disk that is full, say, may have room again at the next attempt. */
+  #spawnWhenPossible(): ServerProcess | undefined {
+    try {
+      return this.#spawn();
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Throws when the process cannot be written down: one that nobody would find after a crash may not live. */
   #spawn(): ServerProcess {
     const [file, ...args] = this.#program.command;
     const log = openSync(this.#files.log, 'a', 0o600);
@@ -193,8 +203,6 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
       detached: true,
     });
     closeSync(log);
-    if (child.pid !== undefined) recordProcess(this.#files.pid, child.pid, realpathSync(this.#program.executable));
-
     let over = false;
     const ended = new Promise<string>((done) => {
       child.once('exit', (code, signal) => done(signal ?? `exit status ${code}`));
@@ -206,7 +214,17 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
       hasEnded: () => over || child.exitCode !== null || child.signalCode !== null,
       signal: (signal) => void child.kill(signal),
     };
+    if (child.pid !== undefined) this.#record(child.pid);
     return this.#current;
+  }
+
+  #record(pid: number): void {
+    try {
+      recordProcess(this.#files.pid, pid, realpathSync(this.#program.executable));
+    } catch (error) {
+      this.kill('SIGKILL');
+      throw error;
+    }
   }
 }
 

@@ -274,6 +274,8 @@ export function fullDisk(disk: SmallDisk): Fault {
     await trainingOwner(world, training);
     const waiting = await world.request();
     disk.fill();
+    // PostgreSQL dies by itself when it cannot write its log, but not each time: it has to come back without room.
+    world.servers.servers.kill('postgres', 'SIGKILL');
     // Asked for while there is no room: the broker may not take it before there is.
     let taken = false;
     const late = world.request().finally(() => (taken = true));
