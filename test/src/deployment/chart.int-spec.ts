@@ -34,6 +34,7 @@ const parts = ({ env }: Container): Set<string> =>
   new Set(env.flatMap(({ value = '' }) => [...value.matchAll(/\$\(([A-Z0-9_]+)\)/g)].map(([, name = '']) => name)));
 const values = readdirSync(examples);
 const ofTraining = labelsOf({
+  work: 'training',
   installation: 'anneal',
   jobId: 'job',
   runId: 'run',
