@@ -29,7 +29,9 @@ import {
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
 import {
+  makeEngineImage,
   makeStandInEngine,
+  SmallCluster,
   startTestServers,
   type TestServers,
   makeStandInGenerator,
@@ -61,6 +63,8 @@ export class TestEvaluator {
   readonly heard: Heard[] = [];
   readonly progress: Progress[] = [];
   private service: RunningService | undefined;
+  /** Where it asks models, if not on its own machine. */
+  private clustered: { cluster: SmallCluster; python: string; code: string } | undefined;
 
   private constructor(
     private readonly servers: TestServers,
@@ -87,6 +91,26 @@ export class TestEvaluator {
     });
     await evaluator.startService();
     return evaluator;
+  }
+
+  /** From now on it asks models in a small cluster of its own. */
+  async moveToCluster(): Promise<void> {
+    await this.stopService();
+    const image = makeEngineImage(join(this.folder, 'image'), this.generator);
+    if (typeof image === 'string') throw new Error(image);
+    this.clustered = { cluster: await SmallCluster.start(join(this.folder, 'cluster')), ...image };
+    await this.startService();
+  }
+
+  get cluster(): SmallCluster {
+    if (this.clustered === undefined) throw new Error('this evaluator asks on its own machine');
+    return this.clustered.cluster;
+  }
+
+  /** What nobody but the services may know. */
+  get storeKeys(): string[] {
+    const { S3_SECRET_KEY = '' } = this.servers.environment('evaluator');
+    return [S3_SECRET_KEY];
   }
 
   /** Which the service may read. */
@@ -123,7 +147,21 @@ export class TestEvaluator {
       BATCH: '2',
       LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       STOP_GRACE_SECONDS: '0',
+      ...this.clusterEnvironment(),
       ...more,
+    };
+  }
+
+  private clusterEnvironment(): Record<string, string> {
+    if (this.clustered === undefined) return {};
+    const { cluster, python, code } = this.clustered;
+    return {
+      EVALUATION_HOST: 'kubernetes',
+      KUBECONFIG: cluster.kubeConfig,
+      KUBERNETES_IMAGE: 'registry.example.com/anneal-engine:test',
+      KUBERNETES_PYTHON: python,
+      KUBERNETES_ENGINE_CODE: code,
+      KUBERNETES_POLL_SECONDS: '0.1',
     };
   }
 
@@ -134,6 +172,7 @@ export class TestEvaluator {
 
   async stop(): Promise<void> {
     await this.stopService();
+    await this.clustered?.cluster.stop();
     await this.broker.close();
     await this.servers.stop();
   }
@@ -227,6 +266,11 @@ export class TestEvaluator {
       .map(({ id }) => id);
   }
 
+  /** Names of the questions that were handed to whichever model, over all starts, in the order of the starts. */
+  askedIn(runId: string): { pid: number; id: string }[] {
+    return this.generator.asked().filter(({ id }) => id.includes(runId));
+  }
+
   /** Names of the items to which an answer of a model is stored. */
   async answered(runId: string, subject: 'base' | 'tuned'): Promise<string[]> {
     const rows = await this.query(`SELECT item_id AS id FROM answer WHERE run_id = $1 AND subject = $2`, [
@@ -276,10 +320,14 @@ export class TestEvaluator {
 }
 
 /** Waits for what is to come true within 20 s, or as long as is said. */
-export async function until<T>(what: string, look: () => T | undefined | false, withinMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = 20_000,
+): Promise<T> {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {
-    const seen = look();
+    const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
     if (Date.now() > giveUpAt) throw new Error(`${what} did not happen`);
     await pause(20);
