@@ -29,10 +29,11 @@ import {
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
 import {
-  makeEngineImage,
   makeStandInEngine,
-  SmallCluster,
+  startPodHost,
   startTestServers,
+  type PodHost,
+  type SmallCluster,
   type TestServers,
   makeStandInGenerator,
   type StandInGenerator,
@@ -64,7 +65,7 @@ export class TestEvaluator {
   readonly progress: Progress[] = [];
   private service: RunningService | undefined;
   /** Where it asks models, if not on its own machine. */
-  private clustered: { cluster: SmallCluster; python: string; code: string } | undefined;
+  private clustered: PodHost | undefined;
 
   private constructor(
     private readonly servers: TestServers,
@@ -96,9 +97,7 @@ export class TestEvaluator {
   /** From now on it asks models in a small cluster of its own. */
   async moveToCluster(): Promise<void> {
     await this.stopService();
-    const image = makeEngineImage(join(this.folder, 'image'), this.generator);
-    if (typeof image === 'string') throw new Error(image);
-    this.clustered = { cluster: await SmallCluster.start(join(this.folder, 'cluster')), ...image };
+    this.clustered = await startPodHost(this.folder, this.generator);
     await this.startService();
   }
 
@@ -147,21 +146,8 @@ export class TestEvaluator {
       BATCH: '2',
       LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       STOP_GRACE_SECONDS: '0',
-      ...this.clusterEnvironment(),
+      ...(this.clustered ? { EVALUATION_HOST: 'kubernetes', ...this.clustered.environment } : {}),
       ...more,
-    };
-  }
-
-  private clusterEnvironment(): Record<string, string> {
-    if (this.clustered === undefined) return {};
-    const { cluster, python, code } = this.clustered;
-    return {
-      EVALUATION_HOST: 'kubernetes',
-      KUBECONFIG: cluster.kubeConfig,
-      KUBERNETES_IMAGE: 'registry.example.com/anneal-engine:test',
-      KUBERNETES_PYTHON: python,
-      KUBERNETES_ENGINE_CODE: code,
-      KUBERNETES_POLL_SECONDS: '0.1',
     };
   }
 

@@ -24,11 +24,12 @@ import {
 } from '@anneal/messaging';
 import { startService, type RunningService } from '@anneal/service';
 import {
-  makeEngineImage,
   makeStandInEngine,
-  SmallCluster,
+  startPodHost,
   startTestServers,
   writeStandInAdapter,
+  type PodHost,
+  type SmallCluster,
   type StandInEngine,
   type TestServers,
 } from '@anneal/testing';
@@ -42,7 +43,7 @@ export class TestMerger {
   readonly progress: Progress[] = [];
   private service: RunningService | undefined;
   /** Where it merges, if not on its own machine. */
-  private clustered: { cluster: SmallCluster; python: string; code: string } | undefined;
+  private clustered: PodHost | undefined;
 
   private constructor(
     private readonly servers: TestServers,
@@ -84,10 +85,7 @@ export class TestMerger {
   /** From now on it merges in a small cluster of its own. */
   async moveToCluster(): Promise<void> {
     await this.stopService();
-    const { folder } = this.servers;
-    const image = makeEngineImage(join(folder, 'image'), this.engine);
-    if (typeof image === 'string') throw new Error(image);
-    this.clustered = { cluster: await SmallCluster.start(join(folder, 'cluster')), ...image };
+    this.clustered = await startPodHost(this.servers.folder, this.engine);
     await this.startService();
   }
 
@@ -107,7 +105,7 @@ export class TestMerger {
       ENGINE_PYTHON: this.engine.python,
       LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       STOP_GRACE_SECONDS: '0',
-      ...this.clusterEnvironment(),
+      ...(this.clustered ? { MERGE_HOST: 'kubernetes', ...this.clustered.environment } : {}),
       ...environment,
     });
   }
@@ -192,19 +190,6 @@ export class TestMerger {
         engine: {},
       },
     });
-  }
-
-  private clusterEnvironment(): Record<string, string> {
-    if (this.clustered === undefined) return {};
-    const { cluster, python, code } = this.clustered;
-    return {
-      MERGE_HOST: 'kubernetes',
-      KUBECONFIG: cluster.kubeConfig,
-      KUBERNETES_IMAGE: 'registry.example.com/anneal-engine:test',
-      KUBERNETES_PYTHON: python,
-      KUBERNETES_ENGINE_CODE: code,
-      KUBERNETES_POLL_SECONDS: '0.1',
-    };
   }
 }
 

@@ -152,7 +152,7 @@ describe('the manifests of docs/kubernetes.md', () => {
     for (const object of objects) expect(problemsOf(object)).toEqual([]);
   });
 
-  it('let the trainer do what it does and nothing else', () => {
+  it('let the services do what they do and nothing else', () => {
     const role = objects.find((object) => (object as { kind: string }).kind === 'Role') as { rules: unknown };
     expect(role.rules).toEqual([
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'list', 'watch', 'delete'] },

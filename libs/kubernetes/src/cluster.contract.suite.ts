@@ -19,7 +19,7 @@ export interface ClusterUnderContract {
 
 const link = 'https://s3.example.com/orders';
 
-/** What the trainer relies on in a cluster. The small one of the tests and real ones are held to it. */
+/** What the services rely on in a cluster. The small one of the tests and real ones are held to it. */
 export function describeClusterContract(name: string, given: () => Promise<ClusterUnderContract>): void {
   describe(`the contract of ${name}`, () => {
     let cluster: ClusterUnderContract;

@@ -39,6 +39,22 @@ describe('a pod that ended', () => {
     expect(podState('training', job(), pod(status), now)).toMatchObject({ kind: 'ended', ...expected });
   });
 
+  it.each([
+    ['training', 'train', 'training.microBatch', /training.microBatch/, /last checkpoint/],
+    ['merge', 'merge', undefined, /of the merger/, /tried again/],
+    ['evaluation', 'eval', undefined, /BATCH of the evaluator/, /not answered/],
+  ] as const)('is told what to do about it as a %s', (work, name, field, memory, gone) => {
+    const state = { terminated: { exitCode: 137, reason: 'OOMKilled' } };
+    const killed = pod({ phase: 'Failed', containerStatuses: [{ name, state }] });
+    const failureOf = (its: typeof killed) => {
+      const ended = podState(work, job(), its, now);
+      return ended.kind === 'ended' ? ended.failure : undefined;
+    };
+    expect(failureOf(killed)).toMatchObject({ code: 'HOST_OUT_OF_MEMORY', field });
+    expect(failureOf(killed)?.remedy).toMatch(memory);
+    expect(failureOf(pod({ phase: 'Failed', reason: 'NodeShutdown' }))?.remedy).toMatch(gone);
+  });
+
   it('is lost when its end is not told long after it was to end', () => {
     const lost = pod({ phase: 'Running' }, { deletionTimestamp: '2026-11-28T11:59:00Z' });
     expect(podState('training', job(), lost, now)).toMatchObject({

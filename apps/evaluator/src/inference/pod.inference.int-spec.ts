@@ -1,4 +1,5 @@
 import { DatasetPrepared, EvaluationCompleted, ModelMerged, RunCancelled, StageFailed } from '@anneal/contracts';
+import { restrictedProblems } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestEvaluator, until, type Knowledge, type TestRun } from '../evaluator.fixture.js';
 
@@ -62,7 +63,7 @@ describe('an evaluation in pods', () => {
     for (const plural of ['pods', 'configmaps', 'secrets']) expect(cluster.objects.list(plural)).toEqual([]);
   });
 
-  it('has a Job for each limit of answers, without a key of the object store', async () => {
+  it('has a Job for each limit of answers, without a key of the object store, under the restricted standard', async () => {
     const source = (id: string): string =>
       `file:${evaluator.write(`${id}.jsonl`, [{ id: `limits-${id}`, messages: [{ role: 'user', content: id }], expected: id }])}`;
     const benchmarks = [
@@ -76,6 +77,8 @@ describe('an evaluation in pods', () => {
     const { jobs, objects } = evaluator.cluster;
     const said = JSON.stringify([jobs, objects.list('secrets'), objects.list('configmaps'), objects.list('pods')]);
     for (const secret of evaluator.storeKeys) expect(said).not.toContain(secret);
+    expect(objects.list('pods')).toHaveLength(1);
+    for (const { spec } of objects.list('pods')) expect(restrictedProblems(spec)).toEqual([]);
     await until('both', () => evaluator.askedIn('limits').length === 2);
     expect(starts('limits')).toBe(2);
     await gone('limits');
@@ -140,6 +143,19 @@ describe('an evaluation in pods that is disturbed', () => {
     await evaluator.startService();
     await until('all answers', async () => (await evaluator.answered('ended', 'base')).length === 6);
     expect(starts('ended')).toBe(1);
+  });
+
+  it('shows what it waits for', async () => {
+    const run = await runOf('no-node', 2);
+    evaluator.cluster.setPodFaults({ unschedulable: true });
+    await prepare('no-node', run);
+    const told = await until('what it waits for', () =>
+      evaluator.progress.find(({ runId, phase }) => runId === 'no-node' && phase.startsWith('waiting for a node')),
+    );
+    evaluator.cluster.setPodFaults({});
+    expect(told).toMatchObject({ done: 0, total: 2, unit: 'items' });
+    await cancel('no-node');
+    await gone('no-node');
   });
 
   it('is removed when its run is cancelled', async () => {

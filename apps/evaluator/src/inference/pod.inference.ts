@@ -8,6 +8,7 @@ import {
   attendPod,
   failureOfPod,
   isFinished,
+  LastLines,
   storeModel,
   type PodInput,
   type PodListener,
@@ -21,7 +22,6 @@ const promptsName = 'prompts.jsonl';
 const answersName = 'answers.jsonl';
 /** What is answered is told already. */
 const graceSeconds = 5;
-const keptLines = 40;
 
 /**
  * Asks with a batch generation in the pod of a Kubernetes Job. Its answers are the events of the pod, so that each is
@@ -123,7 +123,7 @@ function tellerOf({ onWaiting }: InferenceRequest) {
 /** The answers of one request as the pod tells them, passed on once each. */
 class PodAnswers implements PodListener {
   private readonly waiting: Map<string, InferenceRequest['prompts'][number]>;
-  private lines: string[] = [];
+  private readonly lines = new LastLines(40);
 
   constructor(
     request: InferenceRequest,
@@ -134,7 +134,7 @@ class PodAnswers implements PodListener {
   }
 
   begin(): Promise<void> {
-    this.lines = [];
+    this.lines.clear();
     return Promise.resolve();
   }
 
@@ -151,8 +151,7 @@ class PodAnswers implements PodListener {
   }
 
   line(text: string): void {
-    this.lines.push(text);
-    if (this.lines.length > keptLines) this.lines.shift();
+    this.lines.add(text);
   }
 
   missing(): InferenceRequest['prompts'] {
@@ -161,6 +160,6 @@ class PodAnswers implements PodListener {
 
   /** Its last lines. */
   get output(): string {
-    return this.lines.join('\n');
+    return this.lines.text;
   }
 }

@@ -1,4 +1,4 @@
-import type { PodListener } from '@anneal/pods';
+import { LastLines, type PodListener } from '@anneal/pods';
 import { z } from 'zod';
 
 /** What `anneal_engine.merge_steps` tells. */
@@ -9,19 +9,17 @@ const stepEvent = z.discriminatedUnion('event', [
 ]);
 type StepName = z.infer<typeof stepName>;
 
-const keptLines = 200;
-
 /** What a merge in a pod says: its steps, what they wrote, and its last lines. */
 export class MergeWords implements PodListener {
   private texts: Partial<Record<StepName, string>> = {};
-  private lines: string[] = [];
+  private readonly lines = new LastLines(200);
   private latest: StepName = 'merge';
 
   constructor(private readonly tell: (phase: string) => void) {}
 
   begin(): Promise<void> {
     this.texts = {};
-    this.lines = [];
+    this.lines.clear();
     this.latest = 'merge';
     return Promise.resolve();
   }
@@ -37,8 +35,7 @@ export class MergeWords implements PodListener {
   }
 
   line(text: string): void {
-    this.lines.push(text);
-    if (this.lines.length > keptLines) this.lines.shift();
+    this.lines.add(text);
   }
 
   /** The step that began last. */
@@ -48,7 +45,7 @@ export class MergeWords implements PodListener {
 
   /** The last lines of everything that it wrote. */
   get output(): string {
-    return this.lines.join('\n');
+    return this.lines.text;
   }
 
   /** What a step that ended well wrote to its standard output. */

@@ -1,4 +1,5 @@
 import { ModelMerged, RunCancelled, StageFailed } from '@anneal/contracts';
+import { restrictedProblems } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestMerger, until } from '../merger.fixture.js';
 
@@ -50,7 +51,7 @@ describe('a merge in a pod', () => {
     expect(merger.cluster.pods.size).toBe(before);
   });
 
-  it('is told without a key of the object store', async () => {
+  it('is told without a key of the object store, and runs under the restricted standard', async () => {
     await merger.engine.setFaults({ mergeMs: 1_000 });
     await merger.trained('told');
     const job = await merging('told');
@@ -59,6 +60,7 @@ describe('a merge in a pod', () => {
     expect(map).toMatchObject({ YAML_FILE: '/etc/anneal/merge.yaml' });
     const said = JSON.stringify([jobs, map, objects.list('secrets'), objects.list('pods')]);
     for (const secret of merger.storeKeys) expect(said).not.toContain(secret);
+    for (const { spec } of objects.list('pods')) expect(restrictedProblems(spec)).toEqual([]);
     await merger.word(ModelMerged, 'told');
   });
 });
@@ -144,6 +146,25 @@ describe('a merge in a pod that is disturbed', () => {
     await until('its removal', () => objects.get('jobs', 'anneal-merge-a1') === undefined);
     expect(objects.get('jobs', 'anneal-train-a1')).toBeDefined();
     objects.remove('jobs', 'anneal-train-a1');
+  });
+});
+
+describe('a merge for which the cluster has no room', () => {
+  it('shows what it waits for, and is given up after a time', async () => {
+    await merger.stopService();
+    await merger.startService({ KUBERNETES_SCHEDULE_SECONDS: '2' });
+    merger.cluster.setPodFaults({ unschedulable: true });
+    await merger.trained('no-node');
+    const { failure } = await merger.word(StageFailed, 'no-node');
+    merger.cluster.setPodFaults({});
+    expect(failure).toMatchObject({
+      code: 'CLUSTER_REFUSED',
+      message: expect.stringContaining('The pod of the merge did not start') as string,
+    });
+    expect(failure.field).toBeUndefined();
+    const phases = merger.progress.filter(({ runId }) => runId === 'no-node').map(({ phase }) => phase);
+    expect(phases).toContainEqual(expect.stringContaining('waiting for a node: 0/3 nodes'));
+    await gone('no-node');
   });
 });
 

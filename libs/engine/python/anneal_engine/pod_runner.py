@@ -41,7 +41,7 @@ _FRESH_LINKS = 5
 
 
 class PodRunner:
-    """One training, from its orders to its end."""
+    """One command, from its orders to its end."""
 
     def __init__(self, command: list[str], environment: dict[str, str], voice: Voice) -> None:
         self.command = command
@@ -153,7 +153,7 @@ class PodRunner:
         return status
 
     def stop_asked(self) -> bool:
-        """Whether Kubernetes, the trainer, or the absence of a trainer asks for the end."""
+        """Whether Kubernetes, the service, or the absence of a service asks for the end."""
         if self.terminated.is_set() or self.book.orders.stop is not None:
             return True
         if not self.unattended():
