@@ -20,7 +20,8 @@ const set = new Set([
   ...['NATS_URL', 'POSTGRES_URL', 'HTTP_HOST', 'HTTP_PORT', 'GRPC_HOST', 'GRPC_PORT', 'WORK_DIR', 'ENGINE_PYTHON'],
   ...['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET', 'S3_REGION'],
   ...['STOP_GRACE_SECONDS', 'FILE_ROOTS', 'API_KEY', 'INFERENCE_KEY', 'HF_ENDPOINT', 'HF_TOKEN'],
-  ...['OFFLINE', 'HF_HUB_OFFLINE', 'ON_STOP', 'TRAINING_HOST', 'KUBECONFIG', 'KUBERNETES_NAMESPACE'],
+  ...['OFFLINE', 'HF_HUB_OFFLINE', 'ON_STOP', 'KUBECONFIG', 'KUBERNETES_NAMESPACE'],
+  ...['TRAINING_HOST', 'MERGE_HOST', 'EVALUATION_HOST'],
   ...['KUBERNETES_INSTALLATION', 'KUBERNETES_IMAGE', 'KUBERNETES_PYTHON', 'KUBERNETES_ENGINE_CODE', 'KUBERNETES_HOSTS'],
   ...['KUBERNETES_GPU_RESOURCE', 'KUBERNETES_PULL_SECRET'],
 ]);
@@ -76,13 +77,8 @@ function settings({ config }) {
 const amounts = object({ cpu: quantity, memory: quantity, 'ephemeral-storage': quantity }, []);
 const resource = { type: 'string', pattern: '^[a-z0-9.-]+/[A-Za-z0-9._-]+$' };
 const gpus = object({ resource, count });
-const jobs = object({
-  enabled: flag,
-  namespace: nameOrNone,
-  node: { type: 'string', pattern: '^(cpu|[1-9][0-9]*x[1-9][0-9]*GB)$' },
-  gpuResource: resource,
-  apiServer: object({ port, cidrs: place.cidrs }),
-});
+const node = { type: 'string', pattern: '^(cpu|[1-9][0-9]*x[1-9][0-9]*GB)$' };
+const jobs = object({ enabled: flag, node });
 
 function service(definition, more = {}) {
   return object({
@@ -116,7 +112,8 @@ function service(definition, more = {}) {
 const further = {
   gateway: { key: object({ secret: name, key }) },
   trainer: { jobs, gpus, sharedMemory: quantity },
-  evaluator: { gpus, sharedMemory: quantity, inference: object({ secret: nameOrNone, key, port, ...place }) },
+  merger: { jobs: object({ enabled: flag }) },
+  evaluator: { jobs, gpus, sharedMemory: quantity, inference: object({ secret: nameOrNone, key, port, ...place }) },
 };
 
 const schema = {
@@ -157,6 +154,11 @@ const schema = {
       },
     }),
     offline: flag,
+    jobs: object({
+      namespace: nameOrNone,
+      gpuResource: resource,
+      apiServer: object({ port, cidrs: place.cidrs }),
+    }),
     data: object({ claim: nameOrNone }),
     network: object({
       policies: flag,

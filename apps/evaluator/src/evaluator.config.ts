@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { hostConfigShape } from '@anneal/devices';
 import { harnessConfigShape } from '@anneal/evaluation';
+import { adoptConfigShape, podConfigShape, workHost } from '@anneal/pods';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -10,6 +11,9 @@ export const evaluatorConfig = z.object({
   ...workConfigShape,
   ...fileRootsShape,
   ...hostConfigShape,
+  EVALUATION_HOST: workHost('measurements'),
+  ...podConfigShape,
+  ...adoptConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),

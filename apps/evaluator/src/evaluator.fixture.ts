@@ -30,7 +30,10 @@ import {
 import { startService, type RunningService } from '@anneal/service';
 import {
   makeStandInEngine,
+  startPodHost,
   startTestServers,
+  type PodHost,
+  type SmallCluster,
   type TestServers,
   makeStandInGenerator,
   type StandInGenerator,
@@ -61,6 +64,8 @@ export class TestEvaluator {
   readonly heard: Heard[] = [];
   readonly progress: Progress[] = [];
   private service: RunningService | undefined;
+  /** Where it asks models, if not on its own machine. */
+  private clustered: PodHost | undefined;
 
   private constructor(
     private readonly servers: TestServers,
@@ -87,6 +92,24 @@ export class TestEvaluator {
     });
     await evaluator.startService();
     return evaluator;
+  }
+
+  /** From now on it asks models in a small cluster of its own. */
+  async moveToCluster(): Promise<void> {
+    await this.stopService();
+    this.clustered = await startPodHost(this.folder, this.generator);
+    await this.startService();
+  }
+
+  get cluster(): SmallCluster {
+    if (this.clustered === undefined) throw new Error('this evaluator asks on its own machine');
+    return this.clustered.cluster;
+  }
+
+  /** What nobody but the services may know. */
+  get storeKeys(): string[] {
+    const { S3_SECRET_KEY = '' } = this.servers.environment('evaluator');
+    return [S3_SECRET_KEY];
   }
 
   /** Which the service may read. */
@@ -123,6 +146,7 @@ export class TestEvaluator {
       BATCH: '2',
       LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
       STOP_GRACE_SECONDS: '0',
+      ...(this.clustered ? { EVALUATION_HOST: 'kubernetes', ...this.clustered.environment } : {}),
       ...more,
     };
   }
@@ -134,6 +158,7 @@ export class TestEvaluator {
 
   async stop(): Promise<void> {
     await this.stopService();
+    await this.clustered?.cluster.stop();
     await this.broker.close();
     await this.servers.stop();
   }
@@ -227,6 +252,11 @@ export class TestEvaluator {
       .map(({ id }) => id);
   }
 
+  /** Names of the questions that were handed to whichever model, over all starts, in the order of the starts. */
+  askedIn(runId: string): { pid: number; id: string }[] {
+    return this.generator.asked().filter(({ id }) => id.includes(runId));
+  }
+
   /** Names of the items to which an answer of a model is stored. */
   async answered(runId: string, subject: 'base' | 'tuned'): Promise<string[]> {
     const rows = await this.query(`SELECT item_id AS id FROM answer WHERE run_id = $1 AND subject = $2`, [
@@ -276,10 +306,14 @@ export class TestEvaluator {
 }
 
 /** Waits for what is to come true within 20 s, or as long as is said. */
-export async function until<T>(what: string, look: () => T | undefined | false, withinMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = 20_000,
+): Promise<T> {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {
-    const seen = look();
+    const seen = await look();
     if (seen !== undefined && seen !== false) return seen;
     if (Date.now() > giveUpAt) throw new Error(`${what} did not happen`);
     await pause(20);

@@ -21,6 +21,8 @@ type Job = ClaimedJob<MeasureInput>;
 
 /** A benchmark with more failures than this share says too little about the model, and something about the server. */
 const mostFailed = 0.05;
+/** Of each of the two models. */
+const heldInCluster = 4;
 
 /** Asks one of the two models every question of a run. Base and tuned go through the same code with the same settings. */
 @Injectable()
@@ -38,6 +40,11 @@ export class MeasureWork implements StageWork<MeasureInput> {
     private readonly jobs: JobQueue,
     private readonly devices: DeviceQueue,
   ) {}
+
+  /** Each has its model at hand; what waits in the cluster costs nothing else. */
+  get concurrency(): number {
+    return this.config.EVALUATION_HOST === 'local' ? 1 : heldInCluster;
+  }
 
   async run(job: Job, context: WorkContext): Promise<Completion> {
     const { runId, input } = job;

@@ -6,7 +6,7 @@ import { EvaluationTable } from './answers/evaluation.table.js';
 import { BenchmarkLoader } from './benchmark.loader.js';
 import { evaluatorConfig } from './evaluator.config.js';
 import { EvaluatorConsumer } from './evaluator.consumer.js';
-import { inferenceProvider } from './inference/inference.provider.js';
+import { inferenceProviders } from './inference/inference.provider.js';
 import { tasksProvider } from './inference/tasks.provider.js';
 import { judgeInput } from './judge.input.js';
 import { JudgeWork } from './judge.work.js';
@@ -32,9 +32,9 @@ export const evaluatorService = defineService({
   module: (config) => ({
     controllers: [EvaluatorConsumer],
     providers: [
-      storeProvider(config),
+      storeProvider(config, { publicEndpoint: config.KUBERNETES_STORE_ENDPOINT }),
       cacheProvider(config),
-      inferenceProvider(config),
+      ...inferenceProviders(config),
       tasksProvider(config),
       ...deviceProviders(config, 'evaluator'),
       BaseModels,

@@ -2,12 +2,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { ModelMerged, type ArtifactRef, type Failure, type MergedModel } from '@anneal/contracts';
-import { DeviceQueue } from '@anneal/devices';
 import { Outbox, type ClaimedJob, type Completion, type WorkContext } from '@anneal/jobs';
 import { ProgressPublisher } from '@anneal/messaging';
 import { CONFIG, type StageWork } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { LoraMerge } from './lora/lora.merge.js';
+import { MERGE_HOST, type LoraMerged, type MergeHost } from './lora/merge.host.js';
 import type { MergeInput } from './merge.input.js';
 import type { MergerConfig } from './merger.config.js';
 import { toMergerFailure } from './merger.failure.js';
@@ -28,11 +27,14 @@ export class MergeModelWork implements StageWork<MergeInput> {
     @Inject(CONFIG) private readonly config: MergerConfig,
     private readonly store: ArtifactStore,
     private readonly cache: ArtifactCache,
-    private readonly lora: LoraMerge,
+    @Inject(MERGE_HOST) private readonly host: MergeHost,
     private readonly outbox: Outbox,
     private readonly progress: ProgressPublisher,
-    private readonly devices: DeviceQueue,
   ) {}
+
+  get concurrency(): number {
+    return this.host.merges;
+  }
 
   async run(job: ClaimedJob<MergeInput>, context: WorkContext): Promise<Completion> {
     const { runId, input } = job;
@@ -41,20 +43,15 @@ export class MergeModelWork implements StageWork<MergeInput> {
     const tell = (phase: string): void =>
       this.progress.publish({ runId, stage: 'merger', at: new Date().toISOString(), attempt: job.attempt, phase });
     const folder = join(this.config.WORK_DIR, 'merger', runId);
-    let artifact: ArtifactRef;
-    let parity = nothingMerged;
+    let merged: LoraMerged;
     try {
-      let directory: string;
-      if (input.training.plan.method === 'full')
-        directory = await this.cache.materialise(input.training.artifact, signal);
-      else ({ directory, parity } = await this.lora.merge(job, { folder, tell, context }));
-      tell('storing');
-      artifact = await this.store.putDirectory('model', directory, { signal });
+      if (input.training.plan.method === 'full') merged = await this.pass(input.training.artifact, tell, signal);
+      else merged = await this.host.merge(job, { folder, tell, context });
     } finally {
-      await this.devices.leave(job, signal);
+      await this.host.leave(job, signal);
       await rm(folder, { recursive: true, force: true });
     }
-    const merge = { artifact, parity, seconds: (performance.now() - started) / 1000 };
+    const merge = { ...merged, seconds: (performance.now() - started) / 1000 };
     return async (tx) => {
       await this.outbox.add(tx, ModelMerged, { ...input, merge }, job);
     };
@@ -62,5 +59,11 @@ export class MergeModelWork implements StageWork<MergeInput> {
 
   toFailure(error: unknown): Failure {
     return toMergerFailure(error);
+  }
+
+  private async pass(weights: ArtifactRef, tell: (phase: string) => void, signal: AbortSignal): Promise<LoraMerged> {
+    const directory = await this.cache.materialise(weights, signal);
+    tell('storing');
+    return { artifact: await this.store.putDirectory('model', directory, { signal }), parity: nothingMerged };
   }
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { hostConfigShape } from '@anneal/devices';
+import { adoptConfigShape, podConfigShape, workHost } from '@anneal/pods';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
@@ -9,6 +10,9 @@ export const mergerConfig = z.object({
   ...workConfigShape,
   ...fileRootsShape,
   ...hostConfigShape,
+  MERGE_HOST: workHost('merges'),
+  ...podConfigShape,
+  ...adoptConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),

@@ -1,6 +1,5 @@
-import { deviceProviders } from '@anneal/devices';
 import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
-import { LoraMerge } from './lora/lora.merge.js';
+import { mergeProviders } from './lora/merge.providers.js';
 import { mergeInput } from './merge.input.js';
 import { MergeModelWork } from './merge.work.js';
 import { mergerConfig } from './merger.config.js';
@@ -14,11 +13,10 @@ export const mergerService = defineService({
   module: (config) => ({
     controllers: [MergerConsumer],
     providers: [
-      storeProvider(config),
+      storeProvider(config, { publicEndpoint: config.KUBERNETES_STORE_ENDPOINT }),
       cacheProvider(config),
-      ...deviceProviders(config, 'merger'),
       BaseModels,
-      LoraMerge,
+      ...mergeProviders(config),
       MergeModelWork,
     ],
   }),

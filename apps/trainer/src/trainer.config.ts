@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { hostConfigShape } from '@anneal/devices';
+import { podConfigShape, workHost } from '@anneal/pods';
 import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
-import { kubernetesConfigShape } from './host/kubernetes.config.js';
 
 export const trainerConfig = z.object({
   ...baseConfigShape,
@@ -10,7 +10,8 @@ export const trainerConfig = z.object({
   ...workConfigShape,
   ...fileRootsShape,
   ...hostConfigShape,
-  ...kubernetesConfigShape,
+  TRAINING_HOST: workHost('trainings'),
+  ...podConfigShape,
   ENGINE_PYTHON: z.string().min(1).describe('Python of the environment that holds Axolotl.'),
   HF_ENDPOINT: z.url().default('https://huggingface.co').describe('Hub from which base models are fetched.'),
   HF_TOKEN: z.string().min(1).optional().describe('Token for gated models.'),

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { generateCommand, mergeCommand, trainCommand } from './axolotl-commands.js';
+import {
+  generateCommand,
+  mergeCommand,
+  podGenerateCommand,
+  podMergeCommand,
+  trainCommand,
+} from './axolotl-commands.js';
 
 const engine = { python: '/engine/bin/python' };
 
@@ -42,4 +48,24 @@ it('a stop text may begin with a dash', () => {
   const options = { model: 'm', input: 'i', output: 'o', batch: 8, answerTokens: 40, device: 'gpu' as const };
   const { args } = generateCommand(engine, { ...options, stop: ['--', 'Question:'] });
   expect(args.slice(-3)).toEqual(['--device=cuda', '--stop=--', '--stop=Question:']);
+});
+
+describe('the command of a pod', () => {
+  it('merges and compares, with the trained tokenizer in between', () => {
+    const paths = { base: 'base', adapter: 'adapter', output: 'output', merged: 'output/merged' };
+    const { command, args } = podMergeCommand(engine, { ...paths, prompts: 'rows.parquet', tokenizer: /^tok$/ });
+    expect(command).toEqual(['/engine/bin/python', '-m', 'anneal_engine.pod_runner']);
+    expect(args).toEqual([
+      ...['--', '/engine/bin/python', '-m', 'anneal_engine.merge_steps', '--adapter=adapter', '--merged=output/merged'],
+      ...['--tokenizer=^tok$$', '--', '/engine/bin/axolotl', 'merge-lora', '$(YAML_FILE)', '--lora-model-dir=adapter'],
+      ...['--output-dir=output', '--', '/engine/bin/python', '-m', 'anneal_engine.merge_parity', '--base=base'],
+      ...['--adapter=adapter', '--merged=output/merged', '--prompts=rows.parquet'],
+    ]);
+  });
+
+  it('lets Kubernetes fill in nothing that a user wrote', () => {
+    const options = { model: 'm', input: 'i', output: 'o', batch: 8, answerTokens: 40, device: 'cpu' as const };
+    const { args } = podGenerateCommand(engine, { ...options, stop: ['$(ANNEAL_ORDERS_URL)'] });
+    expect(args.at(-1)).toBe('--stop=$$(ANNEAL_ORDERS_URL)');
+  });
 });

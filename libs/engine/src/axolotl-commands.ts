@@ -38,6 +38,25 @@ export function trainCommand(
   return { command: program(engine, 'accelerate'), args: [...launcher, '-m', 'axolotl.cli.train', config] };
 }
 
+/** What a container starts: the pod runner, which starts everything else. */
+export interface PodCommand {
+  readonly command: string[];
+  readonly args: string[];
+}
+
+function inPod(engine: EngineLocation, { command, args }: EngineCommand): PodCommand {
+  const runner = script(engine, 'pod_runner', ['--', command, ...args]);
+  return { command: [runner.command, ...runner.args.slice(0, 2)], args: runner.args.slice(2) };
+}
+
+/** Kubernetes would fill in what looks like `$(NAME)`, also in a text of a user. */
+function asItIs({ command, args }: EngineCommand): EngineCommand {
+  return { command, args: args.map((arg) => arg.replaceAll('$', '$$$$')) };
+}
+
+/** Of the configuration of the container; Kubernetes fills it in. */
+const yamlFile = '$(YAML_FILE)';
+
 /**
  * The same training in a container of its own, where the pod runner starts it. Kubernetes fills in `$(NUM_PROCESSES)` and
  * `$(YAML_FILE)` from the configuration of the container.
@@ -45,14 +64,40 @@ export function trainCommand(
 export function podCommand(
   engine: EngineLocation,
   { device, processes }: { device: 'cpu' | 'gpu'; processes: number },
-): { command: string[]; args: string[] } {
+): PodCommand {
   // Nobody else is in the network of the pod.
   const port = 29_500;
-  const started = trainCommand(engine, { config: '$(YAML_FILE)', device, processes, port });
+  const started = trainCommand(engine, { config: yamlFile, device, processes, port });
   const filledIn = `--num_processes=${processes}`;
   const args = started.args.map((arg) => (arg === filledIn ? '--num_processes=$(NUM_PROCESSES)' : arg));
-  const runner = script(engine, 'pod_runner', ['--', started.command, ...args]);
-  return { command: [runner.command, ...runner.args.slice(0, 2)], args: runner.args.slice(2) };
+  return inPod(engine, { command: started.command, args });
+}
+
+/**
+ * A merge and the comparison after it in a container of their own, and the trained tokenizer in between. Paths are relative to
+ * the work folder; the configuration is `$(YAML_FILE)`.
+ *
+ * @param tokenizer the names of a tokenizer's files
+ */
+export function podMergeCommand(
+  engine: EngineLocation,
+  {
+    tokenizer,
+    ...paths
+  }: { base: string; adapter: string; output: string; merged: string; prompts: string; tokenizer: RegExp },
+): PodCommand {
+  const { adapter, merged, output } = paths;
+  const merge = mergeCommand(engine, { config: yamlFile, adapter, output });
+  const compare = parityCommand(engine, paths);
+  const options = [`--adapter=${adapter}`, `--merged=${merged}`, `--tokenizer=${tokenizer.source}`];
+  const steps = asItIs(script(engine, 'merge_steps', options));
+  const commands = ['--', merge.command, ...merge.args, '--', compare.command, ...compare.args];
+  return inPod(engine, { command: steps.command, args: [...steps.args, ...commands] });
+}
+
+/** A batch generation in a container of its own. */
+export function podGenerateCommand(engine: EngineLocation, options: GenerateOptions): PodCommand {
+  return inPod(engine, asItIs(generateCommand(engine, options)));
 }
 
 /** Folds an adapter into its base model; the result lies in `<output>/merged`. The configuration names no plugins. */

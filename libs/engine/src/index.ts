@@ -5,9 +5,12 @@ export {
   mergeCommand,
   parityCommand,
   podCommand,
+  podGenerateCommand,
+  podMergeCommand,
   trainCommand,
   type EngineCommand,
   type GenerateOptions,
+  type PodCommand,
 } from './axolotl-commands.js';
 export { axolotlConfig, renderYaml, type AxolotlInput, type AxolotlPaths } from './axolotl/axolotl.config.js';
 export { importAxolotlConfig, type ImportedConfig, type ImportedKey } from './axolotl/import.config.js';

@@ -118,6 +118,6 @@ export function readKubeConfig(file: string): ClusterAccess {
 
 function invalid(message: string): Failure {
   return new Failure('CONFIG_INVALID', message, {
-    remedy: 'Run the trainer in a pod with a service account, or set KUBECONFIG to a file with a token or certificate.',
+    remedy: 'Run the service in a pod with a service account, or set KUBECONFIG to a file with a token or certificate.',
   });
 }

@@ -11,7 +11,7 @@ export function clusterFailure(error: unknown, what: string, namespace: string):
   if (!(error instanceof ApiError)) {
     const reason = error instanceof Error ? error.message : String(error);
     return new Failure('CLUSTER_UNAVAILABLE', `Could not ${what}: the API server cannot be reached: ${reason}.`, {
-      remedy: 'Check that the cluster runs, and that the trainer may reach its API server.',
+      remedy: 'Check that the cluster runs, and that this service may reach its API server.',
       cause: error,
     });
   }
@@ -22,12 +22,12 @@ export function clusterFailure(error: unknown, what: string, namespace: string):
     return refused(`It is tried again; or raise the ResourceQuota of the namespace ${namespace}.`, true);
   }
   if (status === 401 || status === 403) {
-    return refused(`Give the trainer's service account the Role of docs/kubernetes.md in the namespace ${namespace}.`);
+    return refused(`Give the account of this service the Role of docs/kubernetes.md in the namespace ${namespace}.`);
   }
   if (status === 404) return refused(`Check that the namespace ${namespace} is there and is not being deleted.`);
   if (status === 409) return refused('It is tried again, once what has the same name is gone.', true);
   if (status === 400 || status === 422) {
-    return refused(`Check the KUBERNETES_ variables of the trainer (${reason || status}).`);
+    return refused(`Check the KUBERNETES_ variables of this service (${reason || status}).`);
   }
   return new Failure('CLUSTER_UNAVAILABLE', `Could not ${what}: ${message}.`, {
     remedy: 'It is tried again; if it stays, look at the API server.',

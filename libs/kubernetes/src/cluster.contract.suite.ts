@@ -5,9 +5,9 @@ import { ClusterClient } from './cluster-client.js';
 import { readKubeConfig } from './cluster-access.js';
 import type { Job, Pod } from './cluster-objects.js';
 import { podState } from './pod-state.js';
-import { plainJob } from './training-job.fixture.js';
-import { jobName, type TrainingJob } from './training-job.js';
-import { TrainingJobs } from './training-jobs.js';
+import { plainJob } from './cluster-job.fixture.js';
+import { jobName, type ClusterJob } from './cluster-job.js';
+import { ClusterJobs } from './cluster-jobs.js';
 
 export interface ClusterUnderContract {
   readonly kubeConfig: string;
@@ -19,25 +19,25 @@ export interface ClusterUnderContract {
 
 const link = 'https://s3.example.com/orders';
 
-/** What the trainer relies on in a cluster. The small one of the tests and real ones are held to it. */
+/** What the services rely on in a cluster. The small one of the tests and real ones are held to it. */
 export function describeClusterContract(name: string, given: () => Promise<ClusterUnderContract>): void {
   describe(`the contract of ${name}`, () => {
     let cluster: ClusterUnderContract;
     let client: ClusterClient;
-    let jobs: TrainingJobs;
+    let jobs: ClusterJobs;
     const installation = `test-${randomUUID().slice(0, 8)}`;
     const made: string[] = [];
     beforeAll(async () => {
       cluster = await given();
       client = new ClusterClient(readKubeConfig(cluster.kubeConfig));
-      jobs = new TrainingJobs(client, installation);
+      jobs = new ClusterJobs(client, installation, 'training');
     });
     afterAll(async () => {
       for (const job of made) await jobs.remove(job);
       client.close();
     });
 
-    const describeJob = (script: string, change: Partial<TrainingJob> = {}): TrainingJob => {
+    const describeJob = (script: string, change: Partial<ClusterJob> = {}): ClusterJob => {
       const identity = { ...plainJob.identity, installation, jobId: randomUUID(), start: randomUUID() };
       const resources = { gpus: 0, cpus: 1, memory: 1, disk: 1, sharedMemory: 1 };
       const { image } = cluster;
@@ -51,24 +51,27 @@ export function describeClusterContract(name: string, given: () => Promise<Clust
         graceSeconds: 2,
         ...change,
       };
-      made.push(jobName(job.identity.jobId, job.identity.attempt));
+      made.push(jobName(job.identity));
       return job;
     };
-    const nameOf = ({ identity }: TrainingJob): string => jobName(identity.jobId, identity.attempt);
-    const seen = async (job: string, look: (job: Job | undefined, pod: Pod | undefined) => boolean): Promise<void> => {
+    const nameOf = ({ identity }: ClusterJob): string => jobName(identity);
+    const seen = async (
+      job: ClusterJob,
+      look: (job: Job | undefined, pod: Pod | undefined) => boolean,
+    ): Promise<void> => {
       const over = new AbortController();
       const patience = AbortSignal.any([over.signal, AbortSignal.timeout(cluster.patienceMs)]);
       const look2 = (found: Job | undefined, pod: Pod | undefined): void => void (look(found, pod) && over.abort());
-      await jobs.watch(job, look2, () => undefined, patience);
-      if (!over.signal.aborted) throw new Error(`it was not seen of ${job} in time`);
+      await jobs.watch({ name: nameOf(job), jobId: job.identity.jobId }, look2, () => undefined, patience);
+      if (!over.signal.aborted) throw new Error(`it was not seen of ${nameOf(job)} in time`);
     };
-    const end = async (job: string) => {
-      let state = podState(undefined, undefined, Date.now());
+    const end = async (job: ClusterJob) => {
+      let state = podState('training', undefined, undefined, Date.now());
       let podName = '';
       await seen(job, (found, pod) => {
         if (found === undefined) return false;
         podName = pod?.metadata.name ?? podName;
-        state = podState(found, pod, Date.now());
+        state = podState('training', found, pod, Date.now());
         return state.kind === 'ended';
       });
       return { state, podName };
@@ -89,7 +92,7 @@ export function describeClusterContract(name: string, given: () => Promise<Clust
         'echo "$MODEL_NAME $NUM_PROCESSES $ANNEAL_ORDERS_URL $0"; cat "$YAML_FILE"; for i in 1 2 3; do echo "line $i"; done';
       const job = describeJob(words, { args: [words, '$(NUM_PROCESSES)'] });
       await jobs.create(job, link);
-      const { state, podName } = await end(nameOf(job));
+      const { state, podName } = await end(job);
       expect(state).toEqual({ kind: 'ended', code: 0 });
       const lines: string[] = [];
       const options = { onLine: (line: string) => void lines.push(line), isOver: () => true };
@@ -100,13 +103,13 @@ export function describeClusterContract(name: string, given: () => Promise<Clust
     it('tells the exit status of a pod', { timeout: 600_000 }, async () => {
       const job = describeJob('exit 7');
       await jobs.create(job, link);
-      expect((await end(nameOf(job))).state).toEqual({ kind: 'ended', code: 7 });
+      expect((await end(job)).state).toEqual({ kind: 'ended', code: 7 });
     });
 
     it('ends a Job that takes longer than it may', { timeout: 600_000 }, async () => {
       const job = describeJob('sleep 300', { maxSeconds: 5 });
       await jobs.create(job, link);
-      expect((await end(nameOf(job))).state).toMatchObject({ failure: { code: 'RUN_TIME_EXCEEDED' } });
+      expect((await end(job)).state).toMatchObject({ failure: { code: 'RUN_TIME_EXCEEDED' } });
     });
 
     it('tells a pod to end before it kills it', { timeout: 600_000 }, async () => {
@@ -114,10 +117,9 @@ export function describeClusterContract(name: string, given: () => Promise<Clust
         graceSeconds: 10,
       });
       await jobs.create(job, link);
-      const name = nameOf(job);
       const lines: string[] = [];
       let podName = '';
-      await seen(name, (_job, pod) => {
+      await seen(job, (_job, pod) => {
         podName = pod?.metadata.name ?? '';
         return pod?.status?.phase === 'Running';
       });
@@ -128,7 +130,7 @@ export function describeClusterContract(name: string, given: () => Promise<Clust
         signal: AbortSignal.timeout(cluster.patienceMs),
       });
       while (!lines.includes('ready')) await pause(50);
-      await jobs.removeWhole(name, 60, AbortSignal.timeout(60_000));
+      await jobs.removeWhole(nameOf(job), 60, AbortSignal.timeout(60_000));
       over = true;
       await following;
       expect(lines).toEqual(['ready', 'told']);
@@ -138,8 +140,8 @@ export function describeClusterContract(name: string, given: () => Promise<Clust
       const settings = { ...plainJob.settings, queue: 'nobody-admits' };
       const job = describeJob('true', { settings });
       await jobs.create(job, link);
-      await seen(nameOf(job), (found, pod) => {
-        const state = podState(found, pod, Date.now());
+      await seen(job, (found, pod) => {
+        const state = podState('training', found, pod, Date.now());
         return state.kind === 'waiting' && state.why.includes('queue of the cluster');
       });
     });

@@ -2,7 +2,8 @@ export { clusterAccess, readKubeConfig, type ClusterAccess } from './cluster-acc
 export { ApiError, ClusterClient } from './cluster-client.js';
 export type { Job, Pod } from './cluster-objects.js';
 export { podState, type PodState } from './pod-state.js';
-export { TrainingJobs } from './training-jobs.js';
+export { ClusterJobs } from './cluster-jobs.js';
+export { containerNames, nameLabelOf, type ClusterWork } from './cluster-work.js';
 export {
   annotations,
   folders,
@@ -12,5 +13,5 @@ export {
   type ClusterSettings,
   type JobIdentity,
   type PodResources,
-  type TrainingJob,
-} from './training-job.js';
+  type ClusterJob,
+} from './cluster-job.js';

@@ -1,4 +1,4 @@
-import { containerName, jobName, labels, renderJob, type TrainingJob } from './training-job.js';
+import { jobName, labels, renderJob, type ClusterJob } from './cluster-job.js';
 
 const port = 29_500;
 
@@ -8,19 +8,20 @@ const port = 29_500;
  *
  * Not run by anybody yet: it is rendered and checked against Kubernetes' schemas, and the trainer does not ask for it.
  */
-export function renderMultiNode(job: TrainingJob, nodes: number) {
+export function renderMultiNode(job: ClusterJob, nodes: number) {
   const single = renderJob(job);
   const { template } = single.spec;
-  const name = jobName(job.identity.jobId, job.identity.attempt);
+  const name = jobName(job.identity);
   const address = `${name}-0.${name}`;
   const places = [
     ...[`--num_machines=${nodes}`, '--machine_rank=$(JOB_COMPLETION_INDEX)'],
     ...[`--main_process_ip=${address}`, `--main_process_port=${port}`],
     ...['--rdzv_backend=c10d', `--rdzv_conf=rdzv_timeout=900`],
   ];
-  const containers = template.spec.containers.map((container) =>
-    container.name === containerName ? { ...container, args: withPlaces(container.args, places) } : container,
-  );
+  const containers = template.spec.containers.map((container) => ({
+    ...container,
+    args: withPlaces(container.args, places),
+  }));
   return {
     service: {
       apiVersion: 'v1',

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiError, type ClusterClient } from './cluster-client.js';
-import { containerName } from './training-job.js';
 
 const firstPauseMs = 250;
 const longestPauseMs = 5_000;
@@ -13,6 +12,7 @@ const mostLastTries = 5;
 export async function followLog(
   client: ClusterClient,
   podName: string,
+  containerName: string,
   { onLine, isOver, signal }: { onLine: (line: string) => void; isOver: () => boolean; signal: AbortSignal },
 ): Promise<void> {
   const path = `/api/v1/namespaces/${client.namespace}/pods/${podName}/log`;

@@ -36,23 +36,39 @@ describe('a pod that ended', () => {
     ],
     ['with its node', { phase: 'Failed', reason: 'NodeShutdown' }, { failure: { code: 'KILLED' } }],
   ])('%s', (_how, status, expected) => {
-    expect(podState(job(), pod(status), now)).toMatchObject({ kind: 'ended', ...expected });
+    expect(podState('training', job(), pod(status), now)).toMatchObject({ kind: 'ended', ...expected });
+  });
+
+  it.each([
+    ['training', 'train', 'training.microBatch', /training.microBatch/, /last checkpoint/],
+    ['merge', 'merge', undefined, /of the merger/, /tried again/],
+    ['evaluation', 'eval', undefined, /BATCH of the evaluator/, /not answered/],
+  ] as const)('is told what to do about it as a %s', (work, name, field, memory, gone) => {
+    const state = { terminated: { exitCode: 137, reason: 'OOMKilled' } };
+    const killed = pod({ phase: 'Failed', containerStatuses: [{ name, state }] });
+    const failureOf = (its: typeof killed) => {
+      const ended = podState(work, job(), its, now);
+      return ended.kind === 'ended' ? ended.failure : undefined;
+    };
+    expect(failureOf(killed)).toMatchObject({ code: 'HOST_OUT_OF_MEMORY', field });
+    expect(failureOf(killed)?.remedy).toMatch(memory);
+    expect(failureOf(pod({ phase: 'Failed', reason: 'NodeShutdown' }))?.remedy).toMatch(gone);
   });
 
   it('is lost when its end is not told long after it was to end', () => {
     const lost = pod({ phase: 'Running' }, { deletionTimestamp: '2026-11-28T11:59:00Z' });
-    expect(podState(job(), lost, now)).toMatchObject({
+    expect(podState('training', job(), lost, now)).toMatchObject({
       kind: 'ended',
       failure: { code: 'KILLED', message: expect.stringContaining('node-3') as string },
     });
-    expect(podState(job(), lost, Date.parse('2026-11-28T11:59:10Z'))).toEqual({ kind: 'running' });
+    expect(podState('training', job(), lost, Date.parse('2026-11-28T11:59:10Z'))).toEqual({ kind: 'running' });
   });
 });
 
 describe('a Job that ended', () => {
   it('ran out of time', () => {
     const failed = job([{ type: 'Failed', status: 'True', reason: 'DeadlineExceeded' }]);
-    expect(podState(failed, pod({ phase: 'Running' }), now)).toMatchObject({
+    expect(podState('training', failed, pod({ phase: 'Running' }), now)).toMatchObject({
       kind: 'ended',
       failure: { code: 'RUN_TIME_EXCEEDED' },
     });
@@ -61,7 +77,11 @@ describe('a Job that ended', () => {
   it('without a word of its pod, or deleted from outside, is tried again', () => {
     const failed = job([{ type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' }]);
     for (const gone of [failed, undefined]) {
-      expect(podState(gone, undefined, now)).toMatchObject({ kind: 'ended', code: null, failure: { retryable: true } });
+      expect(podState('training', gone, undefined, now)).toMatchObject({
+        kind: 'ended',
+        code: null,
+        failure: { retryable: true },
+      });
     }
   });
 });
@@ -78,7 +98,7 @@ describe('a pod that waits', () => {
     ],
     ['for its container', job(), pod({ phase: 'Pending' }), /its container/],
   ])('%s', (_for, of, its, why) => {
-    expect(podState(of, its, now)).toEqual({ kind: 'waiting', why: expect.stringMatching(why) as string });
+    expect(podState('training', of, its, now)).toEqual({ kind: 'waiting', why: expect.stringMatching(why) as string });
   });
 
   it.each(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'CreateContainerConfigError'])(
@@ -86,7 +106,7 @@ describe('a pod that waits', () => {
     (reason) => {
       const stuck = pod({ phase: 'Pending', containerStatuses: container({ waiting: { reason, message: 'no' } }) });
       const hopeless: unknown = expect.objectContaining({ code: 'CLUSTER_REFUSED', retryable: false });
-      expect(podState(job(), stuck, now)).toMatchObject({ kind: 'waiting', hopeless });
+      expect(podState('training', job(), stuck, now)).toMatchObject({ kind: 'waiting', hopeless });
     },
   );
 });

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readKubeConfig } from './cluster-access.js';
 import { ClusterClient } from './cluster-client.js';
 import { describeClusterContract } from './cluster.contract.suite.js';
-import { TrainingJobs } from './training-jobs.js';
+import { ClusterJobs } from './cluster-jobs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'anneal-cluster-'));
 const started = SmallCluster.start(folder);
@@ -21,8 +21,12 @@ describeClusterContract('the small cluster', async () => {
 });
 
 describe('the client of a cluster', () => {
-  const jobs = async (change = {}): Promise<TrainingJobs> =>
-    new TrainingJobs(new ClusterClient({ ...readKubeConfig((await started).kubeConfig), ...change }), 'nobody');
+  const jobs = async (change = {}): Promise<ClusterJobs> =>
+    new ClusterJobs(
+      new ClusterClient({ ...readKubeConfig((await started).kubeConfig), ...change }),
+      'nobody',
+      'training',
+    );
 
   it('asks again when the server is busy, as late as that says', async () => {
     (await started).fail(/^GET .*\/jobs/, { status: 429, retryAfter: 1 });

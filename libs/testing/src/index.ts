@@ -20,3 +20,4 @@ export { objectProblems } from './kubernetes/object-problems.js';
 export { restrictedProblems } from './kubernetes/restricted.js';
 export { SmallCluster, type ClusterFault } from './cluster/small-cluster.js';
 export { makeEngineImage } from './cluster/engine-image.js';
+export { startPodHost, type PodHost } from './cluster/pod-host.js';

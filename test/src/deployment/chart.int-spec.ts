@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { migrateConfig } from '@anneal/cli';
 import type { DeploymentTools } from '@anneal/chart/install';
 import { serviceNames } from '@anneal/contracts';
-import { labelsOf } from '@anneal/kubernetes';
+import { labelsOf, type ClusterWork } from '@anneal/kubernetes';
 import { parseConfig } from '@anneal/service';
 import { objectProblems, restrictedProblems } from '@anneal/testing';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -33,31 +33,28 @@ const component = ({ metadata }: Rendered): string => metadata.labels['app.kuber
 const parts = ({ env }: Container): Set<string> =>
   new Set(env.flatMap(({ value = '' }) => [...value.matchAll(/\$\(([A-Z0-9_]+)\)/g)].map(([, name = '']) => name)));
 const values = readdirSync(examples);
-const ofTraining = labelsOf({
-  installation: 'anneal',
-  jobId: 'job',
-  runId: 'run',
-  inputs: '',
-  attempt: 1,
-  turn: 0,
-  token: '1',
-  start: '1',
-  configDigest: '',
-});
+/** What the Jobs of a service do. */
+const works = { trainer: 'training', merger: 'merge', evaluator: 'evaluation' } as const;
+const labelsOfPods = (work: ClusterWork): Record<string, string> =>
+  labelsOf({
+    ...{ work, installation: 'anneal', jobId: 'job', runId: 'run', inputs: '', attempt: 1 },
+    ...{ turn: 0, token: '1', start: '1' },
+  });
+const withJobs = z.object({ jobs: z.object({ enabled: z.boolean() }).default({ enabled: false }) }).prefault({});
 /** What the checks have to know of an example. */
 const givenBy = z.object({
   network: z.object({ policies: z.boolean().default(true) }).prefault({}),
   offline: z.boolean().default(false),
-  trainer: z
-    .object({
-      jobs: z.object({ enabled: z.boolean(), namespace: z.string() }).default({ enabled: false, namespace: '' }),
-    })
-    .prefault({}),
+  jobs: z.object({ namespace: z.string() }).default({ namespace: '' }),
+  trainer: withJobs,
+  merger: withJobs,
+  evaluator: withJobs,
 });
 
 describe.each(values)('the chart with the values of %s', (file) => {
   let objects: Rendered[] = [];
   const given = givenBy.parse(parse(readFileSync(join(examples, file), 'utf8')));
+  const makesJobs = (name: string): boolean => name in works && given[name as keyof typeof works].jobs.enabled;
   const ofKind = (kind: string): Rendered[] => objects.filter((object) => object.kind === kind);
   const podOf = (name: string): z.infer<typeof workload>['template']['spec'] => {
     const owner = objects.find((object) => /Deployment|Job/.test(object.kind) && component(object) === name);
@@ -83,8 +80,7 @@ describe.each(values)('the chart with the values of %s', (file) => {
   it('runs each pod under the restricted standard, without a token of the cluster', () => {
     for (const name of [...serviceNames, 'migrate']) {
       expect(restrictedProblems(podOf(name))).toEqual([]);
-      const makesJobs = name === 'trainer' && given.trainer.jobs.enabled;
-      expect(podOf(name).automountServiceAccountToken).toBe(makesJobs);
+      expect(podOf(name).automountServiceAccountToken).toBe(makesJobs(name));
     }
   });
 
@@ -110,9 +106,10 @@ describe.each(values)('the chart with the values of %s', (file) => {
     expect(container.command.slice(1)).toEqual(['apps/cli/bin/anneal.js', 'migrate']);
   });
 
-  it('lets the trainer make and end Jobs in one namespace, if it is to, and nobody do anything else in the cluster', () => {
+  it('lets services make and end Jobs in one namespace, if they are to, and nobody do anything else in the cluster', () => {
     expect([...ofKind('ClusterRole'), ...ofKind('ClusterRoleBinding')]).toEqual([]);
-    const { enabled, namespace } = given.trainer.jobs;
+    const makers = Object.keys(works).filter(makesJobs);
+    const { namespace } = given.jobs;
     const rights = z.looseObject({ rules: z.array(z.record(z.string(), z.array(z.string()))) });
     const roles = ofKind('Role').map((role) => [role.metadata.namespace, rights.parse(role).rules]);
     const rules = [
@@ -121,10 +118,14 @@ describe.each(values)('the chart with the values of %s', (file) => {
       { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
       { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
     ];
-    expect(roles).toEqual(enabled ? [[namespace, rules]] : []);
-    const subjects = ofKind('RoleBinding').flatMap((binding) => binding['subjects']);
-    const trainer = { kind: 'ServiceAccount', name: podOf('trainer').serviceAccountName, namespace: 'anneal' };
-    expect(subjects).toEqual(enabled ? [trainer] : []);
+    expect(roles).toEqual(makers.map(() => [namespace, rules]));
+    const bound = ofKind('RoleBinding').map((binding) => [component(binding), binding['subjects']]);
+    const accountOf = (name: string) => podOf(name).serviceAccountName;
+    const subjects = makers.map((name) => [
+      name,
+      [{ kind: 'ServiceAccount', name: accountOf(name), namespace: 'anneal' }],
+    ]);
+    expect(Object.fromEntries(bound)).toEqual(Object.fromEntries(subjects));
   });
 
   it('takes everything that is secret from secrets', () => {
@@ -158,9 +159,7 @@ describe.each(values)('the chart with the values of %s', (file) => {
       const { containers, terminationGracePeriodSeconds = 0 } = podOf(service.name);
       const environment = environmentOf(containers[0]);
       const checkpoint =
-        service.name === 'trainer' && !given.trainer.jobs.enabled
-          ? 2 * Number(environment['CHECKPOINT_SECONDS'] ?? 120)
-          : 0;
+        service.name === 'trainer' && !makesJobs('trainer') ? 2 * Number(environment['CHECKPOINT_SECONDS'] ?? 120) : 0;
       // The pause before the signal, and closing: the relay, and connections with three seconds each.
       const around = 5 + 15;
       expect(terminationGracePeriodSeconds).toBeGreaterThan(
@@ -183,11 +182,12 @@ describe.each(values)('the chart with the values of %s', (file) => {
     const [deny, ...others] = policies.toSorted((a) => (component(a) === 'network' ? -1 : 1));
     const everything = policy.parse(deny?.spec);
     expect(everything).toMatchObject({ policyTypes: ['Ingress', 'Egress'], ingress: [], egress: [] });
-    const [training, ...furtherPods] = others.filter((object) => component(object) === 'training');
-    expect([training !== undefined, furtherPods]).toEqual([given.trainer.jobs.enabled, []]);
-    if (training) {
-      const { podSelector, ingress, egress } = policy.parse(training.spec);
-      expect(ofTraining).toMatchObject(podSelector.matchLabels);
+    for (const [name, work] of Object.entries(works)) {
+      const ofPods = others.filter((object) => component(object) === work);
+      expect(ofPods).toHaveLength(makesJobs(name) ? 1 : 0);
+      if (ofPods[0] === undefined) continue;
+      const { podSelector, ingress, egress } = policy.parse(ofPods[0].spec);
+      expect(labelsOfPods(work)).toMatchObject(podSelector.matchLabels);
       expect(ingress).toEqual([]);
       expect(egress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual([53, 53, 9000]);
     }
@@ -202,7 +202,7 @@ describe.each(values)('the chart with the values of %s', (file) => {
         .map(([, url]) => portOf(url));
       const ports = own.egress.flatMap((rule) => rule.ports.map(({ port }) => port));
       const internet = given.offline || name === 'migrate' ? [] : [443];
-      const cluster = name === 'trainer' && given.trainer.jobs.enabled ? [6443] : [];
+      const cluster = makesJobs(name) ? [6443] : [];
       expect(new Set(ports)).toEqual(new Set([53, ...needed, ...internet, ...cluster]));
     }
     return undefined;

@@ -1,12 +1,33 @@
+import { ArtifactStore } from '@anneal/artifacts';
 import { detectGpus } from '@anneal/compute';
 import { Failure } from '@anneal/contracts';
 import { BatchInference, INFERENCE, ServerInference, VllmInference, type Inference } from '@anneal/evaluation';
+import { podProviders, Pods } from '@anneal/pods';
 import type { Provider } from '@nestjs/common';
 import type { EvaluatorConfig } from '../evaluator.config.js';
+import { PodInference } from './pod.inference.js';
 
-/** The configured form: the server if one is named, vLLM if it is here, else a batch generation on this machine. */
-export function inferenceProvider(config: EvaluatorConfig): Provider {
-  return { provide: INFERENCE, useFactory: () => inferenceOf(config) };
+/**
+ * The configured form: pods of a cluster, the server if one is named, vLLM if it is here, else a batch generation on this
+ * machine.
+ */
+export function inferenceProviders(config: EvaluatorConfig): Provider[] {
+  if (config.EVALUATION_HOST === 'local') return [{ provide: INFERENCE, useFactory: () => inferenceOf(config) }];
+  const other = (['INFERENCE_URL', 'VLLM_PYTHON'] as const).find((name) => config[name] !== undefined);
+  if (other !== undefined) {
+    throw new Failure('CONFIG_INVALID', `EVALUATION_HOST is kubernetes, and ${other} is set, too.`, {
+      remedy: `Leave ${other} out to generate in pods, or EVALUATION_HOST to use it.`,
+    });
+  }
+  const kinds = ['measure-base', 'measure-tuned'];
+  return [
+    ...podProviders(config, { work: 'evaluation', chosenBy: 'EVALUATION_HOST', kinds }),
+    {
+      provide: INFERENCE,
+      inject: [Pods, ArtifactStore],
+      useFactory: (pods: Pods, store: ArtifactStore) => new PodInference(config, pods, store),
+    },
+  ];
 }
 
 async function inferenceOf(config: EvaluatorConfig): Promise<Inference> {

@@ -94,7 +94,7 @@ export class Asking {
       if (key !== null) open = await this.takeOver(job, context, key, { open, askedOf });
     }
     const openKeys = new Set(open.map(({ key }) => key));
-    const gpu = open.length === 0 ? undefined : await this.takeDevice(job, context);
+    const gpu = await this.takeDevice(job, context, this.deviceFor(open));
     const progress = new MeasurementProgress(this.publisher, job, questions.length, questions.length - open.length);
     progress.start();
     const work = { ...{ job, context, model, folder, gpu, progress, openKeys, askedOf } };
@@ -126,7 +126,8 @@ export class Asking {
         gpu,
         // Named by all questions, not by the open ones: the next attempt has to find what this one leaves behind.
         directory: join(folder, batchName(JSON.stringify(model.identity), batch)),
-        job: { id: job.id, attempt: job.attempt, token: job.token },
+        job: { id: job.id, attempt: job.attempt, token: job.token, runId: job.runId, turn: job.turn },
+        onWaiting: (why: string) => progress.waits(why),
         signal: context.signal,
       };
       await this.inference.ask(request, async (reply) => {
@@ -161,13 +162,22 @@ export class Asking {
     progress.reach(before + open);
   }
 
+  /** What is used here to ask these questions. Tasks of lm-eval may be asked here while all others are asked elsewhere. */
+  private deviceFor(open: readonly Question[]): 'cpu' | 'gpu' | undefined {
+    const own = open.some(({ benchmark }) => benchmark.task === undefined) ? this.inference.uses : undefined;
+    return own ?? (open.some(({ benchmark }) => benchmark.task !== undefined) ? this.tasks.uses : undefined);
+  }
+
   /**
    * Waits in line for what the questions are asked on, if that is here.
    *
    * @returns index of the GPU, if it is one
    */
-  private async takeDevice(job: Job, context: WorkContext): Promise<number | undefined> {
-    const { uses } = this.inference;
+  private async takeDevice(
+    job: Job,
+    context: WorkContext,
+    uses: 'cpu' | 'gpu' | undefined,
+  ): Promise<number | undefined> {
     if (uses === undefined) return undefined;
     const { spec } = job.input.subject === 'base' ? job.input : job.input.merged;
     const { priority } = spec.training;

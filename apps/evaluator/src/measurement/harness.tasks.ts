@@ -30,6 +30,11 @@ export interface AskingSettings {
 export class HarnessTasks {
   constructor(@Inject(TASKS) private readonly tasks: TaskAsking | null) {}
 
+  /** What tasks are asked on here, if they are. */
+  get uses(): 'cpu' | 'gpu' | undefined {
+    return this.tasks?.uses;
+  }
+
   /** What decides how answers to a benchmark come about; nothing when lm-eval does not ask it. */
   async settings({ task }: LoadedBenchmark): Promise<AskingSettings | undefined> {
     if (task === undefined) return undefined;

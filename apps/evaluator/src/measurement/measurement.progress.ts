@@ -19,6 +19,11 @@ export class MeasurementProgress {
     this.tell({ done: this.before, total: this.total, unit: 'items' });
   }
 
+  /** Nothing is asked yet, for this reason. */
+  waits(why: string): void {
+    this.tell({ phase: why, done: this.before + this.answered, total: this.total, unit: 'items' });
+  }
+
   /** One more answer is stored. */
   step(): void {
     this.reach(this.answered + 1);

@@ -1,10 +1,9 @@
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ArtifactCache } from '@anneal/artifacts';
-import { Failure, type MergedModel } from '@anneal/contracts';
+import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { DeviceQueue } from '@anneal/devices';
-import { mergeCommand, parityCommand, pinBaseModel } from '@anneal/engine';
-import type { ClaimedJob, WorkContext } from '@anneal/jobs';
+import { mergeCommand, parityCommand } from '@anneal/engine';
+import type { ClaimedJob, StopSignal } from '@anneal/jobs';
 import { BaseModels, CONFIG } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { stringify } from 'yaml';
@@ -12,31 +11,31 @@ import type { MergeInput } from '../merge.input.js';
 import type { MergerConfig } from '../merger.config.js';
 import { endLeftover, runUnderSlot } from './engine.step.js';
 import { mergeConfig, mergePaths } from './merge.config.js';
+import type { LoraMerged, MergeHost, MergeOptions } from './merge.host.js';
 import { overlayTokenizer, requireApplied } from './merged.model.js';
-import { judgeParity, mergeParity } from './parity.js';
+import { judgeParity } from './parity.js';
+import { rowsIn } from './prompt.rows.js';
+import { locateTrainedBase } from './trained.base.js';
 
-interface MergeOptions {
-  /** A folder of this merge alone. */
-  readonly folder: string;
-  readonly tell: (phase: string) => void;
-  readonly context: WorkContext;
-}
-
-/** Folds a LoRA adapter into its base model and proves the result. */
+/** Folds a LoRA adapter into its base model on the machine of the service, and proves the result. */
 @Injectable()
-export class LoraMerge {
+export class LoraMerge implements MergeHost {
+  /** There is one CPU. */
+  readonly merges = 1;
+
   constructor(
     @Inject(CONFIG) private readonly config: MergerConfig,
     private readonly models: BaseModels,
+    private readonly store: ArtifactStore,
     private readonly cache: ArtifactCache,
     private readonly devices: DeviceQueue,
   ) {}
 
-  /** @returns the folder of the merged model, below `folder` */
-  async merge(
-    job: ClaimedJob<MergeInput>,
-    { folder, tell, context }: MergeOptions,
-  ): Promise<{ directory: string; parity: MergedModel['parity'] }> {
+  leave(job: Pick<ClaimedJob<unknown>, 'id'>, signal: StopSignal): Promise<void> {
+    return this.devices.leave(job, signal);
+  }
+
+  async merge(job: ClaimedJob<MergeInput>, { folder, tell, context }: MergeOptions): Promise<LoraMerged> {
     const { signal } = context;
     const { spec, training, dataset } = job.input;
     // A merge is cheap: what a killed attempt left is not worth looking at.
@@ -44,11 +43,11 @@ export class LoraMerge {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     tell('fetching');
-    const base = await this.models.locate(pinBaseModel(spec.model, training.base), signal);
-    if (base.base.revision !== training.base.revision) throw otherBase(spec.model.base);
-    await symlink(base.directory, join(folder, mergePaths.base));
+    const base = await locateTrainedBase(this.models, job.input, signal);
+    await symlink(base, join(folder, mergePaths.base));
     await symlink(await this.cache.materialise(training.artifact, signal), join(folder, mergePaths.adapter));
-    const prompts = await rowsIn(await this.cache.materialise(dataset.artifact, signal));
+    const rows = await this.cache.materialise(dataset.artifact, signal);
+    const prompts = join(rows, rowsIn(await readdir(rows)));
     await writeFile(join(folder, 'merge.yaml'), stringify(mergeConfig(training.plan)));
 
     // Its steps take the lock of the CPU as well, since not everything on a host stands in this line.
@@ -63,26 +62,9 @@ export class LoraMerge {
 
     tell('comparing with the adapter');
     const comparing = parityCommand(engine, { base: mergePaths.base, adapter, merged, prompts });
-    const result = (await runUnderSlot('compare', comparing, run)).trim().split('\n').at(-1) ?? '';
-    const found = mergeParity.parse(JSON.parse(result));
-    judgeParity(found, await readFile(join(base.directory, 'config.json'), 'utf8'));
-    const { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken } = found;
-    return {
-      directory: join(folder, merged),
-      parity: { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken },
-    };
+    const compared = await runUnderSlot('compare', comparing, run);
+    const parity = judgeParity(compared, await readFile(join(base, 'config.json'), 'utf8'));
+    tell('storing');
+    return { artifact: await this.store.putDirectory('model', join(folder, merged), { signal }), parity };
   }
-}
-
-/** The rows of a prepared set; those of earlier versions are lines of JSON. */
-async function rowsIn(dataset: string): Promise<string> {
-  const names = await readdir(dataset);
-  return join(dataset, names.includes('train.parquet') ? 'train.parquet' : 'train.jsonl');
-}
-
-function otherBase(reference: string): Failure {
-  return new Failure('MERGE_MISMATCH', `${reference} is no longer the model that the adapter was trained on.`, {
-    remedy: 'Put the weights back that were there when the training started, or train again.',
-    field: 'model.base',
-  });
 }

@@ -2,7 +2,8 @@ import { copyFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@anneal/contracts';
 
-const tokenizerFiles =
+/** Names of the files of a tokenizer. */
+export const tokenizerFiles =
   /^(tokenizer.*\.json|tokenizer\.model|special_tokens_map\.json|added_tokens\.json|vocab\.json|merges\.txt|chat_template\.jinja)$/;
 
 /** Gives a merged model the tokenizer that the adapter was trained with; the merge copies the base model's. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeParity, type MergeParity } from './parity.js';
+import { requireExact, type MergeParity } from './parity.js';
 
 const good: MergeParity = {
   targets: 210,
@@ -13,15 +13,15 @@ const good: MergeParity = {
 const float32 = '{"dtype":"float32"}';
 const bfloat16 = '{"torch_dtype":"bfloat16"}';
 
-describe('judgeParity', () => {
+describe('requireExact', () => {
   it('accepts a merge that is exact', () => {
-    expect(() => judgeParity(good, float32)).not.toThrow();
+    expect(() => requireExact(good, float32)).not.toThrow();
   });
 
   it('lets sixteen bits round', () => {
     const rounded = { ...good, largestLogitDifference: 0.2, sameNextToken: false };
-    expect(() => judgeParity(rounded, bfloat16)).not.toThrow();
-    expect(() => judgeParity(rounded, float32)).toThrow(/logits differ by 0.2; the next token differs/);
+    expect(() => requireExact(rounded, bfloat16)).not.toThrow();
+    expect(() => requireExact(rounded, float32)).toThrow(/logits differ by 0.2; the next token differs/);
   });
 
   it.each<[Partial<MergeParity>, RegExp]>([
@@ -31,6 +31,6 @@ describe('judgeParity', () => {
     [{ largestWeightDifference: 0.001 }, /weights differ by 0.001/],
     [{ largestWeightDifference: Number.NaN }, /weights differ/],
   ])('refuses %j', (change, message) => {
-    expect(() => judgeParity({ ...good, ...change }, bfloat16)).toThrow(message);
+    expect(() => requireExact({ ...good, ...change }, bfloat16)).toThrow(message);
   });
 });

@@ -1,8 +1,8 @@
-import { Failure } from '@anneal/contracts';
+import { Failure, type MergedModel } from '@anneal/contracts';
 import { z } from 'zod';
 
 /** What `anneal_engine.merge_parity` prints. */
-export const mergeParity = z.object({
+const mergeParity = z.object({
   targets: z.int(),
   changed: z.int(),
   untouched: z.int(),
@@ -24,10 +24,19 @@ const mostLogitDifference = { float32: 0.01, sixteen: 1 } as const;
 /**
  * Holds a merge to what it must be.
  *
+ * @param compared what the comparison wrote; its last line counts
  * @param configText config.json of the base model
  * @throws Failure MERGE_MISMATCH
  */
-export function judgeParity(parity: MergeParity, configText: string): void {
+export function judgeParity(compared: string, configText: string): MergedModel['parity'] {
+  const parity = mergeParity.parse(JSON.parse(compared.trim().split('\n').at(-1) ?? ''));
+  requireExact(parity, configText);
+  const { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken } = parity;
+  return { targets, untouched, largestWeightDifference, largestLogitDifference, sameNextToken };
+}
+
+/** @throws Failure MERGE_MISMATCH */
+export function requireExact(parity: MergeParity, configText: string): void {
   const { targets, changed, foreign, largestWeightDifference, largestLogitDifference, sameNextToken } = parity;
   const isFloat32 = precisionOf(configText) === 'float32';
   const mostLogits = isFloat32 ? mostLogitDifference.float32 : mostLogitDifference.sixteen;

@@ -5,11 +5,11 @@ import { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
 import { Failure, type ArtifactRef, type ManifestFile, type TrainingPlan } from '@anneal/contracts';
 import { axolotlConfig, renderYaml } from '@anneal/engine';
 import type { ClaimedJob, WorkContext } from '@anneal/jobs';
-import { annotations, jobName, labels, TrainingJobs, type Job } from '@anneal/kubernetes';
+import { annotations, jobName, labels, type Job } from '@anneal/kubernetes';
 import { parseHosts, type Hosts } from '@anneal/planning';
+import { isFinished, PodRun, Pods, storeModel, type PodInput } from '@anneal/pods';
 import { BaseModels, CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
-import { z } from 'zod';
 import { chatForm } from '../axolotl/chat-template.js';
 import { shapeOf } from '../plan/model.shape.js';
 import { locatePlannedModel } from '../plan/planned.model.js';
@@ -19,20 +19,16 @@ import type { TrainerConfig } from '../trainer.config.js';
 import { CheckpointTable } from '../training/checkpoint.table.js';
 import { dataFormOf, isHandedOverAsStored, placeRows, type DataForm } from '../training/data.form.js';
 import { isResult } from '../training/output.files.js';
-import { pathsFor, type RunFolder } from '../training/run.folder.js';
+import { pathsFor, RunFolder } from '../training/run.folder.js';
 import { startMarkLine } from '../training/training.log.js';
-import { podInput, storeModel, type PodInput } from './pod.inputs.js';
-import { describePod } from './pod.job.js';
-import { firstLinkSeconds, PodOrders } from './pod.orders.js';
+import { copyInto } from './pod.copy.js';
 import { forgetResult, nameResult, noteResult, notedResult } from './pod.result.js';
-import { PodTraining } from './pod.training.js';
+import { trainingPiece } from './training.piece.js';
 import type { FoundTraining, HostedTraining, TrainingHost } from './training.host.js';
 
 const eventsName = 'events.jsonl';
 const configName = 'axolotl.yaml';
 const checkpointFolder = 'checkpoint';
-/** Beyond its grace period, for a pod that makes room for the next one. */
-const aroundGraceSeconds = 30;
 /** Waiting costs a row and a heartbeat; the cluster decides who is next. */
 const heldInCluster = 64;
 const gibibyte = 1024 ** 3;
@@ -43,7 +39,7 @@ export class KubernetesHost implements TrainingHost {
   constructor(
     @Inject(CONFIG) private readonly config: TrainerConfig,
     @Inject(LOGGER) private readonly log: Logger,
-    private readonly jobs: TrainingJobs,
+    private readonly pods: Pods,
     private readonly store: ArtifactStore,
     private readonly cache: ArtifactCache,
     private readonly models: BaseModels,
@@ -63,9 +59,9 @@ export class KubernetesHost implements TrainingHost {
     return Promise.resolve([parseHosts(this.config.KUBERNETES_HOSTS, this.config.KUBERNETES_MEMORY_GB * gibibyte)]);
   }
 
-  async find({ id }: Pick<ClaimedJob<unknown>, 'id'>, folder: RunFolder): Promise<FoundTraining | undefined> {
-    const [newest] = await this.jobs.list(id);
-    if (newest === undefined || newest.metadata.deletionTimestamp !== undefined) return undefined;
+  async find(job: Pick<ClaimedJob<unknown>, 'id'>, folder: RunFolder): Promise<FoundTraining | undefined> {
+    const newest = await this.pods.newest(job);
+    if (newest === undefined) return undefined;
     await this.recall(newest, folder);
     const training = this.adopt(newest, folder);
     if (!isFinished(newest)) return training;
@@ -73,7 +69,6 @@ export class KubernetesHost implements TrainingHost {
       training.attach({
         lends: false,
         wanted: () => true,
-        checkpoint: () => Promise.resolve(),
         result: (files) => noteResult(folder, files),
       });
       return { ended: await training.wait() };
@@ -89,7 +84,8 @@ export class KubernetesHost implements TrainingHost {
     secondsLeft: number | undefined,
     { signal }: WorkContext,
   ): Promise<HostedTraining> {
-    await this.removeEarlier(job, signal);
+    const next = jobName({ work: 'training', jobId: job.id, attempt: job.attempt });
+    await this.pods.removeEarlier(job, { next, graceSeconds: this.config.CHECKPOINT_SECONDS, signal });
     const start = randomUUID();
     await mkdir(folder.path, { recursive: true });
     await forgetResult(folder);
@@ -99,15 +95,8 @@ export class KubernetesHost implements TrainingHost {
     await folder.putProcessAside();
     await writeFile(folder.config, yaml);
     await appendFile(folder.events, startMarkLine(job.attempt, start));
-    const name = jobName(job.id, job.attempt);
-    const orders = this.orders(name, start, inputs);
-    await orders.write();
-    signal.throwIfAborted();
-    const made = await this.jobs.create(
-      describePod(this.config, job, settled.plan, { start, yaml, configDigest, inputs, secondsLeft }),
-      await this.store.linkToNote(orders.name, firstLinkSeconds),
-    );
-    return this.adopt(made, folder, orders);
+    const piece = trainingPiece(this.config, job, settled.plan, { start, yaml, configDigest, inputs, secondsLeft });
+    return this.pods.start(piece, copyInto(folder, job.attempt, start), signal);
   }
 
   follow(
@@ -117,7 +106,7 @@ export class KubernetesHost implements TrainingHost {
     _log: unknown,
     context: WorkContext,
   ): () => Promise<void> {
-    if (!(training instanceof PodTraining)) return () => Promise.resolve();
+    if (!(training instanceof PodRun)) return () => Promise.resolve();
     const { method } = job.input.spec.training;
     training.attach({
       lends: true,
@@ -131,8 +120,8 @@ export class KubernetesHost implements TrainingHost {
     };
   }
 
-  async putAside({ id }: Pick<ClaimedJob<unknown>, 'id'>, folder: RunFolder): Promise<void> {
-    for (const job of await this.jobs.list(id)) await this.remove(job);
+  async putAside(job: Pick<ClaimedJob<unknown>, 'id'>, folder: RunFolder): Promise<void> {
+    await this.pods.removeAll(job);
     await folder.putProcessAside();
   }
 
@@ -158,8 +147,8 @@ export class KubernetesHost implements TrainingHost {
   }
 
   async clearOlder({ id, turn }: Pick<ClaimedJob<unknown>, 'id' | 'turn'>): Promise<void> {
-    for (const job of await this.jobs.list(id)) {
-      if (job.metadata.annotations[annotations.turn] !== String(turn)) await this.remove(job);
+    for (const job of await this.pods.jobs.list(id)) {
+      if (job.metadata.annotations[annotations.turn] !== String(turn)) await this.pods.remove(job);
     }
   }
 
@@ -168,52 +157,21 @@ export class KubernetesHost implements TrainingHost {
     return Promise.resolve(undefined);
   }
 
+  /** A training that was left running when its service stopped, and whose run was paused since. */
+  async stop(job: Job): Promise<void> {
+    const training = this.adopt(
+      job,
+      new RunFolder(this.config.WORK_DIR, job.metadata.annotations[annotations.run] ?? ''),
+    );
+    await training.askToStop();
+    training.close();
+  }
+
   /** A training of which only its Job is known. */
-  adopt(job: Job, folder: RunFolder, orders?: PodOrders): PodTraining {
-    const { name, annotations: told, labels: own } = job.metadata;
-    const start = told[annotations.start] ?? '';
-    const said = told[annotations.inputs];
-    const inputs = said === undefined ? [] : z.array(podInput).parse(JSON.parse(said));
-    const mine = orders?.name === noteName(name, start) ? orders : this.orders(name, start, inputs);
-    return new PodTraining({
-      ...{ jobs: this.jobs, store: this.store, log: this.log, name, start, orders: mine, folder },
-      attempt: Number(own[labels.attempt] ?? 0),
-      stuckSeconds: this.config.KUBERNETES_STUCK_SECONDS,
-      scheduleSeconds: this.config.KUBERNETES_SCHEDULE_SECONDS,
-    });
-  }
-
-  /**
-   * An earlier start has ended, or is of an attempt that is no longer. A pod on a lost node may stay, which Kubernetes cannot
-   * tell from one that trains: it ends itself, since nobody writes its orders any more.
-   */
-  private async removeEarlier({ id, attempt }: ClaimedJob<unknown>, signal: AbortSignal): Promise<void> {
-    const seconds = this.config.CHECKPOINT_SECONDS + aroundGraceSeconds;
-    for (const { metadata } of await this.jobs.list(id)) {
-      const { name } = metadata;
-      await this.forgetOrders(metadata);
-      if (await this.jobs.removeWhole(name, seconds, signal)) continue;
-      this.log.warn({ job: name }, 'a Job is being deleted, and its pod does not end');
-      if (name !== jobName(id, attempt)) continue;
-      throw new Failure('CLUSTER_REFUSED', `The Job ${name} is being deleted, and its pod does not end.`, {
-        remedy: 'It is tried again; if it stays, look whether the node of the pod is lost.',
-        retryable: true,
-      });
-    }
-  }
-
-  /** Removes a Job with its pod, and what was written for it. */
-  async remove({ metadata }: Job): Promise<void> {
-    await this.jobs.remove(metadata.name);
-    await this.forgetOrders(metadata);
-  }
-
-  private async forgetOrders({ name, annotations: told }: Job['metadata']): Promise<void> {
-    await this.store.removeNote(noteName(name, told[annotations.start] ?? ''));
-  }
-
-  private orders(name: string, start: string, inputs: readonly PodInput[]): PodOrders {
-    return new PodOrders(this.store, this.log, noteName(name, start), inputs, this.config.ADOPT_SECONDS);
+  private adopt(job: Job, folder: RunFolder): PodRun {
+    const { annotations: told, labels: own } = job.metadata;
+    const attempt = Number(own[labels.attempt] ?? 0);
+    return this.pods.adopt(job, copyInto(folder, attempt, told[annotations.start] ?? ''));
   }
 
   /** Puts all that the pod reads into the store, and renders the configuration. */
@@ -292,15 +250,4 @@ export class KubernetesHost implements TrainingHost {
     await commit((tx) => this.checkpoints.insert(tx, runId, step, artifact));
     this.log.info({ runId, attempt, step, bytes: artifact.bytes }, 'a checkpoint is in the object store');
   }
-}
-
-function noteName(name: string, start: string): string {
-  return `${name}-${start}`;
-}
-
-/** Whether Kubernetes has written down how the Job ended. */
-export function isFinished({ status }: Job): boolean {
-  return (status?.conditions ?? []).some(
-    ({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True',
-  );
 }

@@ -82,13 +82,14 @@ describe('the Job of a training', () => {
     expect(trainer.steps('followed')).toEqual(numbers(40));
   });
 
-  it('is removed when no job has it, unless it is of another installation', async () => {
+  it('is removed when no job has it, unless it is of another installation or another kind of work', async () => {
     const { cluster } = trainer;
-    const orphan = (name: string, installation: string) => ({
+    const orphan = (name: string, installation: string, work = 'training') => ({
       metadata: {
         name,
         labels: {
           'app.kubernetes.io/managed-by': 'anneal',
+          'app.kubernetes.io/name': `anneal-${work}`,
           'anneal.dev/installation': installation,
           'anneal.dev/job': '00000000-0000-4000-8000-000000000000',
           'anneal.dev/attempt': '1',
@@ -96,11 +97,14 @@ describe('the Job of a training', () => {
       },
       spec: { suspend: true },
     });
-    cluster.objects.create('jobs', orphan('anneal-orphan-a1', 'anneal'));
     cluster.objects.create('jobs', orphan('anneal-foreign-a1', 'elsewhere'));
+    cluster.objects.create('jobs', orphan('anneal-merge-a1', 'anneal', 'merge'));
+    cluster.objects.create('jobs', orphan('anneal-orphan-a1', 'anneal'));
     await until('its removal', () => cluster.objects.get('jobs', 'anneal-orphan-a1') === undefined);
-    expect(cluster.objects.get('jobs', 'anneal-foreign-a1')).toBeDefined();
-    cluster.objects.remove('jobs', 'anneal-foreign-a1');
+    for (const name of ['anneal-foreign-a1', 'anneal-merge-a1']) {
+      expect(cluster.objects.get('jobs', name)).toBeDefined();
+      cluster.objects.remove('jobs', name);
+    }
   });
 });
 

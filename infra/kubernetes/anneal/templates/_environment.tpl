@@ -61,12 +61,14 @@ postgres://{{ $.user }}:$(POSTGRES_PASSWORD)@{{ .host }}:{{ .port }}/{{ .databas
 {{- end }}
 {{- end }}
 {{- if include "anneal.makes.jobs" . }}
-- { name: TRAINING_HOST, value: kubernetes }
+- { name: {{ include "anneal.work" . | upper }}_HOST, value: kubernetes }
 - { name: KUBERNETES_NAMESPACE, value: {{ include "anneal.jobs.namespace" .root | quote }} }
 - { name: KUBERNETES_INSTALLATION, value: {{ .root.Release.Name | quote }} }
 - { name: KUBERNETES_IMAGE, value: {{ include "anneal.image" (dict "root" .root "image" $values.images.engine) | quote }} }
-- { name: KUBERNETES_HOSTS, value: {{ $service.jobs.node | quote }} }
-- { name: KUBERNETES_GPU_RESOURCE, value: {{ $service.jobs.gpuResource | quote }} }
+{{- with $service.jobs.node }}
+- { name: KUBERNETES_HOSTS, value: {{ . | quote }} }
+{{- end }}
+- { name: KUBERNETES_GPU_RESOURCE, value: {{ $values.jobs.gpuResource | quote }} }
 {{- with first $values.images.pullSecrets }}
 - { name: KUBERNETES_PULL_SECRET, value: {{ . | quote }} }
 {{- end }}

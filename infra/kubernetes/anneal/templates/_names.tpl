@@ -21,13 +21,19 @@ app.kubernetes.io/component: {{ .component }}
 {{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
-{{/* Whether this is the service that has rights in the cluster. */}}
+{{/* Whether this is a service that has rights in the cluster. */}}
 {{- define "anneal.makes.jobs" -}}
-{{- if and (eq .component "trainer") .root.Values.trainer.jobs.enabled }}true{{ end -}}
+{{- $service := index .root.Values .component | default dict }}
+{{- if ($service.jobs | default dict).enabled }}true{{ end -}}
+{{- end }}
+
+{{/* What the Jobs of a service do, as their labels say it. */}}
+{{- define "anneal.work" -}}
+{{ get (dict "trainer" "training" "merger" "merge" "evaluator" "evaluation") .component }}
 {{- end }}
 
 {{- define "anneal.jobs.namespace" -}}
-{{ .Values.trainer.jobs.namespace | default .Release.Namespace }}
+{{ .Values.jobs.namespace | default .Release.Namespace }}
 {{- end }}
 
 {{/* Services that run Axolotl or a model need the image of the engine. */}}

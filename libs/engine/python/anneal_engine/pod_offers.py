@@ -1,7 +1,7 @@
 """What a pod offers to the store: its newest checkpoint, and its result.
 
-An offer is a word with the names, sizes and digests of files. The trainer answers in the orders with links for those that it
-wants and that are not there yet, the files are sent, and the trainer says that the offer is stored.
+An offer is a word with the names, sizes and digests of files. The service answers in the orders with links for those that it
+wants and that are not there yet, the files are sent, and the service says that the offer is stored.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""What the pod of a training and its trainer say to each other.
+"""What a pod and its service say to each other.
 
 The pod has one link to one object of the store, its orders, and reads them again and again. Its own words are lines of its
-standard output, which the trainer reads as the log of the pod:
+standard output, which the service reads as the log of the pod:
 
     @anneal {"word": "offer", "id": "checkpoint-40-1", ...}
 
 Orders are one JSON object:
 
-    count            rises with every writing: somebody attends to the training
+    count            rises with every writing: somebody attends to the pod
     attendedSeconds  for how long it may go on without
     stop             null, "checkpoint" (write one and end) or "now"
     ordersUrl        a fresh link to the orders
@@ -40,7 +40,7 @@ class Voice:
         self._at_line_start = True
 
     def raw(self, data: bytes) -> None:
-        """Hands on what the training said."""
+        """Hands on what the work said."""
         if not data:
             return
         with self._lock:
@@ -48,7 +48,7 @@ class Voice:
             self._at_line_start = data.endswith(b"\n")
 
     def say(self, word: str, **fields: object) -> None:
-        """Says one word to the trainer."""
+        """Says one word to the service."""
         line = MARK + json.dumps({"word": word, **fields}, ensure_ascii=False) + "\n"
         with self._lock:
             # A progress bar ends without a line end.

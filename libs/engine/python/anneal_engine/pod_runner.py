@@ -1,19 +1,20 @@
-"""Runs one training in a pod: fetches what it reads, starts it, sends what it makes, and stops it gracefully.
+"""Runs one training, merge or generation in a pod: fetches what it reads, starts it, sends what it makes, and stops it
+gracefully.
 
     python -m anneal_engine.pod_runner -- accelerate launch ...
 
 It needs nothing but Python. In the environment:
 
     ANNEAL_ORDERS_URL          link to the orders (see `pod_orders.py`)
-    ANNEAL_WORK                work folder; the training runs in it and writes to `output` below it
+    ANNEAL_WORK                work folder; the command runs in it and writes to `output` below it
     ANNEAL_CACHE               optional folder for base models that several pods share
-    ANNEAL_EVENTS              file of the reporting plugin; each line of it becomes a word
+    ANNEAL_EVENTS              file of the reporting plugin, or of the answers; each line of it becomes a word
     ANNEAL_STOP_FILE           made when the training is to write a checkpoint and end
     ANNEAL_CHECKPOINT_SECONDS  at most how often a checkpoint is sent
     ANNEAL_GRACE_SECONDS       how long a stopped training may take to end before it is killed
     ANNEAL_POLL_SECONDS        how often the orders are read
 
-It ends with the exit status of the training (128 + n for signal n), with 70 when the inputs could not be brought here, and
+It ends with the exit status of the command (128 + n for signal n), with 70 when the inputs could not be brought here, and
 with 71 when nobody took its result.
 """
 
@@ -40,7 +41,7 @@ _FRESH_LINKS = 5
 
 
 class PodRunner:
-    """One training, from its orders to its end."""
+    """One command, from its orders to its end."""
 
     def __init__(self, command: list[str], environment: dict[str, str], voice: Voice) -> None:
         self.command = command
@@ -152,7 +153,7 @@ class PodRunner:
         return status
 
     def stop_asked(self) -> bool:
-        """Whether Kubernetes, the trainer, or the absence of a trainer asks for the end."""
+        """Whether Kubernetes, the service, or the absence of a service asks for the end."""
         if self.terminated.is_set() or self.book.orders.stop is not None:
             return True
         if not self.unattended():

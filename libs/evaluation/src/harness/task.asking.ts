@@ -57,6 +57,13 @@ export class TaskAsking {
     this.settings = { asks: 'lm-eval', form: place.form, ...how };
   }
 
+  /** What it computes on here; absent for a server elsewhere. */
+  get uses(): 'cpu' | 'gpu' | undefined {
+    const { place } = this;
+    if (place.form === 'server') return undefined;
+    return place.form === 'batch' && place.device === 'cpu' ? 'cpu' : 'gpu';
+  }
+
   /** Versions of what computes the answers and of what reads them. */
   async versions({ head }: DescribedTask): Promise<Readonly<Record<string, string>>> {
     const { place, harness } = this;

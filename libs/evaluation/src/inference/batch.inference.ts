@@ -6,7 +6,8 @@ import { engineProcessEnv, engineVersions, generateCommand, type EngineLocation 
 import { GenerationEnded } from './generation-ended.js';
 import type { Inference, InferenceRequest, Reply } from './inference.js';
 
-const line = z.object({
+/** A line of the file of answers. */
+export const answerLine = z.object({
   id: z.string(),
   text: z.string(),
   finish: z.enum(['stop', 'length', 'too_long']),
@@ -121,7 +122,7 @@ class Replies {
     const broken = new AbortController();
     let passing = Promise.resolve();
     const pass = (value: unknown): void => {
-      const parsed = line.safeParse(value);
+      const parsed = answerLine.safeParse(value);
       // Replies to prompts that are answered elsewhere, and the half line that a kill may leave, are nobody's.
       if (!parsed.success || !this.waiting.delete(parsed.data.id)) return;
       passing = passing.then(() => this.onReply(parsed.data));

@@ -26,7 +26,16 @@ export interface InferenceRequest {
   /** Index of the GPU that it was given, for a form that computes on one here. */
   readonly gpu?: number | undefined;
   /** For whom the work is done. */
-  readonly job: { readonly id: string; readonly attempt: number; readonly token: string };
+  readonly job: {
+    readonly id: string;
+    readonly attempt: number;
+    readonly token: string;
+    readonly runId?: string;
+    /** Which retry of the run it is. */
+    readonly turn?: number;
+  };
+  /** Hears what the asking waits for, where that may take its time. */
+  readonly onWaiting?: (why: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -45,9 +54,9 @@ export interface Reply {
 /** Name under which Nest hands out the form that is configured. */
 export const INFERENCE = Symbol('inference');
 
-/** Asks models. Two real forms: a batch generation on this machine, and a server that speaks OpenAI's completions. */
+/** Asks models: by a batch generation on this machine or in a pod, or by a server that speaks OpenAI's completions. */
 export interface Inference {
-  /** What it computes on here; absent for a server elsewhere. */
+  /** What it computes on here; absent for what computes elsewhere. */
   readonly uses?: 'cpu' | 'gpu';
 
   /** What decides how answers come about, for the report. */

@@ -90,7 +90,11 @@ export class PodProcess {
       environment[name] = localised(found);
     }
     const expanded = (text: string): string =>
-      localised(text.replace(/\$\(([A-Z_]+)\)/g, (whole, name: string) => environment[name] ?? whole));
+      localised(
+        text.replace(/\$\$|\$\(([A-Z_]+)\)/g, (whole, name: string | undefined) =>
+          name === undefined ? '$' : (environment[name] ?? whole),
+        ),
+      );
     const [command = '', ...args] = [...container.command, ...(container.args ?? [])].map(expanded);
     return new PodProcess(command, args, environment, localised(container.workingDir ?? folder));
   }

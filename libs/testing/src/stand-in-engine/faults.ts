@@ -20,6 +20,8 @@ export interface StandInFaults {
   readonly worldSize?: number;
   /** What the process exits with after a training that went well. */
   readonly exitCode?: number;
+  /** How long a merge takes. */
+  readonly mergeMs?: number;
   /** The merge finds no tensor that the adapter is for. */
   readonly matchesNothing?: boolean;
   /** The merge adds this many times too much. */

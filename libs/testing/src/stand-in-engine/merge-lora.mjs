@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { optionsOf } from './options.mjs';
 import { readSafetensors, writeSafetensors } from './safetensors.mjs';
@@ -7,6 +8,7 @@ import { readSafetensors, writeSafetensors } from './safetensors.mjs';
 /** W + (alpha / r) B A for every pair of an adapter, as `axolotl merge-lora` does it; the rest comes from the base. */
 export async function mergeLora(args, faults) {
   const { options, others } = optionsOf(args);
+  await pause(faults.mergeMs ?? 0);
   const config = parse(readFileSync(others[0], 'utf8'));
   config.lora_model_dir = options['lora-model-dir'] ?? config.lora_model_dir;
   config.output_dir = options['output-dir'] ?? config.output_dir;

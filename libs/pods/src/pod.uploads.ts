@@ -11,7 +11,8 @@ export interface UploadSink {
   readonly lends: boolean;
   /** Whether a file of the output folder is part of the result. */
   wanted(path: string): boolean;
-  checkpoint(step: number, files: ManifestFile[]): Promise<void>;
+  /** Left out for work that writes none. */
+  checkpoint?(step: number, files: ManifestFile[]): Promise<void>;
   result(files: ManifestFile[]): Promise<void>;
 }
 
@@ -79,7 +80,7 @@ export class PodUploads {
       const parts = sent.files[file.path];
       if (parts !== undefined) await this.store.finishUpload(file, parts.uploadId, parts.etags);
     }
-    if (offer.what === 'checkpoint') await sink.checkpoint(offer.step, files);
+    if (offer.what === 'checkpoint') await sink.checkpoint?.(offer.step, files);
     else await sink.result(files);
     await this.orders.tellStored(sent.id);
   }

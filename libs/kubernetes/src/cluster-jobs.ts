@@ -10,48 +10,49 @@ import {
   renderConfigMap,
   renderJob,
   renderOrdersSecret,
-  type TrainingJob,
-} from './training-job.js';
+  type ClusterJob,
+} from './cluster-job.js';
+import { containerNames, nameLabelOf, type ClusterWork } from './cluster-work.js';
 import { watchList } from './watch-list.js';
 
 const lookMs = 250;
 
-/** The Jobs of one installation in one namespace. */
-export class TrainingJobs {
+/** The Jobs of one kind of work of one installation in one namespace. */
+export class ClusterJobs {
   constructor(
     readonly client: ClusterClient,
-    private readonly installation: string,
+    readonly installation: string,
+    readonly work: ClusterWork,
   ) {}
 
   /**
    * Makes the Job of an attempt, or finds that somebody has: the name tells, so that there is one whoever asks. Its
    * configuration and its link come after it and belong to it; the pod waits for them.
    */
-  async create(training: TrainingJob, ordersUrl: string): Promise<Job> {
-    const { jobId, attempt } = training.identity;
-    const name = jobName(jobId, attempt);
+  async create(described: ClusterJob, ordersUrl: string): Promise<Job> {
+    const name = jobName(described.identity);
     try {
-      const made = await this.post('batch/v1', 'jobs', renderJob(training));
+      const made = await this.post('batch/v1', 'jobs', renderJob(described));
       const found = made === undefined ? await this.get(name) : jobSchema.parse(made);
       if (found === undefined) throw new Error(`the Job ${name} was there and is gone`);
       // Another start of the attempt was faster: its own configuration and link are those that count.
-      if (found.metadata.annotations[annotations.start] !== training.identity.start) return found;
-      await this.post('v1', 'configmaps', renderConfigMap(training, found.metadata));
-      await this.post('v1', 'secrets', renderOrdersSecret(training, ordersUrl, found.metadata));
+      if (found.metadata.annotations[annotations.start] !== described.identity.start) return found;
+      await this.post('v1', 'configmaps', renderConfigMap(described, found.metadata));
+      await this.post('v1', 'secrets', renderOrdersSecret(described, ordersUrl, found.metadata));
       return found;
     } catch (error) {
-      throw clusterFailure(error, 'start the training in the cluster', this.client.namespace);
+      throw clusterFailure(error, `start the ${this.work} in the cluster`, this.client.namespace);
     }
   }
 
-  /** Those of one job, the newest first; all of the installation when none is named. */
+  /** Those of one job, the newest first; all of the installation's when none is named. */
   async list(jobId?: string): Promise<Job[]> {
     const query = { labelSelector: this.selector(jobId) };
     try {
       const found = await this.client.call({ method: 'GET', path: this.path('batch/v1', 'jobs'), query });
       return listOf(jobSchema).parse(found).items.toSorted(newestFirst);
     } catch (error) {
-      throw clusterFailure(error, 'look for trainings in the cluster', this.client.namespace);
+      throw clusterFailure(error, `look for Jobs of a ${this.work}`, this.client.namespace);
     }
   }
 
@@ -62,7 +63,7 @@ export class TrainingJobs {
       await this.client.call({ method: 'DELETE', path: `${this.path('batch/v1', 'jobs')}/${name}`, body });
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return;
-      throw clusterFailure(error, 'delete a training in the cluster', this.client.namespace);
+      throw clusterFailure(error, `delete the ${this.work} in the cluster`, this.client.namespace);
     }
   }
 
@@ -90,7 +91,7 @@ export class TrainingJobs {
 
   /** Keeps a Job and its newest pod in view. */
   async watch(
-    name: string,
+    { name, jobId }: { name: string; jobId: string },
     onView: (job: Job | undefined, pod: Pod | undefined) => void,
     onError: (error: unknown) => void,
     signal: AbortSignal,
@@ -104,7 +105,6 @@ export class TrainingJobs {
         pods.toSorted(newestFirst)[0],
       );
     };
-    const [, jobId = ''] = /^anneal-(.+)-a\d+$/.exec(name) ?? [];
     await Promise.all([
       watchList(this.client, this.path('batch/v1', 'jobs'), jobSchema, this.selector(jobId), {
         onView: (items) => {
@@ -126,8 +126,8 @@ export class TrainingJobs {
   }
 
   /** Every line of a pod's log, once. */
-  followLog(podName: string, options: Parameters<typeof followLog>[2]): Promise<void> {
-    return followLog(this.client, podName, options);
+  followLog(podName: string, options: Parameters<typeof followLog>[3]): Promise<void> {
+    return followLog(this.client, podName, containerNames[this.work], options);
   }
 
   /** @returns undefined when there is one of that name */
@@ -141,7 +141,8 @@ export class TrainingJobs {
   }
 
   private selector(jobId: string | undefined): string {
-    const own = `${labels.managedBy}=anneal,${labels.installation}=${this.installation}`;
+    const whose = `${labels.managedBy}=anneal,${labels.installation}=${this.installation}`;
+    const own = `${whose},${labels.name}=${nameLabelOf(this.work)}`;
     return jobId === undefined ? own : `${own},${labels.job}=${jobId}`;
   }
 

@@ -1,8 +1,9 @@
-import type { TrainingJob } from './training-job.js';
+import type { ClusterJob } from './cluster-job.js';
 
 /** Three GPUs, and everything that an operator can set. */
-export const sampleJob: TrainingJob = {
+export const sampleJob: ClusterJob = {
   identity: {
+    work: 'training',
     installation: 'anneal',
     jobId: '5f0c8f5e-7f0e-4a0f-8d54-0d5f3c9b1c11',
     runId: 'gemma-2-2b-math',
@@ -20,9 +21,8 @@ export const sampleJob: TrainingJob = {
     ...['--multi_gpu', '--main_process_port=29500', '-m', 'axolotl.cli.train', '$(YAML_FILE)'],
   ],
   env: { HOME: '/work/home', ANNEAL_WORK: '/work' },
-  config: 'base_model: model\n',
-  processes: 3,
-  modelName: 'gemma-2-2b-math',
+  variables: { NUM_PROCESSES: '3', YAML_FILE: '/etc/anneal/axolotl.yaml', MODEL_NAME: 'gemma-2-2b-math' },
+  files: { 'axolotl.yaml': 'base_model: model\n' },
   resources: { gpus: 3, cpus: 8, memory: 64, disk: 200, sharedMemory: 8 },
   maxSeconds: 7200,
   graceSeconds: 120,
@@ -38,9 +38,9 @@ export const sampleJob: TrainingJob = {
 };
 
 /** On the CPU, and nothing that can be left out. */
-export const plainJob: TrainingJob = {
+export const plainJob: ClusterJob = {
   ...sampleJob,
-  processes: 1,
+  variables: { ...sampleJob.variables, NUM_PROCESSES: '1' },
   maxSeconds: undefined,
   resources: { ...sampleJob.resources, gpus: 0 },
   settings: { gpuResource: 'nvidia.com/gpu', nodeSelector: {}, keepSeconds: 60 },

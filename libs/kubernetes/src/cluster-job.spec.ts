@@ -5,16 +5,22 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { problemsOf } from './kubernetes-schemas.fixture.js';
 import { renderMultiNode } from './multi-node.js';
-import { plainJob, sampleJob } from './training-job.fixture.js';
-import { jobName, renderConfigMap, renderJob, renderOrdersSecret } from './training-job.js';
+import { plainJob, sampleJob } from './cluster-job.fixture.js';
+import { jobName, renderConfigMap, renderJob, renderOrdersSecret } from './cluster-job.js';
 
-const owner = { name: jobName(sampleJob.identity.jobId, 2), uid: 'f4b0b0f6-0000-4000-8000-000000000000' };
+const works = ['training', 'merge', 'evaluation'] as const;
+const owner = { name: jobName(sampleJob.identity), uid: 'f4b0b0f6-0000-4000-8000-000000000000' };
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/kubernetes.md'), 'utf8');
 const yamlBlocks = [...docs.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 
 describe.each([
   ['with everything set', sampleJob],
   ['with nothing that can be left out', plainJob],
+  ['for a merge', { ...sampleJob, identity: { ...sampleJob.identity, work: 'merge' as const } }],
+  [
+    'for a part of an evaluation',
+    { ...plainJob, identity: { ...plainJob.identity, work: 'evaluation' as const, part: 'e3b0c442' } },
+  ],
 ])('what is rendered %s', (_name, sample) => {
   const { spec } = renderJob(sample);
   const pod = spec.template.spec;
@@ -71,9 +77,17 @@ describe('a Job', () => {
   });
 
   it('has a name that Kubernetes takes, for every attempt', () => {
-    const name = jobName(sampleJob.identity.jobId, 99);
-    expect(name).toMatch(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
-    expect(name.length).toBeLessThanOrEqual(63);
+    const { jobId } = sampleJob.identity;
+    const part = 'e3b0c44298fc1c149afbf4c8996fb924';
+    const names = works.flatMap((work) => [
+      jobName({ work, jobId, attempt: 99 }),
+      jobName({ work, jobId, attempt: 99, part }),
+    ]);
+    expect(new Set(names).size).toBe(2 * works.length);
+    for (const name of names) {
+      expect(name).toMatch(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
+      expect(name.length).toBeLessThanOrEqual(63);
+    }
   });
 
   it('has the knobs by which such Jobs are known in its ConfigMap', () => {
@@ -138,7 +152,7 @@ describe('the manifests of docs/kubernetes.md', () => {
     for (const object of objects) expect(problemsOf(object)).toEqual([]);
   });
 
-  it('let the trainer do what it does and nothing else', () => {
+  it('let the services do what they do and nothing else', () => {
     const role = objects.find((object) => (object as { kind: string }).kind === 'Role') as { rules: unknown };
     expect(role.rules).toEqual([
       { apiGroups: ['batch'], resources: ['jobs'], verbs: ['create', 'get', 'list', 'watch', 'delete'] },

@@ -1,9 +1,10 @@
 import type { ClaimedJob } from '@anneal/jobs';
+import { describeJob } from '@anneal/pods';
 import { sampleSpec } from '@anneal/testing';
 import { describe, expect, it } from 'vitest';
 import type { TrainInput } from '../train.input.js';
 import { trainerConfig } from '../trainer.config.js';
-import { describePod } from './pod.job.js';
+import { trainingPiece } from './training.piece.js';
 
 const environment = {
   ...{
@@ -20,13 +21,11 @@ const job: ClaimedJob<TrainInput> = {
   input: { spec: sampleSpec('math'), dataset: {} as TrainInput['dataset'] },
 };
 const start = { start: 's', yaml: 'a: 1\n', configDigest: 'd', inputs: [], secondsLeft: undefined };
-const describeIn = (extra: Record<string, string>, secondsLeft?: number) =>
-  describePod(
-    trainerConfig.parse({ ...environment, ...extra }),
-    job,
-    { device: 'gpu', processes: 2 },
-    { ...start, secondsLeft },
-  );
+const describeIn = (extra: Record<string, string>, secondsLeft?: number) => {
+  const config = trainerConfig.parse({ ...environment, ...extra });
+  const piece = trainingPiece(config, job, { device: 'gpu', processes: 2 }, { ...start, secondsLeft });
+  return describeJob(config, { installation: 'anneal', work: 'training' }, piece);
+};
 
 describe('the Job that an operator asks for', () => {
   it('starts the runner, which starts Accelerate with what Kubernetes fills in', () => {

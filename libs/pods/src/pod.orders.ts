@@ -2,13 +2,13 @@ import type { ArtifactStore, UploadLoan } from '@anneal/artifacts';
 import type { Logger } from '@anneal/service';
 import { linksOf, type InputLink, type PodInput } from './pod.inputs.js';
 
-/** Links are short-lived and renewed as long as somebody attends to the training. */
+/** Links are short-lived and renewed as long as somebody attends to the pod. */
 export const linkSeconds = 3_600;
 const renewMs = 20 * 60 * 1000;
 /** The most that S3 signs for: a pod may wait for a node for days before it reads its orders. */
 export const firstLinkSeconds = 7 * 24 * 3_600;
 
-/** What the trainer tells a pod, in one object of the store that is written over again and again. */
+/** What a service tells a pod, in one object of the store that is written over again and again. */
 export class PodOrders {
   private count = Date.now();
   private stop: 'checkpoint' | 'now' | null = null;
@@ -19,7 +19,7 @@ export class PodOrders {
   private timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param name of the note; each start of a training has its own
+   * @param name of the note; each start has its own
    * @param inputs undefined once the pod has them
    */
   constructor(

@@ -1,44 +1,49 @@
-/** Everything that a Job of a training says. Nothing in it is a user's text but the values of `config` and `modelName`. */
-export interface TrainingJob {
+import { containerNames, nameLabelOf, type ClusterWork } from './cluster-work.js';
+
+/** Everything that a Job says. Nothing in it is a user's text but values of `variables` and `files`. */
+export interface ClusterJob {
   readonly identity: JobIdentity;
   readonly image: string;
-  /** What the container starts; `$(NUM_PROCESSES)` and `$(YAML_FILE)` in `args` are filled in by Kubernetes. */
+  /** What the container starts; `$(NAME)` in `args` is filled in by Kubernetes from the environment. */
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** The rendered Axolotl configuration. */
-  readonly config: string;
-  readonly processes: number;
-  readonly modelName: string;
+  /** Variables of the container that stand in its ConfigMap, where people look for them. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Files of the ConfigMap, such as the rendered Axolotl configuration; they lie in the folder of configuration. */
+  readonly files: Readonly<Record<string, string>>;
   readonly resources: PodResources;
   /** Of the whole Job, from its start; none when left out. */
   readonly maxSeconds?: number | undefined;
-  /** From SIGTERM to SIGKILL: to finish a step, write a checkpoint and send it. */
+  /** From SIGTERM to SIGKILL: for a training to finish a step, write a checkpoint and send it. */
   readonly graceSeconds: number;
   readonly settings: ClusterSettings;
 }
 
-/** For whom a Job trains. All of it is in its labels and annotations. */
+/** For whom a Job works. All of it is in its labels and annotations. */
 export interface JobIdentity {
+  readonly work: ClusterWork;
   /** Whose Jobs these are, where several installations share a namespace. */
   readonly installation: string;
   readonly jobId: string;
   readonly runId: string;
   readonly attempt: number;
+  /** Tells the Jobs of one attempt apart, where it has several: a digest of what this one does. */
+  readonly part?: string | undefined;
   /** Which retry of the run it is for. */
   readonly turn: number;
   /** Fencing token of the lease under which it was made. */
   readonly token: string;
   /** Tells the starts of one attempt apart. */
   readonly start: string;
-  /** What the pod fetches, for a trainer that knows nothing but the Job. */
+  /** What the pod fetches, for a service that knows nothing but the Job. */
   readonly inputs: string;
-  /** Digest of the plan artifact that holds its configuration. */
-  readonly configDigest: string;
+  /** Digest of the plan artifact that holds its configuration, where that is wanted later. */
+  readonly configDigest?: string | undefined;
 }
 
 export interface PodResources {
-  /** 0 trains on the CPU. */
+  /** 0 computes on the CPU. */
   readonly gpus: number;
   readonly cpus: number;
   /** Gibibytes. */
@@ -59,7 +64,7 @@ export interface ClusterSettings {
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly pullSecret?: string | undefined;
   readonly priorityClass?: string | undefined;
-  /** How long a finished Job stays, so that its end is seen after a long time without a trainer. */
+  /** How long a finished Job stays, so that its end is seen after a long time without a service. */
   readonly keepSeconds: number;
 }
 
@@ -77,9 +82,9 @@ export const annotations = {
   start: 'anneal.dev/start',
   inputs: 'anneal.dev/inputs',
   config: 'anneal.dev/config',
+  part: 'anneal.dev/part',
 } as const;
 
-export const containerName = 'train';
 export const folders = {
   work: '/work',
   config: '/etc/anneal',
@@ -87,15 +92,24 @@ export const folders = {
 } as const;
 const user = 10_001;
 
-/** The name of an attempt's Job: a second start of it is refused with AlreadyExists. */
-export function jobName(jobId: string, attempt: number): string {
-  return `anneal-${jobId}-a${attempt}`;
+/** Of the 63 characters of a name, work, job and attempt leave room for these. */
+const partDigits = 6;
+
+/** The name of an attempt's Job, or of a part of it: a second start is refused with AlreadyExists. */
+export function jobName({
+  work,
+  jobId,
+  attempt,
+  part,
+}: Pick<JobIdentity, 'work' | 'jobId' | 'attempt' | 'part'>): string {
+  const end = part === undefined ? '' : `-${part.slice(0, partDigits)}`;
+  return `anneal-${containerNames[work]}-${jobId}-a${attempt}${end}`;
 }
 
-export function labelsOf({ installation, jobId, attempt, token }: JobIdentity): Record<string, string> {
+export function labelsOf({ work, installation, jobId, attempt, token }: JobIdentity): Record<string, string> {
   return {
     [labels.managedBy]: 'anneal',
-    [labels.name]: 'anneal-training',
+    [labels.name]: nameLabelOf(work),
     [labels.installation]: installation,
     [labels.job]: jobId,
     [labels.attempt]: String(attempt),
@@ -103,10 +117,10 @@ export function labelsOf({ installation, jobId, attempt, token }: JobIdentity): 
   };
 }
 
-/** The Job of one attempt, which runs one pod once: attempts are counted by the trainer and nowhere else. */
-export function renderJob(job: TrainingJob) {
+/** The Job of one attempt, which runs one pod once: attempts are counted by the service and nowhere else. */
+export function renderJob(job: ClusterJob) {
   const { identity, settings } = job;
-  const name = jobName(identity.jobId, identity.attempt);
+  const name = jobName(identity);
   const own = labelsOf(identity);
   const told = { [annotations.run]: identity.runId, [annotations.start]: identity.start };
   return {
@@ -119,14 +133,15 @@ export function renderJob(job: TrainingJob) {
         ...told,
         [annotations.turn]: String(identity.turn),
         [annotations.inputs]: identity.inputs,
-        [annotations.config]: identity.configDigest,
+        ...(identity.configDigest === undefined ? {} : { [annotations.config]: identity.configDigest }),
+        ...(identity.part === undefined ? {} : { [annotations.part]: identity.part }),
       },
     },
     spec: {
       completions: 1,
       parallelism: 1,
       backoffLimit: 0,
-      // No second pod beside one that may still train on a node that is lost.
+      // No second pod beside one that may still work on a node that is lost.
       podReplacementPolicy: 'Failed',
       ...(settings.queue === undefined ? {} : { suspend: true }),
       ...(job.maxSeconds === undefined ? {} : { activeDeadlineSeconds: Math.max(1, Math.ceil(job.maxSeconds)) }),
@@ -137,7 +152,8 @@ export function renderJob(job: TrainingJob) {
 }
 
 /** A pod under the restricted Pod Security Standard. */
-function renderPod({ image, command, args, env, resources, graceSeconds, settings }: TrainingJob, name: string) {
+function renderPod(job: ClusterJob, name: string) {
+  const { identity, image, command, args, env, variables, resources, graceSeconds, settings } = job;
   const { gpus } = resources;
   const limits = {
     cpu: String(resources.cpus),
@@ -165,13 +181,13 @@ function renderPod({ image, command, args, env, resources, graceSeconds, setting
     },
     containers: [
       {
-        name: containerName,
+        name: containerNames[identity.work],
         image,
         command: [...command],
         args: [...args],
         workingDir: folders.work,
         env: [
-          ...['NUM_PROCESSES', 'YAML_FILE', 'MODEL_NAME'].map(fromConfig),
+          ...Object.keys(variables).map(fromConfig),
           { name: 'ANNEAL_ORDERS_URL', valueFrom: { secretKeyRef: { name, key: 'ordersUrl' } } },
           ...(settings.cacheClaim === undefined ? [] : [{ name: 'ANNEAL_CACHE', value: folders.cache }]),
           ...Object.entries(env).map(([key, value]) => ({ name: key, value })),
@@ -220,23 +236,18 @@ function ownedBy({ name, uid }: Owner, identity: JobIdentity) {
 }
 
 /** The configuration, and the knobs by which people know such Jobs. */
-export function renderConfigMap({ identity, config, processes, modelName }: TrainingJob, owner: Owner) {
+export function renderConfigMap({ identity, variables, files }: ClusterJob, owner: Owner) {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     immutable: true,
     metadata: ownedBy(owner, identity),
-    data: {
-      NUM_PROCESSES: String(processes),
-      YAML_FILE: `${folders.config}/axolotl.yaml`,
-      MODEL_NAME: modelName,
-      'axolotl.yaml': config,
-    },
+    data: { ...variables, ...files },
   };
 }
 
 /** The one link that a pod is given; all others it reads there. Whoever has it can read what the pod can. */
-export function renderOrdersSecret({ identity }: Pick<TrainingJob, 'identity'>, ordersUrl: string, owner: Owner) {
+export function renderOrdersSecret({ identity }: Pick<ClusterJob, 'identity'>, ordersUrl: string, owner: Owner) {
   return {
     apiVersion: 'v1',
     kind: 'Secret',

@@ -1,17 +1,12 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArtifactStore } from '@anneal/artifacts';
-import type { ProcessState } from '@anneal/compute';
+import type { ExitRecord, ProcessState } from '@anneal/compute';
 import { Failure, type FailureCode } from '@anneal/contracts';
-import { podState, type Job, type Pod, type PodState, type TrainingJobs } from '@anneal/kubernetes';
+import { podState, type ClusterJobs, type Job, type Pod, type PodState } from '@anneal/kubernetes';
 import type { Logger } from '@anneal/service';
-import type { RunFolder } from '../training/run.folder.js';
-import { eventsUpTo } from '../training/training.log.js';
 import type { PodOrders } from './pod.orders.js';
 import { PodUploads, type UploadSink } from './pod.uploads.js';
 import { readPodWord } from './pod.words.js';
-import type { HostedTraining, HostExit } from './training.host.js';
 
 const lookMs = 250;
 /** For Kubernetes to say that a Job is gone; a pod on a lost node is not waited for. */
@@ -20,26 +15,38 @@ const removalMs = 15_000;
 const endedLogMs = 30_000;
 const lostLogMs = 2_000;
 
-export interface PodTrainingOptions {
-  readonly jobs: TrainingJobs;
+/** How the work of a pod ended, and what is known about that beyond its own words. */
+export interface PodExit extends ExitRecord {
+  readonly failure?: Failure;
+}
+
+/** Hears what the work in a pod says, from its beginning, also when that was heard before. */
+export interface PodListener {
+  /** Is called before the first word. */
+  begin(): Promise<void>;
+  /** An event of the work; one is heard after the other. */
+  event(event: unknown): Promise<void> | void;
+  /** A line of its output. */
+  line(text: string): Promise<void> | void;
+}
+
+export interface PodRunOptions {
+  readonly jobs: ClusterJobs;
   readonly store: ArtifactStore;
   readonly log: Logger;
   /** Of the Job. */
   readonly name: string;
-  /** Of the start, which its Job names, too. */
-  readonly start: string;
+  /** Of the job of the service. */
+  readonly jobId: string;
   readonly orders: PodOrders;
-  readonly folder: RunFolder;
-  readonly attempt: number;
+  readonly listener: PodListener;
   readonly stuckSeconds: number;
   readonly scheduleSeconds: number;
 }
 
-/**
- * A training in the pod of a Job. Its log is copied into the run's folder, where everything else finds it as if the training
- * ran here.
- */
-export class PodTraining implements HostedTraining {
+/** One piece of work in the pod of a Job. It goes on when this service does not, and is found again through its Job. */
+export class PodRun {
+  /** A service on another machine can adopt it. */
   readonly roams = true;
   private readonly over = new AbortController();
   private readonly logOver = new AbortController();
@@ -51,12 +58,12 @@ export class PodTraining implements HostedTraining {
   private logEnded: Promise<void> | undefined;
   private endedWith: number | undefined;
   private failed: { code: FailureCode; message: string } | undefined;
-  private copying: Promise<void> = Promise.resolve();
+  private hearing: Promise<void> = Promise.resolve();
   private stuckSince: number | undefined;
   private waitingSince = performance.now();
   private clusterError: string | undefined;
 
-  constructor(private readonly options: PodTrainingOptions) {
+  constructor(private readonly options: PodRunOptions) {
     this.uploads = new PodUploads(options.store, options.orders, options.log, this.over.signal);
   }
 
@@ -85,7 +92,8 @@ export class PodTraining implements HostedTraining {
     this.options.orders.leave();
   }
 
-  async wait(signal?: AbortSignal): Promise<HostExit> {
+  /** Resolves once it has ended, and counts as attending to it meanwhile; aborting ends the waiting only. */
+  async wait(signal?: AbortSignal): Promise<PodExit> {
     this.begun ??= this.begin();
     await this.begun;
     for (;;) {
@@ -101,15 +109,18 @@ export class PodTraining implements HostedTraining {
     }
   }
 
+  /** Allows it to go on for so many seconds without anybody who waits for it. */
   async leaveFor(seconds: number): Promise<void> {
     const { orders, log } = this.options;
     await orders.allow(seconds).catch((error: unknown) => log.warn({ err: error }, 'a pod could not be told to go on'));
   }
 
+  /** Asks a training to write a checkpoint and to end. */
   askToStop(): Promise<void> {
     return this.options.orders.askFor('checkpoint');
   }
 
+  /** Ends it without a checkpoint, and removes its Job. */
   async kill(): Promise<void> {
     const { orders, jobs, log } = this.options;
     // Removing alone would let the pod write a checkpoint first, which nobody wants.
@@ -132,7 +143,7 @@ export class PodTraining implements HostedTraining {
   private look(): PodState {
     if (this.seen === undefined) return { kind: 'waiting', why: this.clusterError ?? 'waiting for the cluster' };
     const { job, pod } = this.seen;
-    const state = podState(job, pod, Date.now());
+    const state = podState(this.options.jobs.work, job, pod, Date.now());
     if (state.kind === 'running') this.ran = true;
     // It ran, and now it is in the queue again or has lost its pod: this start of it is over.
     if (state.kind === 'waiting' && this.ran && pod === undefined)
@@ -141,16 +152,14 @@ export class PodTraining implements HostedTraining {
   }
 
   private async begin(): Promise<void> {
-    const { jobs, orders, folder, start, attempt } = this.options;
-    await mkdir(folder.process, { recursive: true });
-    // What was copied of this start is copied again from its beginning.
-    await writeFile(folder.events, eventsUpTo(await readFile(folder.events, 'utf8').catch(() => ''), attempt, start));
-    await writeFile(join(folder.process, 'stdout.log'), '');
+    const { jobs, jobId, orders, listener } = this.options;
+    // What was heard of this start is heard again from its beginning.
+    await listener.begin();
     orders.attend();
     const { signal } = this.over;
     jobs
       .watch(
-        this.name,
+        { name: this.name, jobId },
         (job, pod) => {
           this.clusterError = undefined;
           this.seen = { job, pod };
@@ -176,32 +185,31 @@ export class PodTraining implements HostedTraining {
   }
 
   private hear(line: string): void {
-    const { folder, orders } = this.options;
+    const { listener, orders } = this.options;
     const word = readPodWord(line);
-    const copy = (path: string, text: string): void => {
-      this.copying = this.copying
-        .then(() => appendFile(path, text))
-        .catch((error: unknown) => {
-          this.options.log.warn({ err: error, job: this.name }, 'what a training said could not be written down');
-        });
-    };
-    if (word === undefined) return copy(join(folder.process, 'stdout.log'), `${line}\n`);
+    if (word === undefined) return this.pass(() => listener.line(line));
     if (word === 'unknown') return;
-    if (word.word === 'event') copy(folder.events, `${JSON.stringify(word.event)}\n`);
+    if (word.word === 'event') this.pass(() => listener.event(word.event));
     else if (word.word === 'fetched') orders.fetched();
     else if (word.word === 'ended') this.endedWith = word.code;
     else if (word.word === 'failed') this.failed = word;
     else if (word.word !== 'started' && this.sink !== undefined) this.uploads.hear(word, this.sink);
   }
 
-  /** The end counts when all that was said before it is written down. */
-  private async end(state: Extract<PodState, { kind: 'ended' }>): Promise<HostExit> {
+  private pass(step: () => Promise<void> | void): void {
+    this.hearing = this.hearing.then(step).catch((error: unknown) => {
+      this.options.log.warn({ err: error, job: this.name }, 'what a pod said could not be taken');
+    });
+  }
+
+  /** The end counts when all that was said before it is heard. */
+  private async end(state: Extract<PodState, { kind: 'ended' }>): Promise<PodExit> {
     if (this.seen?.pod !== undefined) this.followLog(this.seen.pod.metadata.name);
     // The log of a lost node may never end, and one that comes back has nothing to say any more.
     const patience = AbortSignal.timeout(state.code === null ? lostLogMs : endedLogMs);
     patience.addEventListener('abort', () => this.logOver.abort(), { once: true });
     await this.logEnded;
-    await this.copying;
+    await this.hearing;
     await this.uploads.settled();
     // What nobody saw the end of is not to be found and attended to again: its pod ends when nobody does.
     if (state.code === null) await this.discard();
@@ -220,12 +228,12 @@ export class PodTraining implements HostedTraining {
     // In the queue of the cluster it may wait for as long as that takes.
     if (this.seen === undefined || this.seen.job?.spec?.suspend === true) this.waitingSince = now;
     this.stuckSince = state.hopeless === undefined ? undefined : (this.stuckSince ?? now);
-    const { stuckSeconds, scheduleSeconds } = this.options;
+    const { stuckSeconds, scheduleSeconds, jobs } = this.options;
     if (this.stuckSince !== undefined && now - this.stuckSince > stuckSeconds * 1000) return state.hopeless;
     if (now - this.waitingSince <= scheduleSeconds * 1000) return undefined;
-    return new Failure('CLUSTER_REFUSED', `The pod of the training did not start: ${state.why}.`, {
+    return new Failure('CLUSTER_REFUSED', `The pod of the ${jobs.work} did not start: ${state.why}.`, {
       remedy: 'Ask for fewer GPUs, add nodes, raise the quota of the namespace, or raise KUBERNETES_SCHEDULE_SECONDS.',
-      field: 'training.gpus',
+      ...(jobs.work === 'training' ? { field: 'training.gpus' } : {}),
     });
   }
 }
@@ -238,7 +246,7 @@ const signals: Readonly<Record<number, string>> = {
   143: 'SIGTERM',
 };
 
-function exitOf(code: number | null): HostExit {
+function exitOf(code: number | null): PodExit {
   const signal = code === null ? undefined : signals[code];
   const endedAt = new Date().toISOString();
   if (signal !== undefined) return { code: null, signal, endedAt };
@@ -247,6 +255,6 @@ function exitOf(code: number | null): HostExit {
 
 function podFailure({ code, message }: { code: FailureCode; message: string }): Failure {
   return new Failure(code, `The pod could not begin: ${message}.`, {
-    remedy: 'Check that pods reach KUBERNETES_STORE_ENDPOINT, and the clocks of the store and of the trainer.',
+    remedy: 'Check that pods reach KUBERNETES_STORE_ENDPOINT, and the clocks of the store and of this service.',
   });
 }

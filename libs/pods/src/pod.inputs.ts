@@ -45,10 +45,10 @@ function placeOf(path: string, from: string, to: string): string | undefined {
   return path.startsWith(`${from}/`) ? `${to}${path.slice(from.length)}` : undefined;
 }
 
-/** What of a model's folder is read in a training. Code is not, and neither are weights that are pickles. */
+/** What of a model's folder is read in a pod. Code is not, and neither are weights that are pickles. */
 const partsOfModel = /\.(safetensors|json|jinja|model|txt)$/;
 
-/** Stores a base model, wherever it came from, so that a pod can fetch it. */
+/** Stores a model, wherever it came from, so that a pod can fetch it. @returns digest of the artifact */
 export async function storeModel(store: ArtifactStore, directory: string, signal: AbortSignal): Promise<string> {
   const names = (await readdir(directory)).filter((name) => partsOfModel.test(name)).toSorted();
   const files = [];

@@ -27,7 +27,7 @@ export type PodOffer = Extract<PodWord, { word: 'offer' }>;
 
 const mark = /@anneal (\{.*\})\s*$/;
 
-/** The word in a line of a pod's log; undefined for what the training itself said, and for words of later runners. */
+/** The word in a line of a pod's log; undefined for what the work itself said, and for words of later runners. */
 export function readPodWord(line: string): PodWord | 'unknown' | undefined {
   const said = mark.exec(line)?.[1];
   if (said === undefined) return undefined;
