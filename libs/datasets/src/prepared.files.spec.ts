@@ -43,7 +43,7 @@ describe('the prepared files', () => {
   it('hold each row on one side, and tell of those to train on in their order', async () => {
     const told: number[] = [];
     const files = await PreparedFiles.create(folder, 0.2, ({ number }) => told.push(number));
-    for (let number = 0; number < 80; number += 1) await files.add(row(number));
+    for (let number = 0; number < 80; number += 1) files.add(row(number));
     await files.finish({ rows: 'messages', asQuestions: false });
     await files.close();
     expect(files.trained + files.heldOut).toBe(80);
@@ -56,7 +56,7 @@ describe('the prepared files', () => {
 
   it('ask for the answer without showing it', async () => {
     const files = await PreparedFiles.create(folder, 0.5, () => undefined);
-    for (let number = 0; number < 20; number += 1) await files.add(row(number));
+    for (let number = 0; number < 20; number += 1) files.add(row(number));
     await files.finish({ rows: 'messages', asQuestions: false });
     await files.close();
     for (const item of await lines('held-out.jsonl')) {
@@ -67,7 +67,7 @@ describe('the prepared files', () => {
 
   it('say of every message whether it is trained, once one is not', async () => {
     const files = await PreparedFiles.create(folder, 0, () => undefined);
-    for (const each of [row(1), row(2, false)]) await files.add(each);
+    for (const each of [row(1), row(2, false)]) files.add(each);
     await files.finish({ rows: 'messages', asQuestions: false });
     await files.close();
     const told = (await trained()).map(({ messages }) => messages.map(({ train }) => train));

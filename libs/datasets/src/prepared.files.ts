@@ -12,7 +12,7 @@ export interface PreparedRow {
   readonly number: number;
   readonly digest: string;
   /** Rows of one group, such as pairs of answers to one prompt, fall on the same side; each by itself when left out. */
-  readonly group?: string;
+  readonly group?: string | undefined;
   /** Conversation or pair as JSON, on one line. */
   readonly line: string;
   /** Whether some of its answers are kept but not learnt. */
@@ -73,7 +73,7 @@ export class PreparedFiles<Row extends PreparedRow> {
   }
 
   /** Takes a row that is no duplicate, for one side or the other. */
-  async add(row: Row): Promise<void> {
+  add(row: Row): void {
     const forTraining = row.canBeAsked ? this.split.take(row.group ?? row.digest, row) : row;
     if (!forTraining) return;
     const { line, untrainedTurns, usesTools } = forTraining;
@@ -82,7 +82,12 @@ export class PreparedFiles<Row extends PreparedRow> {
     this.withTools ||= usesTools;
     this.longestLine = Math.max(this.longestLine, line.length);
     this.onTrained(forTraining);
-    await this.lines.addLine(line);
+    this.lines.addLine(line);
+  }
+
+  /** Waits for the disk when enough rows have been added; to be called after every few of them. */
+  async settle(): Promise<void> {
+    await this.lines.settle();
   }
 
   /** Brings all rows to `linesPath`. */
@@ -122,7 +127,7 @@ export class PreparedFiles<Row extends PreparedRow> {
           // Of a pair, the answer that is preferred.
           expected: isPair(stored) ? stored.chosen : (messages.at(-1)?.content ?? ''),
         };
-        await file.addLine(JSON.stringify(item));
+        file.addLine(JSON.stringify(item));
       }
       await file.flush();
     } finally {

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 export const longestLine = 16 * 1024 * 1024;
 
 const lineFeed = 0x0a;
+const quote = 0x22;
 const carriageReturn = '\r';
 
 export interface TextLine {
@@ -25,6 +26,8 @@ export interface LineBlock {
   readonly number: number;
   /** Stands for one line of more than `longestLine` bytes. */
   readonly isTooLong?: true;
+  /** How many quotes that line has: an odd number leaves a field of CSV open behind it. */
+  readonly quotes?: number;
 }
 
 /** What to throw at a line of more than `longestLine` bytes; when left out, the line is passed over, and said to be so. */
@@ -62,16 +65,19 @@ export async function* readLineBlocks(chunks: AsyncIterable<Buffer>, tooLong?: T
   let restBytes = 0;
   let number = 1;
   let passingOver = false;
+  let quotes = 0;
   for await (const read of chunks) {
     let chunk = read;
     let first = chunk.indexOf(lineFeed);
     if (!passingOver && restBytes + (first < 0 ? chunk.length : first) > longestLine) {
       if (tooLong) throw tooLong(number);
+      quotes = rest.reduce((sum, bytes) => sum + countOf(quote, bytes), 0);
       [rest, restBytes, passingOver] = [[], 0, true];
     }
     if (passingOver) {
+      quotes += countOf(quote, first < 0 ? chunk : chunk.subarray(0, first));
       if (first < 0) continue;
-      yield { bytes: Buffer.alloc(0), number, isTooLong: true };
+      yield { bytes: Buffer.alloc(0), number, isTooLong: true, quotes };
       number += 1;
       passingOver = false;
       chunk = chunk.subarray(first + 1);
@@ -85,11 +91,11 @@ export async function* readLineBlocks(chunks: AsyncIterable<Buffer>, tooLong?: T
     const last = chunk.lastIndexOf(lineFeed);
     const bytes = Buffer.concat([...rest, chunk.subarray(0, last)]);
     yield { bytes, number };
-    number += feedsIn(bytes) + 1;
+    number += countOf(lineFeed, bytes) + 1;
     rest = last + 1 < chunk.length ? [chunk.subarray(last + 1)] : [];
     restBytes = chunk.length - last - 1;
   }
-  if (passingOver) yield { bytes: Buffer.alloc(0), number, isTooLong: true };
+  if (passingOver) yield { bytes: Buffer.alloc(0), number, isTooLong: true, quotes };
   if (restBytes > 0) yield { bytes: Buffer.concat(rest), number };
 }
 
@@ -117,8 +123,8 @@ export function linesIn({ bytes, number, isTooLong }: LineBlock): TextLine[] {
   return lines;
 }
 
-function feedsIn(bytes: Buffer): number {
+function countOf(byte: number, bytes: Buffer): number {
   let count = 0;
-  for (let at = bytes.indexOf(lineFeed); at >= 0; at = bytes.indexOf(lineFeed, at + 1)) count += 1;
+  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) count += 1;
   return count;
 }

@@ -7,6 +7,8 @@ describe('personal data', () => {
   it.each([
     ['Write to ada.lovelace+x@example.org today.', { email: true, phone: false, card: false }],
     ['Call +49 30 901820 or (030) 901-8200.', { email: false, phone: true, card: false }],
+    ['Call 1.+49 30 901820 or x+49 30 901820.', { email: false, phone: false, card: false }],
+    ['The numbers are 1.4111 1111 1111 1111 and x4111111111111111.', { email: false, phone: false, card: false }],
     ['Call 555-123-4567.', { email: false, phone: true, card: false }],
     ['It was paid with 4111 1111 1111 1111.', { email: false, phone: false, card: true }],
     // The last digit does not fit.
@@ -27,6 +29,11 @@ describe('the language of a text', () => {
     ['Привет, как дела?', 'Russian or another Cyrillic'],
     ['今日はいい天気です。', 'Japanese'],
     ['今天天气很好。', 'Chinese'],
+    ['WHAT IS THE SUM, therefore of numbers?', 'English'],
+    // No word of these is a common one, though some begin like one.
+    ['Thermal Ofelia Andes Islands.', 'undetermined'],
+    // Three words of Italian and three of Portuguese: the first in the alphabet.
+    ['sono questo della uma mais foi', 'Italian'],
     ['42', 'undetermined'],
   ])('is told of "%s"', (text, language) => {
     expect(languageOf(text)).toBe(language);

@@ -5,19 +5,27 @@ export interface PersonalData {
 }
 
 const email = /[\w.+-]{1,64}@[a-z0-9-]{1,63}\.[a-z]{2,24}/i;
-/** An international number, or a North American one with separators. Bare digits are too often anything else. */
-const phone =
-  /(?<!\w|\d\.)(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4})(?!\w|\.\d)/;
-const cardLike = /(?<!\w|\d\.)\d(?:[ -]?\d){12,18}(?!\w|\.\d)/g;
+// What may not stand before a number is looked for behind its first sign, which few places of a text have.
+/** An international number. */
+const international = /\+(?<!(?:\w|\d\.)\+)\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}(?!\w|\.\d)/;
+/** The end of a North American number. */
+const lineNumber = /\d{3}[ .-]\d{4}(?!\w|\.\d)/;
+/** A North American number with separators. Bare digits are too often anything else. */
+const northAmerican = /(?<!\w|\d\.)\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}(?!\w|\.\d)/;
+const cardLike = /\d(?<!(?:\w|\d\.)\d)(?:[ -]?\d){12,18}(?!\w|\.\d)/g;
 
 /** Looks for patterns of personal data. Found ones are counted, never shown. */
 export function findPersonalData(text: string): PersonalData {
   const digits = /\d{3}/.test(text);
   return {
     email: text.includes('@') && email.test(text),
-    phone: digits && phone.test(text),
+    phone: digits && hasPhone(text),
     card: digits && (text.match(cardLike) ?? []).some((found) => isCard(found.replace(/[ -]/g, ''))),
   };
+}
+
+function hasPhone(text: string): boolean {
+  return (text.includes('+') && international.test(text)) || (lineNumber.test(text) && northAmerican.test(text));
 }
 
 /** The check digit of payment cards (Luhn, ISO/IEC 7812-1); runs of one digit pass it, but are no cards. */

@@ -1,5 +1,6 @@
 import { eachGram } from '../words/gram.hashes.js';
-import { WordHasher, type WordHashes } from '../words/word.hashes.js';
+import { RowWords } from '../words/row.words.js';
+import type { WordHashes } from '../words/word.hashes.js';
 import { GramTable } from './gram.table.js';
 
 /** A question of a benchmark that will judge the run. */
@@ -40,8 +41,6 @@ export interface ContaminatedText {
  * `words`, and by equality of all words.
  */
 export class BenchmarkIndex {
-  private readonly hasher = new WordHasher(false);
-
   private constructor(
     private readonly words: number,
     private readonly long: GramTable,
@@ -49,11 +48,12 @@ export class BenchmarkIndex {
     private readonly whole: GramTable,
   ) {}
 
-  static of(texts: readonly BenchmarkText[], words: number): BenchmarkIndex {
-    const hasher = new WordHasher(false);
-    const runs = texts.reduce((sum, { text }) => sum + hasher.hash(text).length, 0);
+  static of(texts: readonly BenchmarkText[], wordsOfRun: number): BenchmarkIndex {
+    const words = new RowWords();
+    let runs = 0;
+    for (const { text } of texts) words.read([text], ({ length }) => (runs += length));
     const index = new BenchmarkIndex(
-      words,
+      wordsOfRun,
       GramTable.forEntries(runs),
       GramTable.forEntries(runs),
       GramTable.forEntries(texts.length),
@@ -61,13 +61,14 @@ export class BenchmarkIndex {
     const sizes = new Map<string, number>();
     for (const { benchmark } of texts) sizes.set(benchmark, (sizes.get(benchmark) ?? 0) + 1);
     texts.forEach(({ benchmark, text }, item) => {
-      const hashes = hasher.hash(text);
       const share = Math.max(1, Math.floor((sizes.get(benchmark) ?? 1) * mostOfBenchmark));
       const most = Math.min(mostQuestions, share);
       const add = (to: GramTable) => (first: number, second: number) => to.add(first, second, item, most);
-      eachGram(hashes, words, add(index.long));
-      eachGram(hashes, index.wordsOfShort, add(index.short));
-      if (hashes.length >= leastWords) index.whole.add(...wholeOf(hashes), item, mostQuestions);
+      words.read([text], (hashes) => {
+        eachGram(hashes, wordsOfRun, add(index.long));
+        eachGram(hashes, index.wordsOfShort, add(index.short));
+        if (hashes.length >= leastWords) index.whole.add(...wholeOf(hashes), item, mostQuestions);
+      });
     });
     return index;
   }
@@ -81,9 +82,8 @@ export class BenchmarkIndex {
     return { words, long: long.memory, short: short.memory, whole: whole.memory };
   }
 
-  /** The first question that a text holds. */
-  find(text: string): ContaminatedText | undefined {
-    const hashes = this.hasher.hash(text);
+  /** The first question that a text holds, by its words. */
+  find(hashes: WordHashes): ContaminatedText | undefined {
     if (hashes.length >= leastWords) {
       const item = this.whole.find(...wholeOf(hashes));
       if (item >= 0) return { item, by: 'same-text' };

@@ -1,29 +1,33 @@
 /** Stands for a run of words that many questions share. */
-const everywhere = 0xffff_ffff;
-const bytesOfCell = 16;
+const everywhere = -1;
+const numbersOfCell = 4;
+const bytesOfCell = 4 * numbersOfCell;
 const bytesOfBits = 0.5;
-const cellsOfEntry = 1.4;
+const cellsOfEntry = 1.25;
 
 /**
  * Which question of a benchmark holds which run of words. Fixed in size and made of plain numbers in shared memory, so that
  * every worker reads the same copy.
  */
 export class GramTable {
-  private readonly cells: Uint32Array;
+  private readonly cells: Int32Array;
   /** A bit for some of the hash of each run. Most runs of a text are in no question, which so few bytes tell faster. */
-  private readonly bits: Uint32Array;
-  private readonly capacity: number;
+  private readonly bits: Int32Array;
+  private readonly cellMask: number;
+  private readonly bitMask: number;
 
   private constructor(readonly memory: SharedArrayBuffer) {
-    // Half a byte of bits for each cell, and cells for whole words of bits.
-    this.capacity = Math.floor(memory.byteLength / (bytesOfCell + bytesOfBits));
-    this.cells = new Uint32Array(memory, 0, (this.capacity * bytesOfCell) / 4);
-    this.bits = new Uint32Array(memory, this.capacity * bytesOfCell);
+    // Half a byte of bits for each cell.
+    const capacity = memory.byteLength / (bytesOfCell + bytesOfBits);
+    this.cells = new Int32Array(memory, 0, capacity * numbersOfCell);
+    this.bits = new Int32Array(memory, capacity * bytesOfCell);
+    this.cellMask = capacity - 1;
+    this.bitMask = this.bits.length * 32 - 1;
   }
 
   /** @param entries how many runs will be added at most */
   static forEntries(entries: number): GramTable {
-    const capacity = Math.ceil((Math.max(16, entries) * cellsOfEntry) / 8) * 8;
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(16, entries) * cellsOfEntry));
     return new GramTable(new SharedArrayBuffer(capacity * (bytesOfCell + bytesOfBits)));
   }
 
@@ -60,15 +64,15 @@ export class GramTable {
   }
 
   private bitOf(first: number, second: number): number {
-    return ((first ^ Math.imul(second, 0x9e3779b1)) >>> 0) % (this.bits.length * 32);
+    return (first ^ Math.imul(second, 0x9e3779b1)) & this.bitMask;
   }
 
   private cellOf(first: number, second: number): number {
-    const { capacity } = this;
-    for (let place = first % capacity; ; place = place + 1 === capacity ? 0 : place + 1) {
-      const cell = place * 4;
-      if (this.cells[cell + 2] === 0) return cell;
-      if (this.cells[cell] === first && this.cells[cell + 1] === second) return cell;
+    const { cells, cellMask } = this;
+    for (let place = first & cellMask; ; place = (place + 1) & cellMask) {
+      const cell = place * numbersOfCell;
+      if (cells[cell + 2] === 0) return cell;
+      if (cells[cell] === first && cells[cell + 1] === second) return cell;
     }
   }
 }

@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { RowWords } from '../words/row.words.js';
 import { DigestMap } from './digest.map.js';
 import { MinHasher, signatureLength } from './min-hash.js';
 import { NearIndex } from './near.index.js';
-import { stockShingles } from './shingles.js';
+import { StockShingles } from './shingles.js';
 
-const hasher = new MinHasher();
-const sign = (text: string): Uint8Array => {
+const words = new RowWords();
+function sign(text: string, hasher = new MinHasher()): Uint8Array {
   const signature = new Uint8Array(signatureLength);
-  hasher.sign(text, signature);
+  words.read([text]);
+  hasher.sign(words.tokens, signature);
   return signature;
-};
+}
 const sentence = (seed: number, length = 60): string[] =>
   Array.from({ length }, (_, index) => `w${(seed * 7919 + index * index * 31) % 5003}`);
 
@@ -25,13 +27,29 @@ describe('rows that are alike', () => {
     expect(index.find(sign(sentence(5001).join(' ')))).toBeUndefined();
   });
 
-  it('are estimated as the share of their common shingles', () => {
-    const [one, other] = [sentence(1, 400), sentence(1, 400).toSpliced(300, 100, ...sentence(2, 100))];
-    const [a, b] = [sign(one.join(' ')), sign(other.join(' '))];
-    const same = a.filter((value, place) => value === b[place]).length / signatureLength;
-    // 296 of 496 shingles are common.
-    expect(same).toBeGreaterThan(0.45);
-    expect(same).toBeLessThan(0.75);
+  it.each([
+    [12, 4],
+    [60, 10],
+    [400, 100],
+  ])('are estimated as the share of their common shingles, of %i words of which %i differ', (length, differ) => {
+    const shingles = length - 4;
+    const common = shingles - differ;
+    const share = common / (2 * shingles - common);
+    const errors = Array.from({ length: 200 }, (_, seed) => {
+      const text = Array.from({ length }, (__, index) => `w${seed}x${index}`);
+      const other = text.toSpliced(
+        length - differ,
+        differ,
+        ...Array.from({ length: differ }, (__, at) => `v${seed}x${at}`),
+      );
+      const [a, b] = [sign(text.join(' ')), sign(other.join(' '))];
+      return a.filter((value, place) => value === b[place]).length / signatureLength - share;
+    });
+    const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    const deviation = Math.sqrt(errors.reduce((sum, error) => sum + error * error, 0) / errors.length);
+    expect(Math.abs(mean)).toBeLessThan(0.015);
+    // That of 80 independent numbers, and a little for chance.
+    expect(deviation).toBeLessThan(1.15 * Math.sqrt((share * (1 - share)) / signatureLength));
   });
 
   it.each([
@@ -49,20 +67,21 @@ describe('rows that are alike', () => {
     const similar = (stock: Iterable<number>): boolean => {
       const index = new NearIndex(0.75);
       const own = new MinHasher(stock);
-      const signatures = rows.slice(0, 2).map((text) => {
-        const signature = new Uint8Array(signatureLength);
-        own.sign(text, signature);
-        return signature;
-      });
+      const signatures = rows.slice(0, 2).map((text) => sign(text, own));
       index.add(signatures[0] ?? new Uint8Array());
       return index.find(signatures[1] ?? new Uint8Array()) !== undefined;
     };
-    expect([similar([]), similar(stockShingles(rows))]).toEqual([true, false]);
+    const stock = new StockShingles();
+    for (const text of rows) {
+      words.read([text]);
+      stock.add(words.tokens);
+    }
+    expect([similar([]), similar(stock.list)]).toEqual([true, false]);
   });
 
   it('have the same signature on every machine', () => {
     expect(Buffer.from(sign('The same text, the same 80 bytes.')).toString('hex').slice(0, 32)).toBe(
-      'ce1e31b444279c66b7b79a4a007d9878',
+      '8e2731b4e42d4aed242ecedae9187db8',
     );
   });
 });

@@ -4,7 +4,8 @@ import { signatureLength } from './min-hash.js';
 const empty = 0xffff_ffff;
 const firstCells = 8192;
 const mostFilled = 0.75;
-/** Less than double: what was there before and what comes after are in memory together. */
+/** Tables of more cells grow by less than double: what was there before and what comes after are in memory together. */
+const fewCells = 2 ** 20;
 const growth = 1.25;
 /** Signatures lie in blocks of so many rows, so that none is ever copied to make room. */
 const rowsOfBlock = 2 ** 14;
@@ -84,7 +85,7 @@ export class NearIndex {
 
   private grow(band: Band, number: number): void {
     const before = band.cells;
-    const cells = new Uint32Array(Math.ceil(before.length * growth)).fill(empty);
+    const cells = new Uint32Array(Math.ceil(before.length * (before.length < fewCells ? 2 : growth))).fill(empty);
     for (const held of before) {
       if (held === empty) continue;
       const place = held & placeMask;
@@ -104,7 +105,7 @@ export class NearIndex {
     let key = band + 1;
     const start = from + band * this.rowsOfBand;
     for (let at = start; at < start + this.rowsOfBand; at += 1) key = Math.imul(key, 0x01000193) ^ (signature[at] ?? 0);
-    return mixed(key);
+    return mixed(key) >>> 0;
   }
 
   private agrees(signature: Uint8Array, from: number, place: number, band: number): boolean {

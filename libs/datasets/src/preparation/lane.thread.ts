@@ -1,20 +1,23 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { Lane, type LaneSetup } from './lane.js';
 import type { LaneReply, LaneRequest } from './lanes.js';
 
-const lane = new Lane(workerData as LaneSetup);
+parentPort?.once('message', (setup: LaneSetup) => {
+  const lane = new Lane(setup);
+  parentPort?.on('message', (request: LaneRequest) => say(answer(lane, request)));
+});
 
-parentPort?.on('message', (request: LaneRequest) => {
+function answer(lane: Lane, request: LaneRequest): LaneReply {
   const { id } = request;
   switch (request.kind) {
     case 'process':
-      return say({ id, result: lane.process(request.rows, request.file) });
+      return { id, result: lane.process(request.rows, request.file) };
     case 'preview':
-      return say({ id, result: request.lines.map((line) => lane.preview(line)) });
+      return { id, result: request.lines.map((line) => lane.preview(line)) };
     case 'describe':
-      return say({ id, result: lane.facts });
+      return { id, result: lane.facts };
   }
-});
+}
 
 function say(reply: LaneReply): void {
   parentPort?.postMessage(reply);

@@ -20,6 +20,8 @@ import { Rendering, type CountedRow, type TextPart } from '../tokens/rendering.j
 import { linedRow, storedLine } from '../stored/stored.line.js';
 import { DroppedByTemplate } from '../tokens/template.diff.js';
 import type { TokenizerFiles } from '../tokens/tokenizer.files.js';
+import { RowWords } from '../words/row.words.js';
+import { toColumns, type RowColumns } from './row.columns.js';
 
 /** What every lane of a preparation needs to know. Plain data: it goes to other threads. */
 export interface LaneSetup {
@@ -29,17 +31,16 @@ export interface LaneSetup {
   readonly tokenizer: TokenizerFiles | undefined;
   readonly benchmarks: SharedBenchmarkIndex | undefined;
   /** Shingles that say nothing about a row; nothing when near duplicates are not looked for. */
-  readonly stock: Uint32Array | undefined;
+  readonly stock: Int32Array | undefined;
 }
 
-export interface UsableRow {
-  readonly ok: true;
+export interface UsableRow extends PersonalData {
   readonly number: number;
   /** The row as it is stored. */
   readonly line: string;
   readonly digest: string;
   /** Of what was asked, when the row is one of several pairs that may have been. */
-  readonly group?: string;
+  readonly group: string | undefined;
   /** Of the longer conversation, where it is a pair. */
   readonly characters: number;
   readonly untrainedTurns: boolean;
@@ -52,12 +53,10 @@ export interface UsableRow {
   readonly isShortAnswer: boolean;
   readonly leaks: boolean;
   readonly marks: boolean;
-  readonly personal: PersonalData;
   readonly language: string;
 }
 
 export interface BadRow {
-  readonly ok: false;
   readonly number: number;
   readonly code: RowProblemCode;
   /** A sentence that names row and file. */
@@ -65,8 +64,9 @@ export interface BadRow {
 }
 
 export interface LaneResult {
-  readonly rows: readonly (UsableRow | BadRow)[];
-  /** One after the other, for usable and bad rows alike; empty when none are made. */
+  readonly usable: RowColumns<UsableRow>;
+  readonly bad: readonly BadRow[];
+  /** Of the usable rows, one after the other; empty when none are made. */
   readonly signatures: Uint8Array;
 }
 
@@ -90,6 +90,7 @@ export class Lane {
   private readonly rendering: Rendering | undefined;
   private readonly benchmarks: BenchmarkIndex | undefined;
   private readonly hasher: MinHasher | undefined;
+  private readonly words = new RowWords();
 
   constructor(private readonly setup: LaneSetup) {
     const { tokenizer, prompt, benchmarks, stock } = setup;
@@ -102,11 +103,15 @@ export class Lane {
 
   process(read: readonly SourceRow[], file: string): LaneResult {
     const signatures = new Uint8Array(this.hasher ? read.length * signatureLength : 0);
-    const rows = read.map((row, index) => {
-      const at = index * signatureLength;
-      return this.examine(row, file, signatures.subarray(at, at + signatureLength));
-    });
-    return { rows, signatures };
+    const usable: UsableRow[] = [];
+    const bad: BadRow[] = [];
+    for (const row of read) {
+      const at = usable.length * signatureLength;
+      const examined = this.examine(row, file, signatures.subarray(at, at + signatureLength));
+      if ('code' in examined) bad.push(examined);
+      else usable.push(examined);
+    }
+    return { usable: toColumns(usable), bad, signatures };
   }
 
   preview(line: string): Preview {
@@ -120,7 +125,6 @@ export class Lane {
   private examine(row: SourceRow, file: string, signature: Uint8Array): UsableRow | BadRow {
     const { number } = row;
     const refuse = (code: RowProblemCode, problem: string): BadRow => ({
-      ok: false,
       number,
       code,
       message: `In ${row.unit} ${number} of ${file}, ${problem}.`,
@@ -143,26 +147,26 @@ export class Lane {
     const isPlain = !isPair(trained) && trained.plain === true;
     const spoken = spokenIn(trained);
     const text = spoken.join('\n');
-    this.hasher?.sign(text, signature);
+    const contaminated = this.readWords(spoken);
+    this.hasher?.sign(this.words.tokens, signature);
     const answer = isPair(trained) ? trained.chosen : (trained.messages.at(-1)?.content ?? '');
     return {
-      ok: true,
       number,
       line: storedLine(trained),
       digest: rowDigest(trained),
-      ...(isPair(trained) ? { group: promptDigest(trained) } : {}),
+      group: isPair(trained) ? promptDigest(trained) : undefined,
       // What tools are and do is text, too, and how long it is only the template knows.
       characters: Math.max(...conversations.map(charactersOf), withTools ? (counted?.tokens ?? 0) : 0),
       untrainedTurns: trained.messages.some(({ train }) => train === false),
       canBeAsked: !withTools && !isPlain,
       usesTools: withTools,
       counted,
-      contaminated: this.contamination(spoken),
+      contaminated,
       answer: answer.slice(0, shownCharacters),
       isShortAnswer: !isPlain && !/\s/.test(answer.trim()),
       leaks: conversations.some(({ messages }) => leaksSystemPrompt(messages)),
       marks: conversations.some(({ messages }) => holdsTemplateMarks(messages)),
-      personal: findPersonalData(text),
+      ...findPersonalData(text),
       language: languageOf(text),
     };
   }
@@ -185,12 +189,14 @@ export class Lane {
     return undefined;
   }
 
-  private contamination(texts: readonly string[]): UsableRow['contaminated'] {
-    for (const text of this.benchmarks ? texts : []) {
-      const found = this.benchmarks?.find(text);
-      if (found) return { ...found, text: shown(text) };
-    }
-    return undefined;
+  /** Reads the words of a row, and gives the first of its texts that holds a question of a benchmark. */
+  private readWords(texts: readonly string[]): UsableRow['contaminated'] {
+    let contaminated: UsableRow['contaminated'];
+    this.words.read(texts, (words, text) => {
+      const found = contaminated ? undefined : this.benchmarks?.find(words);
+      if (found) contaminated = { ...found, text: shown(text) };
+    });
+    return contaminated;
   }
 }
 

@@ -6,14 +6,16 @@ import { BenchmarkIndex } from '../contamination/benchmark.index.js';
 import { DigestMap } from '../duplicates/digest.map.js';
 import { signatureLength } from '../duplicates/min-hash.js';
 import { NearIndex } from '../duplicates/near.index.js';
-import { stockShingles } from '../duplicates/shingles.js';
+import { StockShingles } from '../duplicates/shingles.js';
 import { PreparedFiles } from '../prepared.files.js';
 import type { StagedSource } from '../sources/source.js';
 import type { Rendering } from '../tokens/rendering.js';
-import { spokenIn, type LaneResult, type UsableRow } from './lane.js';
+import { RowWords } from '../words/row.words.js';
+import { spokenIn, type BadRow, type LaneResult, type UsableRow } from './lane.js';
 import { Lanes } from './lanes.js';
 import { NumberList } from './number.list.js';
 import { readBatches, type RowBatch } from './row.batches.js';
+import { toRows } from './row.columns.js';
 import { SetBooks } from './set.books.js';
 import type { SetInput, SetOptions } from './set.input.js';
 import { composeReport, tellEarlierRows } from './set.report.js';
@@ -25,7 +27,7 @@ const mostPieces = 64;
 const tellEvery = 1000;
 const rowsLookedAt = 3;
 
-type HandleRow = (row: UsableRow, signature: Uint8Array) => void | Promise<void>;
+type HandleRow = (row: UsableRow, signature: Uint8Array) => void;
 
 /**
  * Reads a source and writes the set that a trainer uses as it is: train.parquet, held-out.jsonl when rows are held out, and
@@ -47,7 +49,8 @@ export async function prepareSet(input: SetInput, options: SetOptions): Promise<
 }
 
 class SetPreparation {
-  private lanes: Lanes | undefined;
+  private lanes = new Lanes();
+  /** Not found before the first rows have been looked at; then the lanes know it, too. */
   private format: DataFormat | undefined;
   private readonly index: BenchmarkIndex | undefined;
   private readonly digests = new DigestMap();
@@ -71,7 +74,7 @@ class SetPreparation {
   }
 
   async close(): Promise<void> {
-    await this.lanes?.close();
+    await this.lanes.close();
   }
 
   async run(): Promise<DataReport> {
@@ -84,9 +87,9 @@ class SetPreparation {
     if (refusal && !this.format) throw refusal;
     await files.flush();
     await tellEarlierRows(books, files.linesPath);
-    const previews = (await this.lanes?.preview(books.previews.map(({ line }) => line))) ?? [];
-    const rendering = await this.lanes?.describe();
-    await this.lanes?.close();
+    const previews = this.format ? await this.lanes.preview(books.previews.map(({ line }) => line)) : [];
+    const rendering = this.format ? await this.lanes.describe() : undefined;
+    await this.lanes.close();
     const prompt = this.promptOf(this.format);
     const pairs = this.format !== undefined && objectiveOf(this.format) === 'dpo';
     await files.finish({
@@ -117,8 +120,8 @@ class SetPreparation {
     if (refusal) throw refusal;
     if (this.files.heldOut === 0) throw nothingToHoldOut(source.name);
     // The other source may have another form, and what is wrong with this one is told nowhere else.
-    await this.lanes?.close();
-    [this.lanes, this.format] = [undefined, undefined];
+    await this.lanes.close();
+    [this.lanes, this.format] = [new Lanes(), undefined];
     books.problems.clear();
     [books.read, books.over] = [0, 0];
   }
@@ -128,16 +131,20 @@ class SetPreparation {
     const waiting: { batch: RowBatch; result: Promise<LaneResult> }[] = [];
     const handleNext = async (): Promise<void> => {
       const next = waiting.shift();
-      if (next) await this.handleBatch(next.batch, await next.result, handle);
+      if (!next) return;
+      const from = performance.now();
+      const result = await next.result;
+      this.lanes.noteWait(performance.now() - from);
+      await this.handleBatch(next.batch, result, handle);
     };
     try {
       for await (const batch of readBatches(source, limit)) {
         this.options.signal.throwIfAborted();
         this.noteProblems(batch);
         if (batch.rows.length === 0) continue;
-        const lanes = this.lanes ?? this.startLanes(batch);
-        waiting.push({ batch, result: lanes.process(batch.rows, batch.file) });
-        if (waiting.length > lanes.depth) await handleNext();
+        this.format ??= this.look(batch);
+        waiting.push({ batch, result: this.lanes.process(batch.rows, batch.file) });
+        if (waiting.length > this.lanes.depth) await handleNext();
       }
       while (waiting.length > 0) await handleNext();
     } finally {
@@ -149,20 +156,21 @@ class SetPreparation {
     return format?.name === 'text' ? 'completion' : this.input.training.prompt;
   }
 
-  private startLanes({ rows, file }: RowBatch): Lanes {
+  /** Finds the format in the first rows, and tells the lanes what is to be done. */
+  private look({ rows, file }: RowBatch): DataFormat {
     const { dataset, training, tokenizer } = this.input;
-    this.format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file, training.objective);
-    if (this.format.name === 'text') requirePlain(this.input, file);
-    const prompt = this.promptOf(this.format);
-    this.lanes = new Lanes({
-      format: this.format,
+    const format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file, training.objective);
+    if (format.name === 'text') requirePlain(this.input, file);
+    const prompt = this.promptOf(format);
+    this.lanes.begin({
+      format,
       system: dataset.system,
       prompt,
       tokenizer,
       benchmarks: this.index?.shared,
-      stock: this.near ? stockOf(rows, this.format, dataset.system) : undefined,
+      stock: this.near ? stockOf(rows, format, dataset.system) : undefined,
     });
-    return this.lanes;
+    return format;
   }
 
   private noteProblems({ problems, file, before }: RowBatch): void {
@@ -174,27 +182,43 @@ class SetPreparation {
     }
   }
 
-  private async handleBatch(batch: RowBatch, { rows, signatures }: LaneResult, handle: HandleRow): Promise<void> {
-    const { books, sequenceLength } = this;
-    const { file, before } = batch;
-    const isText = this.format?.name === 'text';
-    const most = isText ? sequenceLength * mostPieces : sequenceLength;
-    const limit = isText ? `the ${mostPieces} sequences` : 'the sequence length';
-    for (const [index, row] of rows.entries()) {
-      books.read += 1;
-      if (books.read % tellEvery === 0) this.options.onRows?.(books.read);
-      const at = { row: before + row.number, file, number: row.number };
-      if (!row.ok) {
-        books.problems.add(row.code, row.message, at);
-      } else if (row.counted && row.counted.tokens > most) {
-        books.over += 1;
-        const message = `Row ${row.number} of ${file} has ${row.counted.tokens} tokens, more than ${limit} of ${most}.`;
-        books.problems.add('over-long', message, at);
-      } else {
-        const signature = signatures.subarray(index * signatureLength, (index + 1) * signatureLength);
-        await handle({ ...row, number: at.row }, signature);
+  private async handleBatch(batch: RowBatch, result: LaneResult, handle: HandleRow): Promise<void> {
+    const bad = [...result.bad];
+    for (const [index, row] of toRows(result.usable).entries()) {
+      while (bad[0] && bad[0].number < row.number) this.noteBad(bad.shift(), batch);
+      const signature = result.signatures.subarray(index * signatureLength, (index + 1) * signatureLength);
+      const tooLong = this.tooLong(row, batch.file);
+      if (tooLong) this.noteBad(tooLong, batch);
+      else {
+        this.countRow();
+        handle({ ...row, number: batch.before + row.number }, signature);
       }
     }
+    for (const row of bad) this.noteBad(row, batch);
+    await this.files.settle();
+  }
+
+  private noteBad(row: BadRow | undefined, { before, file }: RowBatch): void {
+    if (!row) return;
+    this.countRow();
+    const { code, message, number } = row;
+    this.books.problems.add(code, message, { row: before + number, file, number });
+  }
+
+  private countRow(): void {
+    this.books.read += 1;
+    if (this.books.read % tellEvery === 0) this.options.onRows?.(this.books.read);
+  }
+
+  private tooLong({ number, counted }: UsableRow, file: string): BadRow | undefined {
+    const { books, sequenceLength } = this;
+    const isText = this.format?.name === 'text';
+    const most = isText ? sequenceLength * mostPieces : sequenceLength;
+    if (!counted || counted.tokens <= most) return undefined;
+    books.over += 1;
+    const limit = isText ? `the ${mostPieces} sequences` : 'the sequence length';
+    const message = `Row ${number} of ${file} has ${counted.tokens} tokens, more than ${limit} of ${most}.`;
+    return { number, code: 'over-long', message };
   }
 
   private holdOut(row: UsableRow, signature: Uint8Array): void {
@@ -205,7 +229,7 @@ class SetPreparation {
     this.files.holdOut(row);
   }
 
-  private async take(row: UsableRow, signature: Uint8Array): Promise<void> {
+  private take(row: UsableRow, signature: Uint8Array): void {
     const { books, input } = this;
     if (this.fromElsewhere.has(row.digest)) {
       books.heldElsewhere += 1;
@@ -223,7 +247,7 @@ class SetPreparation {
       }
     }
     books.kept(row);
-    await this.files.add(row);
+    this.files.add(row);
   }
 
   private isNear(row: UsableRow, signature: Uint8Array): boolean {
@@ -264,9 +288,16 @@ function requirePlain({ dataset, training }: SetInput, file: string): void {
 }
 
 /** The first batch stands for the set. */
-function stockOf(rows: RowBatch['rows'], format: DataFormat, system: string | undefined): Uint32Array {
-  const read = rows.map(({ columns }) => readTrainingRow(columns, format, system));
-  return stockShingles(read.flatMap((result) => (result.ok ? [spokenIn(result.row).join('\n')] : [])));
+function stockOf(rows: RowBatch['rows'], format: DataFormat, system: string | undefined): Int32Array {
+  const stock = new StockShingles();
+  const words = new RowWords();
+  for (const { columns } of rows) {
+    const read = readTrainingRow(columns, format, system);
+    if (!read.ok) continue;
+    words.read(spokenIn(read.row));
+    stock.add(words.tokens);
+  }
+  return stock.list;
 }
 
 function nothingToHoldOut(name: string): Failure {

@@ -25,9 +25,9 @@ export class RowTallies {
     this.shortAnswers += Number(row.isShortAnswer);
     this.leaks += Number(row.leaks);
     this.marks += Number(row.marks);
-    this.emails += Number(row.personal.email);
-    this.phones += Number(row.personal.phone);
-    this.cards += Number(row.personal.card);
+    this.emails += Number(row.email);
+    this.phones += Number(row.phone);
+    this.cards += Number(row.card);
     this.languages.set(row.language, (this.languages.get(row.language) ?? 0) + 1);
   }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Failure } from '@anneal/contracts';
-import { linesIn, longestLine, readLineBlocks, tooLong, type SourceRow } from '@anneal/rows';
+import { linesIn, longestLine, readLineBlocks, UnreadableRow, type SourceRow } from '@anneal/rows';
 import Papa from 'papaparse';
 import { z } from 'zod';
 import { delimiterOf } from './delimiter.js';
@@ -18,6 +18,8 @@ interface CsvRecord {
   readonly line: number;
   readonly fields: readonly string[];
   readonly fault: string | undefined;
+  /** A line of more than `longestLine` bytes, of which nothing was kept. */
+  readonly isTooLong?: true;
 }
 
 /**
@@ -29,7 +31,11 @@ export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowB
   for await (const records of recordsOf(bytes, name)) {
     const rows: SourceRow[] = [];
     const problems: Failure[] = [];
-    for (const { line, fields, fault } of records) {
+    for (const { line, fields, fault, isTooLong } of records) {
+      if (isTooLong) {
+        problems.push(tooLarge(line, name));
+        continue;
+      }
       const found = fault ?? (columns && otherLength(fields, columns));
       if (found !== undefined) problems.push(wrongLine(line, found, name));
       else if (!columns) columns = columnsOf(fields, name);
@@ -42,17 +48,18 @@ export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowB
 
 async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<readonly CsvRecord[]> {
   let parser: CsvText | undefined;
-  for await (const { bytes: block, number } of readLineBlocks(bytes, (line) => tooLong(line, name))) {
+  for await (const { bytes: block, number, isTooLong, quotes = 0 } of readLineBlocks(bytes)) {
+    if (isTooLong) {
+      // Only a line that is a row by itself can be left out: elsewhere nobody knows where the row ends.
+      if (!parser || parser.open > 0 || quotes % 2 === 1) throw endless(parser?.line ?? number, name);
+      yield [parser.passOver()];
+      continue;
+    }
     requireUtf8(block, number, name);
     const text = block.toString('utf8');
     parser ??= new CsvText(delimiterOf(text));
     yield parser.take(`${number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`);
-    if (parser.open > longestLine)
-      throw wrongLine(
-        parser.line,
-        `begins a row of more than ${longestLine} characters; a quote that is not closed is the usual cause`,
-        name,
-      );
+    if (parser.open > longestLine) throw endless(parser.line, name);
   }
   if (parser) yield parser.end();
 }
@@ -75,6 +82,13 @@ class CsvText {
 
   take(text: string): CsvRecord[] {
     return this.records(this.rest + text, true);
+  }
+
+  /** A line that is no part of the text that is taken. */
+  passOver(): CsvRecord {
+    const { line } = this;
+    this.line += 1;
+    return { line, fields: [], fault: undefined, isTooLong: true };
   }
 
   end(): CsvRecord[] {
@@ -140,6 +154,18 @@ function named(columns: readonly string[], fields: readonly string[]): Record<st
 function otherLength(fields: readonly string[], columns: readonly string[]): string | undefined {
   if (fields.length === columns.length) return undefined;
   return `has ${fields.length} columns, where the header has ${columns.length}`;
+}
+
+function endless(row: number, file: string): Failure {
+  const what = `begins a row of more than ${longestLine} characters; a quote that is not closed is the usual cause`;
+  return wrongLine(row, what, file);
+}
+
+function tooLarge(row: number, file: string): UnreadableRow {
+  const remedy = 'Remove the row, or write its parts as rows of their own.';
+  return new UnreadableRow('too-large', `Line ${row} of ${file} is longer than ${longestLine} bytes.`, {
+    ...{ remedy, file, row },
+  });
 }
 
 function wrongLine(row: number, what: string, file: string): Failure {

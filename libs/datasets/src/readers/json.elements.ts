@@ -7,7 +7,7 @@ const byteOrderMark = [0xef, 0xbb, 0xbf];
 const listNames = new Set(['data', 'rows']);
 
 /** Why a document cannot be cut into rows. */
-export type JsonStop = 'no-list' | 'not-an-object' | 'too-long' | 'trailing';
+export type JsonStop = 'no-list' | 'not-an-object' | 'trailing';
 
 /**
  * Cuts a JSON document into the objects of its list of rows, chunk by chunk, and keeps no more than one of them: a parser
@@ -34,6 +34,7 @@ export class JsonElements {
   private key = '';
   private atStart = true;
 
+  /** @param longest bytes of an object at most; of a longer one nothing is kept */
   constructor(private readonly longest: number) {}
 
   /** Whether the document has ended. */
@@ -41,9 +42,9 @@ export class JsonElements {
     return this.finished && this.depth === 0;
   }
 
-  /** The objects that end in this chunk, as text. */
-  push(chunk: Buffer): Buffer[] {
-    const elements: Buffer[] = [];
+  /** The objects that end in this chunk, as text; nothing in place of one that is too long. */
+  push(chunk: Buffer): (Buffer | undefined)[] {
+    const elements: (Buffer | undefined)[] = [];
     let at = this.atStart && byteOrderMark.every((byte, index) => chunk[index] === byte) ? 3 : 0;
     this.atStart = false;
     this.from = this.openBytes > 0 ? 0 : -1;
@@ -58,7 +59,7 @@ export class JsonElements {
     return elements;
   }
 
-  private step(chunk: Buffer, at: number, elements: Buffer[]): void {
+  private step(chunk: Buffer, at: number, elements: (Buffer | undefined)[]): void {
     const byte = chunk[at] ?? 0;
     const inList = this.listDepth !== undefined && !this.finished && this.depth === this.listDepth;
     if (space.has(byte) || (inList && byte === comma)) return;
@@ -111,20 +112,21 @@ export class JsonElements {
         continue;
       }
       this.inString = false;
-      if (this.depth === 1 && this.listDepth === undefined) this.key = this.take(chunk, end).toString('utf8');
+      if (this.depth === 1 && this.listDepth === undefined) this.key = this.take(chunk, end)?.toString('utf8') ?? '';
       return end;
     }
   }
 
   private keep(bytes: Buffer): void {
-    this.open.push(Buffer.from(bytes));
     this.openBytes += bytes.length;
-    if (this.openBytes > this.longest) this.stopped = 'too-long';
+    if (this.openBytes > this.longest) this.open = [];
+    else this.open.push(Buffer.from(bytes));
   }
 
-  private take(chunk: Buffer, end: number): Buffer {
-    const bytes = Buffer.concat([...this.open, chunk.subarray(Math.max(this.from, 0), end)]);
-    if (bytes.length > this.longest) this.stopped = 'too-long';
+  private take(chunk: Buffer, end: number): Buffer | undefined {
+    const last = chunk.subarray(Math.max(this.from, 0), end);
+    const fits = this.openBytes + last.length <= this.longest;
+    const bytes = fits ? Buffer.concat([...this.open, last]) : undefined;
     this.open = [];
     this.openBytes = 0;
     this.from = -1;

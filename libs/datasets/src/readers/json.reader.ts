@@ -27,8 +27,12 @@ export async function* readJson(bytes: AsyncIterable<Buffer>, name: string): Row
   });
 }
 
-function objectIn(element: Buffer, row: number, file: string): Record<string, unknown> | Failure {
+function objectIn(element: Buffer | undefined, row: number, file: string): Record<string, unknown> | Failure {
   const where = `Row ${row} of ${file}`;
+  if (!element) {
+    const remedy = 'Remove the row, or write its parts as rows of their own.';
+    return new UnreadableRow('too-large', `${where} is longer than ${longestLine} bytes.`, { remedy, file, row });
+  }
   if (!isUtf8(element)) {
     const remedy = 'Save the file as UTF-8.';
     return new UnreadableRow('not-utf-8', `${where} is not UTF-8.`, { remedy, file, row });
@@ -51,12 +55,6 @@ function stopFailure(stop: JsonStop, row: number, file: string): Failure {
     case 'not-an-object':
       return new Failure('DATASET_ROW_INVALID', `Row ${row} of ${file} is not an object with named columns.`, {
         remedy: 'Write each row as an object, as in [{"question": "...", "answer": "..."}].',
-        file,
-        row,
-      });
-    case 'too-long':
-      return new Failure('DATASET_ROW_INVALID', `Row ${row} of ${file} is longer than ${longestLine} bytes.`, {
-        remedy: 'Remove the row, or write its parts as rows of their own.',
         file,
         row,
       });

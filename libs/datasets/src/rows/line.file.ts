@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 
 const flushAt = 256 * 1024;
 
-/** A JSONL file in the making. A disk that is full or gone shows at the call that meets it. */
+/** A JSONL file in the making. A disk that is full or gone shows when the lines are brought to it. */
 export class LineFile {
   private waiting = '';
 
@@ -13,8 +13,12 @@ export class LineFile {
   }
 
   /** @param line without its line end */
-  async addLine(line: string): Promise<void> {
+  addLine(line: string): void {
     this.waiting += `${line}\n`;
+  }
+
+  /** Brings the lines to the disk when they are many. */
+  async settle(): Promise<void> {
     if (this.waiting.length >= flushAt) await this.flush();
   }
 

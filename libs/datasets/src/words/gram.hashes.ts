@@ -1,16 +1,16 @@
 import type { WordHashes } from './word.hashes.js';
 
 const firstBase = 0x01000193;
-const secondBase = 0x9e3779b1;
+const secondBase = 0x9e3779b1 | 0;
 
 /**
- * Hands every run of `words` words to a visitor, as two 32-bit hashes that together tell runs apart. Rolling: each step costs
- * the same however long the runs are (Rabin-Karp, modulo 2^32).
+ * Hands every run of `words` words to a visitor, as two signed 32-bit hashes that together tell runs apart. Rolling: each
+ * step costs the same however long the runs are (Rabin-Karp, modulo 2^32).
  */
 export function eachGram(
   { length, first, second }: WordHashes,
   words: number,
-  visit: (first: number, second: number, at: number) => void,
+  visit: (first: number, second: number) => void,
 ): void {
   if (length < words) return;
   const firstTop = power(firstBase, words - 1);
@@ -24,7 +24,7 @@ export function eachGram(
     }
     a = (Math.imul(a, firstBase) + (first[at] ?? 0)) | 0;
     b = (Math.imul(b, secondBase) + (second[at] ?? 0)) | 0;
-    if (at >= words - 1) visit(a >>> 0, b >>> 0, at - words + 1);
+    if (at >= words - 1) visit(a, b);
   }
 }
 
