@@ -26,6 +26,7 @@ export { ServerInference } from './inference/server.inference.js';
 export { compareItemFiles, type Comparison } from './offline/compare.js';
 export { mmluProPrompt } from './offline/prompt.js';
 export { rescoreMmluPro, type Rescored } from './offline/rescore.js';
+export { groupScores, type GroupScore } from './report/group.scores.js';
 export { makeReport } from './report/report.js';
 export { reportFiles } from './report/report.files.js';
 export { VllmInference } from './inference/vllm.inference.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { carriedRunSpec, Failure } from '@anneal/contracts';
 import type { LoadedBenchmark } from '@anneal/evaluation';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import type { Evaluated } from '../evaluation/evaluate.js';
 import { CountedProgress } from '../terminal/counted-progress.js';
@@ -19,6 +19,9 @@ interface Options {
   shots?: number;
   include?: string;
   metric?: string;
+  prompt?: 'completion' | 'chat';
+  oneTurn: boolean;
+  system?: string;
   score?: string;
   answerTokens?: number;
   served?: string;
@@ -35,7 +38,7 @@ export function evaluateCommand(): Command {
       '--model <dir or url>',
       'folder of the model, or a server that speaks OpenAI completions, up to /v1',
     )
-    .requiredOption('--benchmark <name>', 'mmlu-pro, own-set:FILE, or lm-eval:TASK')
+    .requiredOption('--benchmark <name>', 'mmlu-pro, own-set:FILE, or lm-eval:TASK (a task, a group or a tag)')
     .option('--data <dir>', 'with mmlu-pro: folder with its test and validation files')
     .option('--subjects <list>', 'with mmlu-pro: only these, for example math,law', (text) => text.split(','))
     .option('--limit <n>', 'ask only so many items', count)
@@ -46,6 +49,18 @@ export function evaluateCommand(): Command {
     )
     .option('--include <dir>', 'with lm-eval: folder with descriptions of own tasks')
     .option('--metric <name>', 'with lm-eval: the metric that counts (default: exact_match or acc)')
+    .addOption(
+      new Option(
+        '--prompt <form>',
+        'with mmlu-pro and lm-eval: a text to be continued, or a conversation for the chat template',
+      ).choices(['completion', 'chat']),
+    )
+    .addOption(
+      new Option('--one-turn', 'with lm-eval: all examples in one turn of the conversation, instead of one each')
+        .default(false)
+        .implies({ prompt: 'chat' }),
+    )
+    .option('--system <text>', 'with lm-eval: an instruction before everything else')
     .option('--score <how>', 'with own-set: how answers are compared (default: normalised)')
     .option('--answer-tokens <n>', 'how long an answer may be', count)
     .option('--served <name>', 'name of the model on the server (default: the one that it has)')
@@ -141,12 +156,15 @@ const names = ['mmlu-pro', 'own-set'];
 
 /** The same part of a RunSpec that a run would have. */
 function benchmarkSpec(options: Options): ReturnType<typeof carriedRunSpec.shape.evaluation.parse> {
-  const { benchmark, data, subjects, limit, score, answerTokens } = options;
+  const { benchmark, data, subjects, limit, prompt, score, answerTokens } = options;
   const [name = '', ...rest] = benchmark.split(':');
   const source = name === 'own-set' ? rest.join(':') : data;
   const parsed = carriedRunSpec.shape.evaluation.safeParse({
     benchmarks: [
-      { name, subjects, limit, score, answerTokens, source: source === undefined ? source : `file:${resolve(source)}` },
+      {
+        ...{ name, subjects, limit, prompt, score, answerTokens },
+        source: source === undefined ? source : `file:${resolve(source)}`,
+      },
     ],
     policy: {},
   });
@@ -180,9 +198,18 @@ function lines(evaluated: Evaluated): string[] {
     ),
     '',
     `Accuracy ${accuracy.toFixed(4)} over ${n} items in ${seconds.toFixed(1)} s${known > 0 ? `, ${known} of them answered before` : ''}.`,
+    ...groupLines(evaluated.groups ?? []),
     ...loweredShots(evaluated.settings),
     ...(failed > 0 ? [`${failed} could not be asked and count for nothing: ${problems.slice(0, 3).join('; ')}`] : []),
   ];
+}
+
+/** What lm-eval itself would say of the groups. */
+function groupLines(groups: NonNullable<Evaluated['groups']>): string[] {
+  return groups.map(
+    ({ group, subjects, accuracy, weighted }) =>
+      `${group}: ${accuracy.toFixed(4)}, the mean over ${weighted ? 'the items' : 'the accuracies'} of ${subjects} tasks.`,
+  );
 }
 
 const lowered = z.object({ shots: z.int(), contextTokens: z.int(), loweredShots: z.record(z.string(), z.int()) });

@@ -8,10 +8,12 @@ import { installEngine } from '@anneal/engine/install';
 import { installLmEval } from '@anneal/engine/install-lm-eval';
 import {
   batchName,
+  groupScores,
   loadBenchmarks,
   questionsOf,
   servedModel,
   TaskAsking,
+  type HarnessItem,
   type InstalledHarness,
 } from '@anneal/evaluation';
 import type { Evaluated } from './evaluate.js';
@@ -22,6 +24,9 @@ export interface HarnessOptions {
   readonly shots?: number | undefined;
   readonly limit?: number | undefined;
   readonly metric?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly oneTurn: boolean;
+  readonly system?: string | undefined;
   readonly include?: string | undefined;
   readonly served?: string | undefined;
   readonly concurrency: number;
@@ -33,7 +38,7 @@ export interface HarnessOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Runs a task of lm-eval on a model, with the harness itself, and writes its items like those of any other benchmark. */
+/** Runs a task of lm-eval, or a group of them, on a model, with the harness itself, and writes its items like those of any other benchmark. */
 export async function evaluateHarness(options: HarnessOptions): Promise<Evaluated> {
   const started = performance.now();
   const { task, out, workDir, signal, onProgress } = options;
@@ -79,8 +84,13 @@ export async function evaluateHarness(options: HarnessOptions): Promise<Evaluate
     known: 0,
     seconds: (performance.now() - started) / 1000,
     problems: [],
+    ...(benchmark.groups ? { groups: groupScores(benchmark.groups, items.map(rightInTask)) } : {}),
     settings: { ...benchmark.settings, metric, inference: asking.settings },
   };
+}
+
+function rightInTask({ task, outcome }: HarnessItem): { subject: string; isRight: boolean } {
+  return { subject: task, isRight: outcome === 'correct' };
 }
 
 async function installHarness(include: string | undefined): Promise<InstalledHarness> {
@@ -98,8 +108,10 @@ async function installHarness(include: string | undefined): Promise<InstalledHar
   };
 }
 
-async function loadTask({ task, shots, limit, metric, signal }: HarnessOptions, harness: InstalledHarness) {
-  const benchmarks = [{ name: 'lm-eval', task, shots, limit, metric }];
+async function loadTask(options: HarnessOptions, harness: InstalledHarness) {
+  const { task, shots, limit, metric, prompt, oneTurn, system, signal } = options;
+  const multiturn = prompt === 'chat' ? !oneTurn : undefined;
+  const benchmarks = [{ name: 'lm-eval', task, shots, limit, metric, prompt, multiturn, system }];
   const evaluation = carriedRunSpec.shape.evaluation.parse({ benchmarks, policy: {} });
   const [benchmark] = await loadBenchmarks({ evaluation }, { fileRoots: [], dataset: undefined, harness, signal });
   if (benchmark?.task === undefined) throw new Error('no task was loaded');

@@ -11,7 +11,7 @@ const longestText = 6_000;
 
 /** A report as one page that needs nothing from outside: no scripts, no fonts, no images. */
 export function reportPage(report: EvaluationReport): string {
-  const { runId, verdict, reason, alarms = [], results, subjects = {}, settings } = report;
+  const { runId, verdict, reason, alarms = [], results, groups = {}, subjects = {}, settings } = report;
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -51,6 +51,7 @@ export function reportPage(report: EvaluationReport): string {
             ${outcomePlot(results)}
             <figcaption>Answers that were right, wrong, and without anything to compare.</figcaption>
           </figure>
+          ${Object.entries(groups).map(([label, table]) => groupSection(label, table))}
           ${Object.entries(subjects).map(([label, table]) => subjectSection(label, table))}
           ${results.map((result) => flipSection(result, report.items))}
           <h2>How it was measured</h2>
@@ -128,6 +129,27 @@ function guessed(results: readonly BenchmarkResult[]): Markup {
         </p>`,
     );
   return html`${lines}`;
+}
+
+function groupSection(label: string, table: NonNullable<EvaluationReport['groups']>[string]): Markup {
+  const rows = table.map(
+    ({ group, subjects, items, weighted, base, tuned }) =>
+      html`<tr>
+        <th scope="row">${group}</th>
+        <td>${subjects}</td>
+        <td>${items}</td>
+        <td>${weighted ? 'of items' : 'of subjects'}</td>
+        <td>${percent(base)}</td>
+        <td>${percent(tuned)}</td>
+        <td>${signedPoints(tuned - base)}</td>
+      </tr>`,
+  );
+  return html`<h2>${label} by group</h2>
+    ${tableOf(['group', 'subjects', 'items', 'mean', 'base', 'tuned', 'points'], rows)}
+    <p class="note">
+      Summed up as the benchmark says: as a mean of all items, or of the accuracies in its subjects. The verdict looks
+      at items.
+    </p>`;
 }
 
 function subjectSection(label: string, table: NonNullable<EvaluationReport['subjects']>[string]): Markup {
