@@ -24,7 +24,7 @@ export { INFERENCE, type Finish, type Inference, type Reply } from './inference/
 export { servedModel } from './inference/served-model.js';
 export { ServerInference } from './inference/server.inference.js';
 export { compareItemFiles, type Comparison } from './offline/compare.js';
-export { mmluProPrompt } from './offline/prompt.js';
+export { mmluProPrompt, taskPrompt } from './offline/prompt.js';
 export { rescoreMmluPro, type Rescored } from './offline/rescore.js';
 export { groupScores, type GroupScore } from './report/group.scores.js';
 export { makeReport } from './report/report.js';

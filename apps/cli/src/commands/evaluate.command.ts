@@ -3,25 +3,22 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { carriedRunSpec, Failure } from '@anneal/contracts';
 import type { LoadedBenchmark } from '@anneal/evaluation';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import type { Evaluated } from '../evaluation/evaluate.js';
 import { CountedProgress } from '../terminal/counted-progress.js';
 import { table } from '../terminal/table.js';
 import { printJson } from './options.js';
+import { taskOf, withTaskOptions, type TaskOptions } from './task.options.js';
 
-interface Options {
+interface Options extends TaskOptions {
   model: string;
   benchmark: string;
   data?: string;
   subjects?: string[];
   limit?: number;
   shots?: number;
-  include?: string;
   metric?: string;
-  prompt?: 'completion' | 'chat';
-  oneTurn: boolean;
-  system?: string;
   score?: string;
   answerTokens?: number;
   served?: string;
@@ -32,7 +29,7 @@ interface Options {
 }
 
 export function evaluateCommand(): Command {
-  return new Command('evaluate')
+  return withTaskOptions(new Command('evaluate'))
     .description('run one benchmark on a model in a folder or on a server, with nothing else running')
     .requiredOption(
       '--model <dir or url>',
@@ -47,20 +44,7 @@ export function evaluateCommand(): Command {
       'with mmlu-pro and lm-eval: examples before each question (default: their own number)',
       shots,
     )
-    .option('--include <dir>', 'with lm-eval: folder with descriptions of own tasks')
     .option('--metric <name>', 'with lm-eval: the metric that counts (default: exact_match or acc)')
-    .addOption(
-      new Option(
-        '--prompt <form>',
-        'with mmlu-pro and lm-eval: a text to be continued, or a conversation for the chat template',
-      ).choices(['completion', 'chat']),
-    )
-    .addOption(
-      new Option('--one-turn', 'with lm-eval: all examples in one turn of the conversation, instead of one each')
-        .default(false)
-        .implies({ prompt: 'chat' }),
-    )
-    .option('--system <text>', 'with lm-eval: an instruction before everything else')
     .option('--score <how>', 'with own-set: how answers are compared (default: normalised)')
     .option('--answer-tokens <n>', 'how long an answer may be', count)
     .option('--served <name>', 'name of the model on the server (default: the one that it has)')
@@ -96,7 +80,7 @@ function shots(text: string): number {
 }
 
 async function run(options: Options): Promise<Evaluated> {
-  const task = /^lm-eval:([A-Za-z0-9][A-Za-z0-9_.()-]*)$/.exec(options.benchmark)?.[1];
+  const task = taskOf(options.benchmark);
   const spec = task === undefined ? benchmarkSpec(options) : undefined;
   const [{ fittedTo, loadBenchmarks }, { askedModel }, { evaluate }, { evaluatedFailure }] = await Promise.all([
     import('@anneal/evaluation'),

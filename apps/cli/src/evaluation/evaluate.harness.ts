@@ -1,11 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { homedir, availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { detectGpus } from '@anneal/compute';
 import { carriedRunSpec } from '@anneal/contracts';
 import { demandModelFolder } from '@anneal/engine';
-import { installEngine } from '@anneal/engine/install';
-import { installLmEval } from '@anneal/engine/install-lm-eval';
 import {
   batchName,
   groupScores,
@@ -17,6 +14,7 @@ import {
   type InstalledHarness,
 } from '@anneal/evaluation';
 import type { Evaluated } from './evaluate.js';
+import { installHarness } from './installed.harness.js';
 
 export interface HarnessOptions {
   readonly model: string;
@@ -91,21 +89,6 @@ export async function evaluateHarness(options: HarnessOptions): Promise<Evaluate
 
 function rightInTask({ task, outcome }: HarnessItem): { subject: string; isRight: boolean } {
   return { subject: task, isRight: outcome === 'correct' };
-}
-
-async function installHarness(include: string | undefined): Promise<InstalledHarness> {
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const engine = await installEngine({ log });
-  const { packages } = await installLmEval({ log });
-  const { HF_HOME, HF_ENDPOINT: endpoint, HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
-  return {
-    ...{ engine, packages, threads: availableParallelism() },
-    folders: include === undefined ? [] : [resolve(include)],
-    // What the user has fetched before serves here, too.
-    data: HF_HOME ?? join(homedir(), '.cache', 'huggingface'),
-    // A task of one's own says where its data lies; all others have it on the Hub.
-    hub: include === undefined && offline !== '1' ? { endpoint, token } : undefined,
-  };
 }
 
 async function loadTask(options: HarnessOptions, harness: InstalledHarness) {
