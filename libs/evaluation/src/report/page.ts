@@ -1,4 +1,6 @@
 import type { BenchmarkResult, EvaluationReport } from '@anneal/contracts';
+import { groupBy } from '../benchmarks/sample.js';
+import { wasCompared } from '../verdict/results.js';
 import { html, type Markup } from './markup.js';
 import { differencePlot, outcomePlot, percent, signedPoints, subjectPlot } from './plots.js';
 import { stylesheet } from './stylesheet.js';
@@ -7,6 +9,7 @@ type Item = EvaluationReport['items'][number];
 
 /** Flips of one direction that the page shows; all items are in report.json and items.parquet. */
 const mostFlips = 25;
+const mostNamed = 20;
 const longestText = 6_000;
 
 /** A report as one page that needs nothing from outside: no scripts, no fonts, no images. */
@@ -39,7 +42,7 @@ export function reportPage(report: EvaluationReport): string {
               : ''
           }
           <h2>Base against tuned</h2>
-          ${resultTable(results)}
+          ${resultTable(results, report.items)}
           <figure>
             ${differencePlot(results)}
             <figcaption>
@@ -62,7 +65,7 @@ export function reportPage(report: EvaluationReport): string {
   return page.text;
 }
 
-function resultTable(results: readonly BenchmarkResult[]): Markup {
+function resultTable(results: readonly BenchmarkResult[], all: readonly Item[]): Markup {
   const rows = results.map(
     ({ benchmark, items, base, tuned, difference, interval, gained, lost, pValue, minimumDetectable, guard }) =>
       html`<tr>
@@ -86,7 +89,7 @@ function resultTable(results: readonly BenchmarkResult[]): Markup {
       p is the exact two-sided McNemar test of one benchmark, before any correction. Detectable is the difference, in
       points, that so many items show in 8 of 10 cases.
     </p>
-    ${sampled(results)}${guessed(results)}`;
+    ${sampled(results)}${guessed(results)}${leftOut(all)}`;
 }
 
 /** A table that may be wider than the page. */
@@ -129,6 +132,24 @@ function guessed(results: readonly BenchmarkResult[]): Markup {
         </p>`,
     );
   return html`${lines}`;
+}
+
+/** Items that one of the two could not be asked: they are in none of the numbers. */
+function leftOut(items: readonly Item[]): Markup {
+  const failed = items.filter(hasFailed);
+  const lines = [...groupBy(failed, ({ benchmark }) => benchmark)].map(([benchmark, own]) => {
+    const named = own.slice(0, mostNamed).map(({ id }) => id);
+    const more = own.length > named.length ? ` and ${own.length - named.length} more` : '';
+    const left = own.length === 1 ? '1 item is left out' : `${own.length} items are left out`;
+    return html`<p class="note">
+      ${benchmark}: ${left}, since a model could not be asked: ${named.join(', ')}${more}.
+    </p>`;
+  });
+  return html`${lines}`;
+}
+
+function hasFailed({ base, tuned }: Item): boolean {
+  return !wasCompared({ base: base.outcome, tuned: tuned.outcome });
 }
 
 function groupSection(label: string, table: NonNullable<EvaluationReport['groups']>[string]): Markup {
@@ -178,7 +199,7 @@ function subjectSection(label: string, table: NonNullable<EvaluationReport['subj
 }
 
 function flipSection({ benchmark, gained, lost }: BenchmarkResult, items: readonly Item[]): Markup {
-  const own = items.filter((item) => item.benchmark === benchmark);
+  const own = items.filter((item) => item.benchmark === benchmark && !hasFailed(item));
   const ups = own.filter(({ base, tuned }) => tuned.outcome === 'correct' && base.outcome !== 'correct');
   const downs = own.filter(({ base, tuned }) => base.outcome === 'correct' && tuned.outcome !== 'correct');
   return html`<h2>${benchmark}: where the two differ</h2>

@@ -157,6 +157,11 @@ describe('a report', () => {
     expect(made.subjects?.['own-set']?.[0]).toMatchObject({ subject: 'law', items: 1 });
     expect(made.flips?.['own-set']?.gained).toEqual(['2']);
     expect(made.items).toHaveLength(4);
+    const page = reportPage(made);
+    expect(page).toContain('own-set: 1 item is left out, since a model could not be asked: 1.');
+    // Whoever could not be asked has lost nothing, and the other gained nothing.
+    expect(page).not.toContain('<summary>1 ');
+    expect(page).toContain('<summary>2 ');
   });
   it('says when only a sample was asked', async () => {
     const made = report(choice, letters, { benchmarks: [{ ...choice, sampledFrom: 400 }] });
