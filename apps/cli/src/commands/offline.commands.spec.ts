@@ -80,6 +80,19 @@ describe('without a server', () => {
     const text = await printed(compareCommand(), join(folder, 'a.jsonl'), join(folder, 'b.jsonl'));
     expect(text).toContain('improved: The tuned model is better on these items, with 10 of 20 right instead of 0');
   });
+  it('compare says that six of a thousand would seldom be seen, also when they were', async () => {
+    for (const [name, right] of [
+      ['few-a.jsonl', 0],
+      ['few-b.jsonl', 6],
+    ] as const)
+      writeLines(
+        name,
+        Array.from({ length: 1000 }, (_, id) => ({ id, correct: id < right })),
+      );
+    const text = await printed(compareCommand(), join(folder, 'few-a.jsonl'), join(folder, 'few-b.jsonl'));
+    expect(text).toContain('improved: ');
+    expect(text).toContain('With so few items that differ, no difference is shown in 8 of 10 cases.');
+  });
   it.each([
     [rescoreCommand, ['--benchmark', 'another', '--data', 'x', '--outputs', 'y']],
     [promptCommand, ['--benchmark', 'mmlu-pro', '--data', 'x', '--question', 'seven']],
