@@ -7,6 +7,8 @@ import { compareCommand } from './compare.command.js';
 import { promptCommand } from './prompt.command.js';
 import { rescoreCommand } from './rescore.command.js';
 
+vi.setConfig({ testTimeout: 60_000 });
+
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'anneal-commands-'));
@@ -48,6 +50,16 @@ describe('without a server', () => {
         'answer with "the answer is (X)" where X is the correct letter choice.\n\n\n\n' +
         "Question:\nWhich?\nOptions:\nA. x\nB. y\nC. z\nAnswer: Let's think step by step.",
     );
+  });
+  it('prompt prints a conversation as JSON, and says what it knows when it is asked for something else', async () => {
+    const args = [...benchmark, folder, '--question', '2', '--shots', '0', '--prompt', 'chat'];
+    expect(JSON.parse(await printed(promptCommand(), ...args))).toEqual([
+      { role: 'user', content: expect.stringMatching(/^The following [^]*Options:\nA\. x\nB\. y\nC\. z$/) as string },
+    ]);
+    await expect(printed(promptCommand(), '--benchmark', 'own-set:x', '--question', '1')).rejects.toMatchObject({
+      code: 'BENCHMARK_INVALID',
+      remedy: 'Name mmlu-pro with --data DIR, or lm-eval:TASK.',
+    });
   });
   it('rescore prints one JSON object, and writes items that compare takes', async () => {
     const items = join(folder, 'items.jsonl');
