@@ -9,10 +9,10 @@
 groups are summed up, then their items, {"id", "task", "prompt" or "messages", "question", "expected", "digest"}. `ask`
 has lm-eval ask the model of --model, `{"folder", "device"}` or `{"url", "name", "concurrency", "maxLength"}` with a
 "folder" when its tokenizer is known, and writes an object an item, {"id", "task", "digest", "prompt", "expected",
-"filter", "metrics", "resps", "filtered"}. `digest` names what is asked and expected, before a chat template has made a
-text of it; the two commands agree on it. Every answer is kept in the cache as it comes, so the same command asks only
-for what a killed one had left; --progress gets {"answered", "of"}, counted in requests, of which an item may have
-several. Both files appear whole or not at all.
+"filter", "metrics", "resps", "filtered"}. `digest` names what is asked, before a chat template has made a text of it,
+what is expected, and how an answer is read; the two commands agree on it. Every answer is kept in the cache as it
+comes, so the same command asks only for what a killed one had left; --progress gets {"answered", "of"}, counted in
+requests, of which an item may have several. Both files appear whole or not at all.
 
 NAME is that of a task, a group or a tag. Only what lm-eval knows by name is read, and what the folders --tasks
 describe, which go first. Code of a dataset, and code that a model wrote, is not run.
@@ -24,6 +24,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
@@ -51,10 +52,18 @@ class UnusableAnswer(Exception):
     """The server sent something else than an answer."""
 
 
-def digest_of(instances: Iterable[Instance], target: object) -> str:
-    """SHA-256 over all that an item asks for and expects."""
+def digest_of(instances: Iterable[Instance], target: object, scoring: str) -> str:
+    """SHA-256 over all that an item asks for and expects, and how its answer is read."""
     asked = [list(instance.args) for instance in instances]
-    return hashlib.sha256(json.dumps([asked, target], default=plain).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([asked, target, scoring], default=plain).encode()).hexdigest()
+
+
+def scoring_of(task: Task) -> str:
+    """How a task reads and scores its answers, as a text; functions stand there by their source."""
+    config = task.dump_config()
+    named = {name: config.get(name) for name in ("filter_list", "metric_list", "process_results")}
+    # Where a function lies in memory is another place each time.
+    return re.sub(r" at 0x[0-9a-f]+", "", json.dumps(named, sort_keys=True, default=plain))
 
 
 def text_of(value: object) -> str:
@@ -119,8 +128,9 @@ def describe(name: str, parts: list[Part], groups: list[Group], form: PromptForm
     for part in parts:
         if part.is_asked:
             build_requests(part, form)
+            scoring = scoring_of(part.task)
             for document, instances in instances_of(part):
-                yield describe_item(part, document, instances)
+                yield describe_item(part, document, instances, scoring)
 
 
 def describe_task(part: Part) -> dict[str, Any]:
@@ -151,7 +161,7 @@ def describe_group(group: Group) -> dict[str, Any]:
     }
 
 
-def describe_item(part: Part, document: int, instances: list[Instance]) -> dict[str, Any]:
+def describe_item(part: Part, document: int, instances: list[Instance], scoring: str) -> dict[str, Any]:
     """What an item asks and expects."""
     context = instances[0].args[0]
     target = part.task.doc_to_target(instances[0].doc)
@@ -162,7 +172,7 @@ def describe_item(part: Part, document: int, instances: list[Instance]) -> dict[
         **asked,
         "question": question_of(part.task, instances[0]),
         "expected": text_of(target),
-        "digest": digest_of(instances, target),
+        "digest": digest_of(instances, target, scoring),
     }
 
 
@@ -261,8 +271,10 @@ def ask(parts: list[Part], form: PromptForm, lm: LM, cache: Path, progress: Path
     digests: dict[str, str] = {}
     for part in parts:
         build_requests(part, form)
+        scoring = scoring_of(part.task)
         for document, instances in instances_of(part):
-            digests[part.item(document)] = digest_of(instances, part.task.doc_to_target(instances[0].doc))
+            target = part.task.doc_to_target(instances[0].doc)
+            digests[part.item(document)] = digest_of(instances, target, scoring)
     total = sum(instance.repeats for part in parts for instance in part.task.instances)
     chosen = {part.name: part.chosen for part in parts if part.chosen is not None}
     unusable = (aiohttp.ClientError, requests.RequestException, TimeoutError, json.JSONDecodeError, UnusableAnswer)

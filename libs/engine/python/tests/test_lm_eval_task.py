@@ -8,7 +8,15 @@ from types import SimpleNamespace
 
 from anneal_engine.lm_eval_loading import Part, choose, choose_each, holds, shares
 from anneal_engine.lm_eval_prompts import Conversation, as_conversation
-from anneal_engine.lm_eval_task import UnusableAnswer, demanding, digest_of, instances_of, plain, write_lines
+from anneal_engine.lm_eval_task import (
+    UnusableAnswer,
+    demanding,
+    digest_of,
+    instances_of,
+    plain,
+    scoring_of,
+    write_lines,
+)
 
 
 def instance(document: int, index: int, *args: object) -> SimpleNamespace:
@@ -83,12 +91,24 @@ class ItemsTest(unittest.TestCase):
 
     def test_a_digest_tells_apart_what_is_asked_and_what_is_expected(self) -> None:
         given = {
-            digest_of([instance(0, 0, "q", "a")], 0),
-            digest_of([instance(0, 0, "q", "b")], 0),
-            digest_of([instance(0, 0, "q", "a")], 1),
-            digest_of([instance(0, 0, "q", "a"), instance(0, 1, "q", "b")], 0),
+            digest_of([instance(0, 0, "q", "a")], 0, "acc"),
+            digest_of([instance(0, 0, "q", "b")], 0, "acc"),
+            digest_of([instance(0, 0, "q", "a")], 1, "acc"),
+            digest_of([instance(0, 0, "q", "a")], 0, "exact_match"),
+            digest_of([instance(0, 0, "q", "a"), instance(0, 1, "q", "b")], 0, "acc"),
         }
-        self.assertEqual(len(given), 4)
+        self.assertEqual(len(given), 5)
+
+    def test_how_answers_are_read_is_told_by_filters_and_metrics_and_not_by_places_in_memory(self) -> None:
+        def task(pattern: str, **more: object) -> SimpleNamespace:
+            config = {"filter_list": [{"name": "first", "filter": [{"function": "regex", "regex_pattern": pattern}]}]}
+            return SimpleNamespace(dump_config=lambda: {**config, **more})
+
+        self.assertEqual(scoring_of(task("a")), scoring_of(task("a", metadata={"version": 2})))
+        self.assertNotEqual(scoring_of(task("a")), scoring_of(task("b")))
+        self.assertNotEqual(scoring_of(task("a")), scoring_of(task("a", metric_list=[{"metric": "acc"}])))
+        places = [scoring_of(task("a", process_results=f"<function f at 0x{place}>")) for place in ("7f0", "1ab")]
+        self.assertEqual(*places)
 
 
 class OutputTest(unittest.TestCase):

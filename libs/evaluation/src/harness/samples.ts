@@ -26,7 +26,7 @@ export interface HarnessItem {
   /** What the model wrote, or its likelihoods of the answers that were to choose from. */
   readonly text: string;
   readonly outcome: Exclude<Outcome, 'failed'>;
-  /** Over all that was asked and expected. */
+  /** Over all that was asked and expected, and how answers are read. */
   readonly digest: string;
 }
 
