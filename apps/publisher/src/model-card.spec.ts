@@ -25,6 +25,18 @@ describe('the model card', () => {
     }
   });
 
+  it('says which items the numbers are not about', () => {
+    const input = evaluated();
+    const results = input.evaluation.results.map((result) => ({
+      ...{ ...result, sampledFrom: 500 },
+      tuned: { ...result.tuned, failed: 2 },
+    }));
+    const partly = modelCard('run-1', { ...input, evaluation: { ...input.evaluation, results } });
+    expect(partly).toContain('\nown-set: a seeded sample of its 500 items; the interval is that of 60.\n');
+    expect(partly).toContain('items that could not be asked are left out, 0 of the base and 2 of the tuned model.');
+    expect(card).not.toMatch(/sample|left out,/);
+  });
+
   it('says what the verdict was when it did not have to be a good one, and what to be careful with', () => {
     const input = evaluated({ when: 'always' }, 'regressed');
     const message = "Nothing to compare was found in 40 % of the tuned model's answers to own-set.";

@@ -33,7 +33,7 @@ ${evaluation.results.map(resultRow).join('\n')}
 
 Base and tuned answered the same items with the same prompts and settings; p is the exact two-sided McNemar test, the
 interval a paired bootstrap. The per-item report has digest \`${evaluation.report.digest}\`.
-${alarmList(evaluation.alarms ?? [])}
+${evaluation.results.map(itemsLeftOut).join('')}${alarmList(evaluation.alarms ?? [])}
 
 ## Base model
 
@@ -62,6 +62,17 @@ function resultRow(result: BenchmarkResult): string {
   const name = guard ? `${benchmark} (guard)` : benchmark;
   const range = interval ? `${points(interval[0])} to ${points(interval[1])}` : '';
   return `| ${name} | ${items} | ${percent(base.accuracy)} | ${percent(tuned.accuracy)} | ${points(difference)} | ${range} | ${gained} | ${lost} | ${pValue.toPrecision(2)} |`;
+}
+
+/** Which items of a benchmark the numbers are not about: those outside a sample, and those that could not be asked. */
+function itemsLeftOut({ benchmark, items, sampledFrom, base, tuned }: BenchmarkResult): string {
+  const sample =
+    sampledFrom === undefined
+      ? ''
+      : `\n${benchmark}: a seeded sample of its ${sampledFrom} items; the interval is that of ${items}.\n`;
+  const [ofBase, ofTuned] = [base.failed ?? 0, tuned.failed ?? 0];
+  if (ofBase + ofTuned === 0) return sample;
+  return `${sample}\n${benchmark}: items that could not be asked are left out, ${ofBase} of the base and ${ofTuned} of the tuned model.\n`;
 }
 
 /** What somebody who uses the model should know before trusting the numbers. */

@@ -78,6 +78,8 @@ describe('RunSpec', () => {
   it('names tasks of lm-eval, and of its metrics the one that says of each answer whether it is right', () => {
     const task = { name: 'lm-eval', task: 'tmmluplus_education_(profession_level)', metric: 'acc_norm', shots: 5 };
     expect(parseRunSpec(judgedBy([task]))).toMatchObject({ ok: true, spec: { evaluation: { benchmarks: [task] } } });
+    const chat = { name: 'lm-eval', task: 'mmlu', prompt: 'chat', multiturn: false, system: 'Be short.' };
+    expect(parseRunSpec(judgedBy([chat]))).toMatchObject({ ok: true, spec: { evaluation: { benchmarks: [chat] } } });
     const scored = (score: string) => parseRunSpec(judgedBy([{ name: 'own-set', source: 'file:/set.jsonl', score }]));
     expect(scored('lm-eval:exact_match').ok).toBe(true);
     expect(scored('lm-eval:bleu')).toMatchObject({
@@ -133,6 +135,8 @@ describe('RunSpec', () => {
     [judgedBy([{ name: 'lm-eval', task: '--model=x' }]), 'evaluation.benchmarks.0.task'],
     [judgedBy([{ name: 'lm-eval', task: 'arc_easy,piqa' }]), 'evaluation.benchmarks.0.task'],
     [judgedBy([{ name: 'lm-eval', task: 'arc_easy', include: 'file:/tasks' }]), 'evaluation.benchmarks.0.include'],
+    [judgedBy([{ name: 'lm-eval', task: 'arc_easy', multiturn: false }]), 'evaluation.benchmarks'],
+    [judgedBy([{ name: 'lm-eval', task: 'arc_easy', system: '' }]), 'evaluation.benchmarks.0.system'],
     [judgedBy([{ name: 'held-out', guard: true }]), 'evaluation.benchmarks'],
     [judgedBy([{ name: 'held-out', margin: 0.01 }]), 'evaluation.benchmarks'],
     [judgedBy([{ name: 'held-out' }], { minimumEffect: 1.5 }), 'evaluation.policy.minimumEffect'],

@@ -301,7 +301,9 @@ const lmEvalShape = {
     .string()
     .max(200)
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.()-]*$/, 'a task is a name of lm-eval, like arc_easy')
-    .describe('Name of a task of lm-eval, or of one that the evaluator was given (LM_EVAL_TASKS); never a path.'),
+    .describe(
+      'Name of a task, a group or a tag of lm-eval, or of one that the evaluator was given (LM_EVAL_TASKS); never a path.',
+    ),
   shots: z
     .int()
     .min(0)
@@ -314,6 +316,24 @@ const lmEvalShape = {
     .regex(/^[A-Za-z][A-Za-z0-9_@.+-]*$/, 'a metric is a name, like acc_norm')
     .optional()
     .describe('Metric of the task that says of each item whether it is right; exact_match or acc when left out.'),
+  prompt: z
+    .enum(['completion', 'chat'])
+    .default('completion')
+    .describe(
+      "A text to be continued; or a conversation for the model's chat template (apply_chat_template of lm-eval).",
+    ),
+  multiturn: z
+    .boolean()
+    .optional()
+    .describe(
+      'With prompt chat: whether each example is a turn of its own, as when left out, or all are in one (fewshot_as_multiturn of lm-eval).',
+    ),
+  system: z
+    .string()
+    .min(1)
+    .max(20_000)
+    .optional()
+    .describe('Instruction before everything else (system_instruction of lm-eval).'),
   ...benchmarkShape,
 };
 
@@ -368,6 +388,10 @@ const evaluation = z.strictObject({
     .max(10)
     .refine((all) => all.some(({ guard }) => !guard), 'at least one benchmark has to be no guard')
     .refine((all) => all.every(({ guard, margin }) => guard || margin === undefined), 'margin is for a guard only')
+    .refine(
+      (all) => all.every((one) => one.name !== 'lm-eval' || one.prompt === 'chat' || one.multiturn === undefined),
+      'multiturn is for prompt chat only',
+    )
     .default([{ name: 'held-out', score: 'normalised', answerTokens: 64, seed: 42, guard: false }]),
   policy: z.strictObject(policyShape).prefault({}),
 });

@@ -198,6 +198,15 @@ const subjectResult = z.object({
   pValue: z.number().describe('For reading only: the verdict does not look at single subjects.'),
 });
 
+const groupResult = z.object({
+  group: z.string(),
+  subjects: z.int().min(1).describe('How many it sums up.'),
+  items: z.int().min(1),
+  weighted: z.boolean().describe('Whether each item counts once, or else each subject.'),
+  base: z.number().describe('Accuracy, from 0 to 1.'),
+  tuned: z.number(),
+});
+
 /** The stored report of an evaluation: what every item's prompt, expectation and answers were. */
 export const evaluationReport = z
   .object({
@@ -211,6 +220,10 @@ export const evaluationReport = z
       .record(z.string(), z.array(subjectResult))
       .optional()
       .describe('By benchmark; those that have subjects.'),
+    groups: z
+      .record(z.string(), z.array(groupResult))
+      .optional()
+      .describe('By benchmark: sums over subjects, by the rule of who made it; the verdict looks at items.'),
     flips: z
       .record(z.string(), z.object({ gained: z.array(z.string()), lost: z.array(z.string()) }))
       .optional()

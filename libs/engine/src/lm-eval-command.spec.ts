@@ -14,6 +14,15 @@ it('describes a task, by its name and with the folders of own ones', () => {
   });
 });
 
+it('says how the questions are put', () => {
+  const asked = { task: 'x', folders: [], chat: { multiturn: true }, system: '--be short' };
+  expect(describeTaskCommand(engine, asked, '/out').args.slice(3)).toEqual([
+    ...['--task=x', '--chat', '--system=--be short', '--output=/out'],
+  ]);
+  const inOneTurn = { task: 'x', folders: [], chat: { multiturn: false } };
+  expect(describeTaskCommand(engine, inOneTurn, '/out').args).toContain('--one-turn');
+});
+
 it('asks a task of a model, whose folder is one word whatever its name', () => {
   const files = { cache: '/answers.db', progress: '/progress.jsonl', output: '/out.jsonl' };
   const model = { folder: '/models/a,b c', device: 'cpu' as const };

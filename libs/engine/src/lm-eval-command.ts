@@ -1,9 +1,9 @@
 import type { EngineCommand } from './axolotl-commands.js';
 import { engineProcessEnv, type EngineLocation, type EngineProcess } from './engine-environment.js';
 
-/** A task of lm-eval, and what of it is asked. */
+/** A task of lm-eval, and what of it is asked, and how. */
 export interface LmEvalTask {
-  /** Name of a task that lm-eval knows, or that a file of `folders` describes. */
+  /** Name of a task, a group or a tag that lm-eval knows, or that a file of `folders` describes. */
   readonly task: string;
   /** Folders with descriptions of own tasks; they go before lm-eval's. */
   readonly folders: readonly string[];
@@ -12,6 +12,10 @@ export interface LmEvalTask {
   /** A seeded choice of so many items. */
   readonly limit?: number | undefined;
   readonly seed?: number | undefined;
+  /** Set when questions go through the chat template: whether examples are turns of their own. */
+  readonly chat?: { readonly multiturn: boolean } | undefined;
+  /** Instruction before everything else. */
+  readonly system?: string | undefined;
 }
 
 /** A folder in the form of Transformers, or a server with the name that the model has there. */
@@ -57,7 +61,7 @@ export function askTaskCommand(
 function taskCommand(
   engine: EngineLocation,
   action: 'describe' | 'ask',
-  { task, folders, shots, limit, seed }: LmEvalTask,
+  { task, folders, shots, limit, seed, chat, system }: LmEvalTask,
   more: readonly string[],
 ): EngineCommand {
   return {
@@ -68,6 +72,8 @@ function taskCommand(
       ...(shots === undefined ? [] : [`--shots=${shots}`]),
       ...(limit === undefined ? [] : [`--limit=${limit}`]),
       ...(seed === undefined ? [] : [`--seed=${seed}`]),
+      ...(chat ? ['--chat', ...(chat.multiturn ? [] : ['--one-turn'])] : []),
+      ...(system === undefined ? [] : [`--system=${system}`]),
       ...more,
     ],
   };

@@ -24,8 +24,9 @@ export { INFERENCE, type Finish, type Inference, type InferenceRequest, type Rep
 export { servedModel } from './inference/served-model.js';
 export { ServerInference } from './inference/server.inference.js';
 export { compareItemFiles, type Comparison } from './offline/compare.js';
-export { mmluProPrompt } from './offline/prompt.js';
+export { mmluProPrompt, taskPrompt } from './offline/prompt.js';
 export { rescoreMmluPro, type Rescored } from './offline/rescore.js';
+export { groupScores, type GroupScore } from './report/group.scores.js';
 export { makeReport } from './report/report.js';
 export { reportFiles } from './report/report.files.js';
 export { VllmInference } from './inference/vllm.inference.js';

@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface AskedServer {
   readonly text: string;
   readonly model: string;
+  /** All of a conversation, of which the text is the last part. */
+  readonly messages?: readonly { readonly role: string; readonly content: string }[];
 }
 
 /** A server that speaks OpenAI's completions for one model, `small`, and answers as a test tells it to. */
@@ -50,10 +52,12 @@ export class CompletionsServer {
       prompt = '',
     } = JSON.parse(source) as {
       model: string;
-      messages?: { content: string }[];
+      messages?: { role: string; content: string }[];
       prompt?: string | string[];
     };
-    const asked = [messages?.at(-1)?.content ?? prompt].flat().map((text) => ({ text, model }));
+    const asked = [messages?.at(-1)?.content ?? prompt]
+      .flat()
+      .map((text) => ({ text, model, ...(messages ? { messages } : {}) }));
     this.asked.push(...asked);
     await pause(this.answerMs);
     const contents = asked.map((one) => this.answer(one));

@@ -61,7 +61,7 @@ function describe({
   ];
   const detectable =
     minimumDetectable === null
-      ? 'So few items that differ could not show any difference.'
+      ? 'With so few items that differ, no difference is shown in 8 of 10 cases.'
       : `So many items show a difference of ${(minimumDetectable * 100).toFixed(1)} points in 8 of 10 cases.`;
   return [table(headings, [row]), '', `${verdict}: ${reason}`, detectable].join('\n');
 }

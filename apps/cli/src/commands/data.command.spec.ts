@@ -118,6 +118,24 @@ describe('anneal data', () => {
     }
   });
 
+  it('says how to install lm-eval where it is not, and refuses or warns', async () => {
+    vi.stubEnv('ANNEAL_CACHE', join(folder, 'without'));
+    try {
+      const call = ['check', await file('any.jsonl', rows), '--columns', 'question=issue,answer=fix'];
+      call.push('--benchmarks', 'lm-eval:arc_easy', '--json');
+      const how = 'lm-eval is not installed here; "node libs/engine/install-lm-eval.mjs" does it.';
+      const refused = z.object({ error: failureDetail }).parse(JSON.parse((await anneal(...call)).stdout));
+      expect(refused.error).toMatchObject({ code: 'ENGINE_MISSING', message: expect.stringContaining(how) as string });
+      const flagged = await anneal(...call, '--decontamination', 'flag');
+      expect(dataReport.parse(JSON.parse(flagged.stdout)).warnings).toContainEqual({
+        ...{ code: 'benchmark-unchecked', rows: 0 },
+        message: `Rows are not checked against lm-eval:arc_easy: ${how}`,
+      });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('shows both answers of preference pairs, and refuses pairs where answers are to be learnt', async () => {
     const path = await file('pairs.jsonl', [{ prompt: 'How are you today?', chosen: 'Very well.', rejected: 'No.' }]);
     const { stdout } = await anneal('preview', path, '--objective', 'dpo');

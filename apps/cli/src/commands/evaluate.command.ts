@@ -9,15 +9,15 @@ import type { Evaluated } from '../evaluation/evaluate.js';
 import { CountedProgress } from '../terminal/counted-progress.js';
 import { table } from '../terminal/table.js';
 import { printJson } from './options.js';
+import { taskOf, withTaskOptions, type TaskOptions } from './task.options.js';
 
-interface Options {
+interface Options extends TaskOptions {
   model: string;
   benchmark: string;
   data?: string;
   subjects?: string[];
   limit?: number;
   shots?: number;
-  include?: string;
   metric?: string;
   score?: string;
   answerTokens?: number;
@@ -29,13 +29,13 @@ interface Options {
 }
 
 export function evaluateCommand(): Command {
-  return new Command('evaluate')
+  return withTaskOptions(new Command('evaluate'))
     .description('run one benchmark on a model in a folder or on a server, with nothing else running')
     .requiredOption(
       '--model <dir or url>',
       'folder of the model, or a server that speaks OpenAI completions, up to /v1',
     )
-    .requiredOption('--benchmark <name>', 'mmlu-pro, own-set:FILE, or lm-eval:TASK')
+    .requiredOption('--benchmark <name>', 'mmlu-pro, own-set:FILE, or lm-eval:TASK (a task, a group or a tag)')
     .option('--data <dir>', 'with mmlu-pro: folder with its test and validation files')
     .option('--subjects <list>', 'with mmlu-pro: only these, for example math,law', (text) => text.split(','))
     .option('--limit <n>', 'ask only so many items', count)
@@ -44,7 +44,6 @@ export function evaluateCommand(): Command {
       'with mmlu-pro and lm-eval: examples before each question (default: their own number)',
       shots,
     )
-    .option('--include <dir>', 'with lm-eval: folder with descriptions of own tasks')
     .option('--metric <name>', 'with lm-eval: the metric that counts (default: exact_match or acc)')
     .option('--score <how>', 'with own-set: how answers are compared (default: normalised)')
     .option('--answer-tokens <n>', 'how long an answer may be', count)
@@ -81,7 +80,7 @@ function shots(text: string): number {
 }
 
 async function run(options: Options): Promise<Evaluated> {
-  const task = /^lm-eval:([A-Za-z0-9][A-Za-z0-9_.()-]*)$/.exec(options.benchmark)?.[1];
+  const task = taskOf(options.benchmark);
   const spec = task === undefined ? benchmarkSpec(options) : undefined;
   const [{ fittedTo, loadBenchmarks }, { askedModel }, { evaluate }, { evaluatedFailure }] = await Promise.all([
     import('@anneal/evaluation'),
@@ -141,12 +140,15 @@ const names = ['mmlu-pro', 'own-set'];
 
 /** The same part of a RunSpec that a run would have. */
 function benchmarkSpec(options: Options): ReturnType<typeof carriedRunSpec.shape.evaluation.parse> {
-  const { benchmark, data, subjects, limit, score, answerTokens } = options;
+  const { benchmark, data, subjects, limit, prompt, score, answerTokens } = options;
   const [name = '', ...rest] = benchmark.split(':');
   const source = name === 'own-set' ? rest.join(':') : data;
   const parsed = carriedRunSpec.shape.evaluation.safeParse({
     benchmarks: [
-      { name, subjects, limit, score, answerTokens, source: source === undefined ? source : `file:${resolve(source)}` },
+      {
+        ...{ name, subjects, limit, prompt, score, answerTokens },
+        source: source === undefined ? source : `file:${resolve(source)}`,
+      },
     ],
     policy: {},
   });
@@ -180,9 +182,18 @@ function lines(evaluated: Evaluated): string[] {
     ),
     '',
     `Accuracy ${accuracy.toFixed(4)} over ${n} items in ${seconds.toFixed(1)} s${known > 0 ? `, ${known} of them answered before` : ''}.`,
+    ...groupLines(evaluated.groups ?? []),
     ...loweredShots(evaluated.settings),
     ...(failed > 0 ? [`${failed} could not be asked and count for nothing: ${problems.slice(0, 3).join('; ')}`] : []),
   ];
+}
+
+/** What lm-eval itself would say of the groups. */
+function groupLines(groups: NonNullable<Evaluated['groups']>): string[] {
+  return groups.map(
+    ({ group, subjects, accuracy, weighted }) =>
+      `${group}: ${accuracy.toFixed(4)}, the mean over ${weighted ? 'the items' : 'the accuracies'} of ${subjects} tasks.`,
+  );
 }
 
 const lowered = z.object({ shots: z.int(), contextTokens: z.int(), loweredShots: z.record(z.string(), z.int()) });

@@ -7,6 +7,8 @@ import { compareCommand } from './compare.command.js';
 import { promptCommand } from './prompt.command.js';
 import { rescoreCommand } from './rescore.command.js';
 
+vi.setConfig({ testTimeout: 60_000 });
+
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'anneal-commands-'));
@@ -49,6 +51,16 @@ describe('without a server', () => {
         "Question:\nWhich?\nOptions:\nA. x\nB. y\nC. z\nAnswer: Let's think step by step.",
     );
   });
+  it('prompt prints a conversation as JSON, and says what it knows when it is asked for something else', async () => {
+    const args = [...benchmark, folder, '--question', '2', '--shots', '0', '--prompt', 'chat'];
+    expect(JSON.parse(await printed(promptCommand(), ...args))).toEqual([
+      { role: 'user', content: expect.stringMatching(/^The following [^]*Options:\nA\. x\nB\. y\nC\. z$/) as string },
+    ]);
+    await expect(printed(promptCommand(), '--benchmark', 'own-set:x', '--question', '1')).rejects.toMatchObject({
+      code: 'BENCHMARK_INVALID',
+      remedy: 'Name mmlu-pro with --data DIR, or lm-eval:TASK.',
+    });
+  });
   it('rescore prints one JSON object, and writes items that compare takes', async () => {
     const items = join(folder, 'items.jsonl');
     const outputs = ['--outputs', join(folder, 'outputs.jsonl'), '--items', items];
@@ -79,6 +91,19 @@ describe('without a server', () => {
     );
     const text = await printed(compareCommand(), join(folder, 'a.jsonl'), join(folder, 'b.jsonl'));
     expect(text).toContain('improved: The tuned model is better on these items, with 10 of 20 right instead of 0');
+  });
+  it('compare says that six of a thousand would seldom be seen, also when they were', async () => {
+    for (const [name, right] of [
+      ['few-a.jsonl', 0],
+      ['few-b.jsonl', 6],
+    ] as const)
+      writeLines(
+        name,
+        Array.from({ length: 1000 }, (_, id) => ({ id, correct: id < right })),
+      );
+    const text = await printed(compareCommand(), join(folder, 'few-a.jsonl'), join(folder, 'few-b.jsonl'));
+    expect(text).toContain('improved: ');
+    expect(text).toContain('With so few items that differ, no difference is shown in 8 of 10 cases.');
   });
   it.each([
     [rescoreCommand, ['--benchmark', 'another', '--data', 'x', '--outputs', 'y']],

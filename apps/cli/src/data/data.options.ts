@@ -14,6 +14,7 @@ export interface DataOptions {
   readonly split?: string;
   readonly limit?: number;
   readonly benchmarks: readonly NamedBenchmark[];
+  readonly include?: string;
   readonly sequenceLength?: number;
   readonly decontamination?: 'remove' | 'flag' | 'off';
   readonly words?: number;
@@ -26,6 +27,8 @@ interface NamedBenchmark {
   readonly name: string;
   /** Left out: where a run has the benchmark from. */
   readonly path?: string;
+  /** Of lm-eval. */
+  readonly task?: string;
 }
 
 /** A command that looks at data on this machine, with no server running. */
@@ -52,10 +55,11 @@ export function dataCommand(name: string, description: string): Command {
     .option('--limit <rows>', 'take only the first rows', whole)
     .option(
       '--benchmarks <name:path>',
-      'what will judge the run: mmlu-pro (of the Hub), mmlu-pro:FOLDER, own-set:FILE; may be repeated',
+      'what will judge the run: mmlu-pro (of the Hub), mmlu-pro:FOLDER, own-set:FILE, lm-eval:TASK; may be repeated',
       more,
       [],
     )
+    .option('--include <dir>', 'with lm-eval: folder with descriptions of own tasks; functions in them are run')
     .option('--sequence-length <tokens>', 'longer rows are dropped (default: 2048)', whole)
     .addOption(
       new Option(
@@ -101,7 +105,8 @@ export async function requestOf(source: string, options: DataOptions): Promise<R
   });
 }
 
-async function benchmarkOf({ name, path }: NamedBenchmark): Promise<{ name: string; source?: string }> {
+async function benchmarkOf({ name, path, task }: NamedBenchmark): Promise<Record<string, string>> {
+  if (task !== undefined) return { name, task };
   return path === undefined ? { name } : { name, source: await referenceOf(path) };
 }
 
@@ -135,8 +140,9 @@ function more(text: string, before: readonly NamedBenchmark[]): NamedBenchmark[]
   if (text === 'mmlu-pro') return [...before, { name: text }];
   const at = text.indexOf(':');
   const [name, path] = [text.slice(0, at), text.slice(at + 1)];
-  if (!['mmlu-pro', 'own-set'].includes(name) || path === '')
-    throw new InvalidArgumentError('It is mmlu-pro, mmlu-pro:FOLDER or own-set:FILE.');
+  if (!['mmlu-pro', 'own-set', 'lm-eval'].includes(name) || path === '')
+    throw new InvalidArgumentError('It is mmlu-pro, mmlu-pro:FOLDER, own-set:FILE or lm-eval:TASK.');
+  if (name === 'lm-eval') return [...before, { name, task: path }];
   return [...before, { name, path }];
 }
 

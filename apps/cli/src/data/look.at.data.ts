@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { acceptRunSpec, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
 import { findTokenizer, prepareSet, SourceCache, stageSource, type Reach } from '@anneal/datasets';
-import { benchmarkTexts, requireChecked } from '@anneal/evaluation';
+import { benchmarkTexts, requireChecked, type InstalledHarness } from '@anneal/evaluation';
 import { defaultCache } from '@anneal/setup';
+import { findHarness } from '../evaluation/installed.harness.js';
 import { requestOf, type DataOptions } from './data.options.js';
 
 const cacheBytes = 20 * 1024 ** 3;
@@ -21,7 +22,8 @@ export async function lookAtData(source: string, options: DataOptions): Promise<
   process.once('SIGINT', interrupt);
   try {
     const spec = acceptRunSpec(await requestOf(source, options), 'data');
-    return await prepare(spec, { folder, signal: stop.signal, isBaseGiven: options.base !== undefined });
+    const harness = options.benchmarks.some(({ task }) => task) ? findHarness(options.include) : undefined;
+    return await prepare(spec, { folder, signal: stop.signal, isBaseGiven: options.base !== undefined, harness });
   } finally {
     process.off('SIGINT', interrupt);
     await rm(folder, { recursive: true, force: true });
@@ -32,10 +34,12 @@ interface Where {
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly isBaseGiven: boolean;
+  /** lm-eval, where one of its tasks is looked for and it is installed. */
+  readonly harness: InstalledHarness | undefined;
 }
 
 async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport> {
-  const { folder, signal, isBaseGiven } = where;
+  const { folder, signal, isBaseGiven, harness } = where;
   const { dataset, training, model } = spec;
   const reach = reachOf();
   const progress = progressLine();
@@ -47,7 +51,7 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
     reach,
   });
   const { texts, unchecked } = await benchmarkTexts(spec, {
-    ...{ reach, directory: join(folder, 'benchmarks'), signal },
+    ...{ reach, harness, directory: join(folder, 'benchmarks'), signal },
   });
   requireChecked(spec, { unchecked });
   const tokenizer = isBaseGiven ? await findTokenizer(model, reach, signal) : undefined;

@@ -1,20 +1,20 @@
 import { writeFile } from 'node:fs/promises';
-import { homedir, availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { detectGpus } from '@anneal/compute';
 import { carriedRunSpec } from '@anneal/contracts';
 import { demandModelFolder } from '@anneal/engine';
-import { installEngine } from '@anneal/engine/install';
-import { installLmEval } from '@anneal/engine/install-lm-eval';
 import {
   batchName,
+  groupScores,
   loadBenchmarks,
   questionsOf,
   servedModel,
   TaskAsking,
+  type HarnessItem,
   type InstalledHarness,
 } from '@anneal/evaluation';
 import type { Evaluated } from './evaluate.js';
+import { installHarness } from './installed.harness.js';
 
 export interface HarnessOptions {
   readonly model: string;
@@ -22,6 +22,9 @@ export interface HarnessOptions {
   readonly shots?: number | undefined;
   readonly limit?: number | undefined;
   readonly metric?: string | undefined;
+  readonly prompt?: string | undefined;
+  readonly oneTurn: boolean;
+  readonly system?: string | undefined;
   readonly include?: string | undefined;
   readonly served?: string | undefined;
   readonly concurrency: number;
@@ -33,7 +36,7 @@ export interface HarnessOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** Runs a task of lm-eval on a model, with the harness itself, and writes its items like those of any other benchmark. */
+/** Runs a task of lm-eval, or a group of them, on a model, with the harness itself, and writes its items like those of any other benchmark. */
 export async function evaluateHarness(options: HarnessOptions): Promise<Evaluated> {
   const started = performance.now();
   const { task, out, workDir, signal, onProgress } = options;
@@ -79,27 +82,19 @@ export async function evaluateHarness(options: HarnessOptions): Promise<Evaluate
     known: 0,
     seconds: (performance.now() - started) / 1000,
     problems: [],
+    ...(benchmark.groups ? { groups: groupScores(benchmark.groups, items.map(rightInTask)) } : {}),
     settings: { ...benchmark.settings, metric, inference: asking.settings },
   };
 }
 
-async function installHarness(include: string | undefined): Promise<InstalledHarness> {
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const engine = await installEngine({ log });
-  const { packages } = await installLmEval({ log });
-  const { HF_HOME, HF_ENDPOINT: endpoint, HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
-  return {
-    ...{ engine, packages, threads: availableParallelism() },
-    folders: include === undefined ? [] : [resolve(include)],
-    // What the user has fetched before serves here, too.
-    data: HF_HOME ?? join(homedir(), '.cache', 'huggingface'),
-    // A task of one's own says where its data lies; all others have it on the Hub.
-    hub: include === undefined && offline !== '1' ? { endpoint, token } : undefined,
-  };
+function rightInTask({ task, outcome }: HarnessItem): { subject: string; isRight: boolean } {
+  return { subject: task, isRight: outcome === 'correct' };
 }
 
-async function loadTask({ task, shots, limit, metric, signal }: HarnessOptions, harness: InstalledHarness) {
-  const benchmarks = [{ name: 'lm-eval', task, shots, limit, metric }];
+async function loadTask(options: HarnessOptions, harness: InstalledHarness) {
+  const { task, shots, limit, metric, prompt, oneTurn, system, signal } = options;
+  const multiturn = prompt === 'chat' ? !oneTurn : undefined;
+  const benchmarks = [{ name: 'lm-eval', task, shots, limit, metric, prompt, multiturn, system }];
   const evaluation = carriedRunSpec.shape.evaluation.parse({ benchmarks, policy: {} });
   const [benchmark] = await loadBenchmarks({ evaluation }, { fileRoots: [], dataset: undefined, harness, signal });
   if (benchmark?.task === undefined) throw new Error('no task was loaded');

@@ -1,4 +1,11 @@
-import { batchName, outcomeOf, questionsOf, unanswered, type LoadedBenchmark } from '@anneal/evaluation';
+import {
+  batchName,
+  outcomeOf,
+  questionsOf,
+  unanswered,
+  type GroupScore,
+  type LoadedBenchmark,
+} from '@anneal/evaluation';
 import { AnswerFile, type AnswerLine } from './answer.file.js';
 import type { AskedModel } from './asked.model.js';
 
@@ -19,6 +26,8 @@ export interface Evaluated {
   readonly known: number;
   readonly seconds: number;
   readonly problems: readonly string[];
+  /** Sums over its tasks, where lm-eval makes some. */
+  readonly groups?: readonly GroupScore[];
   readonly settings: Readonly<Record<string, unknown>>;
 }
 

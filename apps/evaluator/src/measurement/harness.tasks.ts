@@ -39,7 +39,9 @@ export class HarnessTasks {
   async settings({ task }: LoadedBenchmark): Promise<AskingSettings | undefined> {
     if (task === undefined) return undefined;
     const asking = this.installed();
-    return { settings: asking.settings, versions: await asking.versions(task.described) };
+    // An outcome of lm-eval is taken over as it is: by another metric it would be another one.
+    const settings = { ...asking.settings, metric: task.metric ?? 'the first that says right or wrong' };
+    return { settings, versions: await asking.versions(task.described) };
   }
 
   /**

@@ -134,7 +134,9 @@ async function questionsOf(spec: BenchmarkSpec, context: BenchmarkContext): Prom
         .map(({ question_id: id, question }) => ({ item: String(id), text: question }));
     }
     case 'lm-eval': {
-      const { items } = await describedTask({ ...spec, shots: undefined, limit: undefined }, context);
+      // The question is the same in whatever form it is put.
+      const { task, seed } = spec;
+      const { items } = await describedTask({ task, seed, prompt: 'completion' }, context);
       return items.map(({ id, question }) => ({ item: id, text: question }));
     }
   }

@@ -27,11 +27,19 @@ export interface Item {
   readonly digest?: string;
 }
 
-/** A task that lm-eval puts to a model, and scores, by itself. */
+/** A task that lm-eval puts to a model, or a group of them, and scores, by itself. */
 export interface HarnessTask {
   readonly described: DescribedTask;
   /** Which of its metrics counts; one that says right or wrong when left out. */
   readonly metric: string | undefined;
+}
+
+/** Subjects that are summed up, by the rule of whoever made the benchmark. */
+export interface SubjectGroup {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  /** Whether each item counts once, or else each subject. */
+  readonly weighted: boolean;
 }
 
 /** A benchmark that is ready to be asked. Base and tuned get the same one. */
@@ -51,6 +59,7 @@ export interface Questions {
   readonly partial?: Scoring['partial'];
   /** The letter that was found in an answer, and how, where one is looked for. */
   readonly read?: Scoring['read'];
+  readonly groups?: readonly SubjectGroup[];
   /** Set when lm-eval asks and scores; nobody else does then. */
   readonly task?: HarnessTask;
   /** What somebody needs to know to measure the same again; it stands in the report. */

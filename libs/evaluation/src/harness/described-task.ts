@@ -7,31 +7,45 @@ import { describeTaskCommand, lmEvalProcessEnv, type LmEvalTask } from '@anneal/
 import { z } from 'zod';
 import { exitStatus, type InstalledHarness } from './installed-harness.js';
 
-const head = z.object({
+const task = z.object({
   task: z.string(),
   version: z.string(),
-  lmEval: z.string(),
   kind: z.string(),
   metrics: z.array(z.string()),
+  /** The first of those that read its answers: the one that counts. */
+  filter: z.string(),
   shots: z.int(),
   data: z.array(z.string()),
   generation: z.unknown(),
   of: z.int(),
 });
 
-const item = z.object({
-  id: z.string(),
-  prompt: z.string(),
-  question: z.string(),
-  expected: z.string(),
-  digest: z.string(),
+const group = z.object({
+  group: z.string(),
+  tasks: z.array(z.string()),
+  /** Metrics that the group makes one number of, and whether each item counts once for it, or else each task. */
+  sums: z.array(z.object({ metric: z.string(), filters: z.array(z.string()).nullable(), weighted: z.boolean() })),
 });
 
-/** What a task of lm-eval asks. */
+const head = z.object({
+  task: z.string(),
+  lmEval: z.string(),
+  isGroup: z.boolean(),
+  tasks: z.array(task).min(1),
+  groups: z.array(group),
+});
+
+const message = z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() });
+const item = z.intersection(
+  z.object({ id: z.string(), task: z.string(), question: z.string(), expected: z.string(), digest: z.string() }),
+  z.union([z.object({ messages: z.array(message) }), z.object({ prompt: z.string() })]),
+);
+
+/** What a task of lm-eval asks, or a group of them. */
 export interface DescribedTask {
   readonly asked: Omit<LmEvalTask, 'folders'>;
   readonly head: z.infer<typeof head>;
-  /** In the order of the task; never empty. */
+  /** In the order of the tasks and of their data; never empty. */
   readonly items: readonly z.infer<typeof item>[];
 }
 
@@ -70,7 +84,7 @@ export async function describeTask(
 }
 
 function notDescribed({
-  task,
+  task: name,
   code,
   log,
   field,
@@ -99,7 +113,7 @@ function notDescribed({
       : new Failure('BENCHMARK_INVALID', said, { remedy: 'Check that the data can be read, and its token.', field });
   }
   if (/No module named/.test(log)) return notInstalled(field, said);
-  return new Failure('BENCHMARK_INVALID', `lm-eval cannot read the task ${task} (status ${code}): ${said}`, {
+  return new Failure('BENCHMARK_INVALID', `lm-eval cannot read the task ${name} (status ${code}): ${said}`, {
     remedy: 'Try the task with "anneal evaluate"; its whole words are there.',
     field,
   });
@@ -107,8 +121,12 @@ function notDescribed({
 
 /** What is said where a task of lm-eval is asked for, and lm-eval is not here. */
 export function notInstalled(field: string, detail?: string): Failure {
-  return new Failure('ENGINE_MISSING', `lm-eval is not installed for this service${detail ? `: ${detail}` : ''}.`, {
-    remedy: 'Install it with "node libs/engine/install-lm-eval.mjs", and start the service with LM_EVAL_PACKAGES.',
-    field,
-  });
+  return new Failure(
+    'ENGINE_MISSING',
+    `lm-eval is not installed here${detail ? ` (${detail})` : ''}; "node libs/engine/install-lm-eval.mjs" does it.`,
+    {
+      remedy: 'Install it; a service finds it by LM_EVAL_PACKAGES, and a command by itself.',
+      field,
+    },
+  );
 }

@@ -15,5 +15,5 @@ export interface InstalledHarness {
   readonly threads: number;
 }
 
-/** Exit statuses of the engine's script for lm-eval: what it was told is wrong, data is not here, a server is at fault. */
-export const exitStatus = { badInput: 3, noData: 4, server: 5 } as const;
+/** Exit statuses of the engine's script for lm-eval: whatever it names is at fault. */
+export const exitStatus = { badInput: 3, noData: 4, server: 5, model: 6 } as const;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { demandMetric, readSamples } from './samples.js';
+import { demandMetric, readSamples, usualMetric } from './samples.js';
 
 // Lines as the engine's script writes them of what lm-eval 0.4.13 gave for the two kinds of tasks.
 const chosen = {
   id: '0',
+  task: 'sums',
   digest: '6b62',
   prompt: 'What is 1 + 1?\nAnswer:',
   expected: '0',
@@ -17,6 +18,7 @@ const chosen = {
 };
 const written = {
   id: '3',
+  task: 'sums',
   digest: '6b63',
   prompt: 'What is 1 + 1?\nAnswer:',
   expected: ' 2',
@@ -35,6 +37,7 @@ describe('items of lm-eval', () => {
       items: [
         {
           id: '0',
+          task: 'sums',
           prompt: 'What is 1 + 1?\nAnswer:',
           expected: '0',
           text: '[[["-7.9","False"]],[["-8.1","False"]]]',
@@ -44,6 +47,16 @@ describe('items of lm-eval', () => {
       ],
     });
     expect(read(written).items[0]).toMatchObject({ id: '3', text: ' three', expected: ' 2', outcome: 'wrong' });
+  });
+
+  it('are those of all tasks of a group, each by a metric and a filter of its own', () => {
+    const found = { ...written, filter: 'flexible-extract', metrics: { exact_match: 1 } };
+    const { items, metric } = read({ ...chosen, task: 'picks', id: 'picks/0' }, written, found);
+    expect(items.map(({ id, task, outcome }) => [id, task, outcome])).toEqual([
+      ['picks/0', 'picks', 'correct'],
+      ['3', 'sums', 'wrong'],
+    ]);
+    expect(metric).toBe('acc, exact_match');
   });
 
   it('are judged by the metric that is named', () => {
@@ -69,6 +82,12 @@ describe('items of lm-eval', () => {
 });
 
 describe('a metric of a task', () => {
+  it('is exact_match or acc where none is named, and never one of all answers together', () => {
+    expect(usualMetric(['acc_norm', 'acc'])).toBe('acc');
+    expect(usualMetric(['f1', 'em'])).toBe('em');
+    expect(usualMetric(['bleu'])).toBeUndefined();
+  });
+
   const task = { task: 'sums', metrics: ['acc', 'f1'] };
 
   it('has to be one of the task, and one of single items', () => {

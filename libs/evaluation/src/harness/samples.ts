@@ -1,10 +1,12 @@
 import { Failure } from '@anneal/contracts';
 import { z } from 'zod';
+import { groupBy } from '../benchmarks/sample.js';
 import type { Outcome } from '../scoring/outcome.js';
 
 /** What lm-eval made of an item, read by one of the filters of its task. */
 const sample = z.object({
   id: z.string(),
+  task: z.string(),
   digest: z.string(),
   prompt: z.string(),
   expected: z.string(),
@@ -18,23 +20,31 @@ type Sample = z.infer<typeof sample>;
 /** One item of a task, as lm-eval asked and scored it. */
 export interface HarnessItem {
   readonly id: string;
+  readonly task: string;
   readonly prompt: string;
   readonly expected: string;
   /** What the model wrote, or its likelihoods of the answers that were to choose from. */
   readonly text: string;
   readonly outcome: Exclude<Outcome, 'failed'>;
-  /** Over all that was asked and expected. */
+  /** Over all that was asked and expected, and how answers are read. */
   readonly digest: string;
 }
 
 /** Metrics that say right or wrong of a single item, in the order in which one is preferred. */
 const preferred = ['exact_match', 'acc', 'pass@1'];
 
+/** The metric that counts where none is named, by the names that a task has. */
+export function usualMetric(metrics: readonly string[]): string | undefined {
+  return [...preferred, ...metrics].find((name) => metrics.includes(name) && !ofWholes.has(name));
+}
+
 /**
- * The items of a file of samples. Of a task that reads its answers in several ways, the first way counts.
+ * The items of a file of samples, of one task or of several. Of a task that reads its answers in several ways, the first
+ * way counts.
  *
+ * @param task what was asked for: a task or a group of them
  * @param wanted the metric that counts; one of those that say right or wrong when left out
- * @throws Failure BENCHMARK_INVALID when the task does not say right or wrong of single items
+ * @throws Failure BENCHMARK_INVALID when a task does not say right or wrong of single items
  */
 export function readSamples(
   source: string,
@@ -44,7 +54,20 @@ export function readSamples(
     .split('\n')
     .filter(Boolean)
     .map((line) => sample.parse(JSON.parse(line)));
-  const [first] = samples;
+  if (samples.length === 0) throw unusable(task, 'has no item');
+  const read = [...groupBy(samples, (one) => one.task)].map(([name, own]) => readTask(name, own, wanted));
+  return {
+    items: read.flatMap(({ items }) => items),
+    metric: [...new Set(read.map(({ metric }) => metric))].join(', '),
+  };
+}
+
+function readTask(
+  task: string,
+  samples: readonly Sample[],
+  wanted: string | undefined,
+): { items: HarnessItem[]; metric: string } {
+  const first = samples[0];
   if (!first) throw unusable(task, 'has no item');
   const own = samples.filter(({ filter }) => filter === first.filter);
   const names = wanted === undefined ? [...preferred, ...Object.keys(first.metrics)] : [wanted];
@@ -86,12 +109,12 @@ function isBinary(value: unknown): boolean {
 }
 
 function itemOf(one: Sample, metric: string): HarnessItem {
-  const { id, prompt, expected, digest } = one;
+  const { id, task, prompt, expected, digest } = one;
   const right = Number(one.metrics[metric]) === 1;
   // What lm-eval's filters write where they find nothing to compare.
   const nothing = one.filtered.every((answer) => answer === '[invalid]');
   const outcome = right ? 'correct' : nothing ? 'unparsed' : 'wrong';
-  return { id, prompt, expected, text: textOf(unwrapped(one.resps)), outcome, digest };
+  return { id, task, prompt, expected, text: textOf(unwrapped(one.resps)), outcome, digest };
 }
 
 /** A single answer comes as a list of a list of it. */

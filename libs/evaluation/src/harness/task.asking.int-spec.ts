@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runToEnd } from '@anneal/compute';
+import { lmEvalProcessEnv } from '@anneal/engine';
 import { CompletionsServer, installedEngine, installedLmEval, specWith, writeOwnTasks } from '@anneal/testing';
 import type { RunSpecInput } from '@anneal/contracts';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { benchmarkTexts } from '../benchmarks/benchmark.texts.js';
 import { loadBenchmarks, type LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
 import type { InstalledHarness } from './installed-harness.js';
+import { groupScores } from '../report/group.scores.js';
 import { TaskAsking, type HarnessPlace, type TaskRequest } from './task.asking.js';
 
 const installed = installedLmEval();
@@ -15,7 +18,7 @@ const job = { id: 'job', attempt: 1, token: '1' };
 
 type Benchmark = NonNullable<NonNullable<RunSpecInput['evaluation']>['benchmarks']>[number];
 
-describe('a task of lm-eval', { timeout: 300_000 }, () => {
+describe('a task of lm-eval', { timeout: 900_000 }, () => {
   let folder = '';
   let server: CompletionsServer;
   let harness: InstalledHarness;
@@ -84,6 +87,111 @@ describe('a task of lm-eval', { timeout: 300_000 }, () => {
     expect(items.map(({ text }) => text.match(/true|false/g)?.length)).toEqual([2, 2, 2, 2]);
   });
 
+  it('is asked through the chat template, with its examples as turns or in one, and under an instruction', async () => {
+    const task = { name: 'lm-eval', task: 'own_shots', limit: 2, prompt: 'chat', system: 'Be short.' } as const;
+    server.answer = ({ text }) => String(Number(/(\d+) \+ 1\?\nAnswer:$/.exec(text)?.[1]) + 1);
+    const place = { form: 'server', url: server.url, concurrency: 1 } as const;
+    const said = async (more: object, name: string) => {
+      server.asked.length = 0;
+      const loaded = await load({ ...task, ...more });
+      const { items } = await asking(place).ask({ ...requestOf(loaded, name), model: undefined, served: 'small' });
+      // Whatever examples were drawn: what is asked is what was described, down to the last of them.
+      const described = loaded.items.map(({ prompt }) => prompt);
+      expect(server.asked.map(({ messages }) => ({ messages }))).toEqual(expect.arrayContaining(described));
+      expect(items.map(({ outcome }) => outcome)).toEqual(['correct', 'correct']);
+      return {
+        loaded,
+        roles: server.asked[0]?.messages?.map(({ role }) => role),
+        first: server.asked[0]?.messages?.[0],
+      };
+    };
+    const turns = await said({}, 'turns');
+    expect(turns.roles).toEqual(['system', 'user', 'assistant', 'user', 'assistant', 'user']);
+    expect(turns.first?.content).toBe('Be short.\n\nAdd up.\n\n');
+    expect(turns.loaded.settings).toMatchObject({ prompt: 'chat', multiturn: true, system: 'Be short.', shots: 2 });
+    const together = await said({ multiturn: false }, 'together');
+    expect(together.roles).toEqual(['system', 'user']);
+    const plain = await load({ ...task, prompt: 'completion' });
+    const digests = [turns.loaded, together.loaded, plain].map(({ items: [first] }) => first?.digest);
+    expect(new Set(digests).size).toBe(3);
+  });
+
+  it('has its conversations written by the template of a model in a folder, and is refused for one without', async ({
+    skip,
+  }) => {
+    if (typeof engine === 'string') return skip(engine);
+    const place = { form: 'batch', device: 'cpu', batch: 4 } as const;
+    const loaded = await load({ name: 'lm-eval', task: 'own_pick', limit: 2, prompt: 'chat' });
+    const { items } = await asking(place).ask({ ...requestOf(loaded, 'chat'), model: engine.model });
+    expect(items[0]?.prompt).toContain('<|im_start|>user\nWhat is');
+    expect(items.map(({ digest }) => digest)).toEqual(loaded.items.map(({ digest }) => digest));
+    const bare = join(folder, 'bare');
+    cpSync(engine.model, bare, { recursive: true, dereference: true });
+    rmSync(join(bare, 'chat_template.jinja'), { force: true });
+    const config = join(bare, 'tokenizer_config.json');
+    const { chat_template: _none, ...rest } = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
+    writeFileSync(config, JSON.stringify(rest));
+    await expect(asking(place).ask({ ...requestOf(loaded, 'bare-chat'), model: bare })).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: 'The model has no chat template, and its task is asked through one.',
+    });
+  });
+
+  it('may be a group: items of all its tasks, a share of each, and the sums that lm-eval itself makes', async () => {
+    const sample = await load({ name: 'lm-eval', task: 'own_all', limit: 9 });
+    expect(sample).toMatchObject({ label: 'lm-eval:own_all', sampledFrom: 12 });
+    expect(sample.settings).toMatchObject({ tasks: [{ task: 'own_sums' }, { task: 'own_shots', shots: 2 }] });
+    const ofTask = (task: string) =>
+      sample.items.filter(({ id, subject }) => subject === task && id.startsWith(`${task}/`));
+    expect([ofTask('own_sums').length, ofTask('own_shots').length, sample.items.length]).toEqual([3, 6, 9]);
+    // Every question of the small task is answered, and half of those of the large one.
+    server.answer = ({ text }) => {
+      const n = Number(/(\d+) \+ 1\?\nAnswer:$/.exec(text)?.[1]);
+      return text.startsWith('Add up') && n % 2 === 0 ? '0' : String(n + 1);
+    };
+    const place = { form: 'server', url: server.url, concurrency: 2 } as const;
+    const whole = await load({ name: 'lm-eval', task: 'own_all' });
+    const { items } = await asking(place).ask({ ...requestOf(whole, 'all'), model: undefined, served: 'small' });
+    expect(items.map(({ id, digest }) => [id, digest])).toEqual(whole.items.map(({ id, digest }) => [id, digest]));
+    const right = items.map(({ task, outcome }) => ({ subject: task, isRight: outcome === 'correct' }));
+    const scores = groupScores(whole.groups ?? [], right).map(({ group, accuracy }) => [group, accuracy] as const);
+    expect(scores).toEqual([
+      ['own_all', 8 / 12],
+      ['own_even', 0.75],
+    ]);
+    expect(await scoresOfHarness('own_all')).toEqual(Object.fromEntries(scores));
+  });
+
+  /** What lm-eval says of a group and of those in it when it is called by hand. */
+  async function scoresOfHarness(group: string): Promise<Record<string, number | undefined>> {
+    const output = join(folder, 'by-hand');
+    const model = `model=small,base_url=${server.url}/completions,tokenizer_backend=none,tokenized_requests=False`;
+    const { code, stderr } = await runToEnd({
+      command: harness.engine.python,
+      args: [
+        ...['-m', 'lm_eval', 'run', '--model', 'local-completions', '--model_args', model, '--tasks', group],
+        ...['--include_path', join(folder, 'tasks'), '--output_path', output],
+      ],
+      env: lmEvalProcessEnv(harness.engine, { ...harness, home: folder }),
+      cwd: folder,
+    });
+    if (code !== 0) throw new Error(stderr);
+    const file =
+      readdirSync(output, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('.json')) ?? '';
+    const { groups } = JSON.parse(readFileSync(join(output, file), 'utf8')) as {
+      groups: Record<string, Record<string, number>>;
+    };
+    return Object.fromEntries(Object.entries(groups).map(([name, scores]) => [name, scores['exact_match,none']]));
+  }
+
+  it('is refused as a group when one of its tasks says nothing of single items, and when there is none of the name', async () => {
+    await expect(load({ name: 'lm-eval', task: 'own_mixed' })).rejects.toMatchObject({
+      code: 'BENCHMARK_INVALID',
+      message: 'The task own_whole is scored by bleu, which says of no single item whether it is right.',
+    });
+    await expect(load({ name: 'lm-eval', task: 'own_nothing' })).rejects.toThrow('knows no task own_nothing');
+  });
+
   it('is refused before anything is asked when its data is not here, or lm-eval is not', async () => {
     const gone = { task: 'own_gone', dataset_path: 'acme/nothing', test_split: 'test', output_type: 'generate_until' };
     writeFileSync(
@@ -110,7 +218,7 @@ describe('a task of lm-eval', { timeout: 300_000 }, () => {
     expect(found.texts).toHaveLength(4);
     expect(found.texts[0]).toEqual({ benchmark: 'lm-eval:own_sums', item: '0', text: 'What is 1 + 1?\nAnswer:' });
     expect((await benchmarkTexts(judged, { reach, ...where })).unchecked).toMatchObject([
-      { benchmark: 'lm-eval:own_sums', reason: 'lm-eval is not installed for this service.' },
+      { benchmark: 'lm-eval:own_sums', reason: expect.stringContaining('lm-eval is not installed here') as string },
     ]);
   });
 });

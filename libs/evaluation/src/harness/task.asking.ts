@@ -27,7 +27,7 @@ export type HarnessPlace =
 
 export interface TaskRequest extends Pick<InferenceRequest, 'directory' | 'gpu' | 'job' | 'signal'> {
   readonly described: DescribedTask;
-  /** Which of the task's metrics counts. */
+  /** Which of its metrics counts. */
   readonly metric?: string | undefined;
   /** Folder of the model; of one on a server that is not here, there may be none. */
   readonly model: string | undefined;
@@ -181,6 +181,12 @@ function ended({ described }: TaskRequest, exit: ExitRecord, log: string): Error
   if (exit.code === exitStatus.server) {
     return new Failure('INFERENCE_UNAVAILABLE', `${task} could not be asked. ${said}`, {
       remedy: 'It is tried again, and asks only what is not answered; look at the log of the inference server.',
+    });
+  }
+  if (exit.code === exitStatus.model) {
+    return new Failure('MODEL_INVALID', said, {
+      remedy: 'Ask with prompt "completion", or take a model with a chat template.',
+      field: 'evaluation.benchmarks',
     });
   }
   if (exit.code === exitStatus.badInput || exit.code === exitStatus.noData) {

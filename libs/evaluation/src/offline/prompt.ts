@@ -1,9 +1,11 @@
-import { Failure } from '@anneal/contracts';
-import { mmluPrompt } from '../benchmarks/mmlu-pro/prompt.js';
+import { Failure, type LmEvalBenchmark } from '@anneal/contracts';
+import { describedTask } from '../benchmarks/lm-eval/lm-eval.benchmark.js';
+import { mmluConversation, mmluPrompt } from '../benchmarks/mmlu-pro/prompt.js';
 import { readTest, readValidation } from '../benchmarks/mmlu-pro/rows.js';
+import type { InstalledHarness } from '../harness/installed-harness.js';
 
 /**
- * The prompt of one question of MMLU-Pro, byte for byte.
+ * The prompt of one question of MMLU-Pro, byte for byte; of a conversation its turns, as JSON.
  *
  * @param data folder of the benchmark
  * @param shots examples before the question
@@ -12,10 +14,12 @@ export async function mmluProPrompt({
   data,
   question: id,
   shots,
+  form = 'completion',
 }: {
   data: string;
   question: number;
   shots: number;
+  form?: LmEvalBenchmark['prompt'];
 }): Promise<string> {
   const question = (await readTest(data)).find(({ question_id }) => question_id === id);
   if (!question) {
@@ -27,7 +31,10 @@ export async function mmluProPrompt({
   // Without examples the validation split is not needed, and may be missing.
   const examples =
     shots === 0 ? [] : (await readValidation(data)).filter(({ category }) => category === question.category);
-  if (examples.length >= shots) return mmluPrompt(question, examples.slice(0, shots));
+  if (examples.length >= shots) {
+    const shown = examples.slice(0, shots);
+    return form === 'chat' ? JSON.stringify(mmluConversation(question, shown)) : mmluPrompt(question, shown);
+  }
   throw new Failure(
     'BENCHMARK_INVALID',
     `The validation split has ${examples.length} examples of ${question.category}.`,
@@ -36,4 +43,24 @@ export async function mmluProPrompt({
       file: data,
     },
   );
+}
+
+/**
+ * The prompt of one item of a task of lm-eval, as the harness makes it; of a conversation its turns, as JSON.
+ *
+ * @param item named as in a report
+ * @throws Failure BENCHMARK_INVALID, SOURCE_OFFLINE or HUB_UNAVAILABLE
+ */
+export async function taskPrompt(
+  asked: Omit<Parameters<typeof describedTask>[0], 'limit' | 'seed'>,
+  item: string,
+  harness: InstalledHarness,
+): Promise<string> {
+  const where = { harness, field: 'task', signal: new AbortController().signal };
+  const { items } = await describedTask({ ...asked, seed: 0 }, where);
+  const found = items.find(({ id }) => id === item);
+  if (found) return 'messages' in found ? JSON.stringify(found.messages) : found.prompt;
+  throw new Failure('BENCHMARK_INVALID', `${asked.task} has no item ${item}.`, {
+    remedy: `Its items are named like ${items[0]?.id ?? '0'}, up to ${items.at(-1)?.id ?? '0'}.`,
+  });
 }

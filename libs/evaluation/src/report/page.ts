@@ -1,4 +1,6 @@
 import type { BenchmarkResult, EvaluationReport } from '@anneal/contracts';
+import { groupBy } from '../benchmarks/sample.js';
+import { wasCompared } from '../verdict/results.js';
 import { html, type Markup } from './markup.js';
 import { differencePlot, outcomePlot, percent, signedPoints, subjectPlot } from './plots.js';
 import { stylesheet } from './stylesheet.js';
@@ -7,11 +9,12 @@ type Item = EvaluationReport['items'][number];
 
 /** Flips of one direction that the page shows; all items are in report.json and items.parquet. */
 const mostFlips = 25;
+const mostNamed = 20;
 const longestText = 6_000;
 
 /** A report as one page that needs nothing from outside: no scripts, no fonts, no images. */
 export function reportPage(report: EvaluationReport): string {
-  const { runId, verdict, reason, alarms = [], results, subjects = {}, settings } = report;
+  const { runId, verdict, reason, alarms = [], results, groups = {}, subjects = {}, settings } = report;
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -39,7 +42,7 @@ export function reportPage(report: EvaluationReport): string {
               : ''
           }
           <h2>Base against tuned</h2>
-          ${resultTable(results)}
+          ${resultTable(results, report.items)}
           <figure>
             ${differencePlot(results)}
             <figcaption>
@@ -51,6 +54,7 @@ export function reportPage(report: EvaluationReport): string {
             ${outcomePlot(results)}
             <figcaption>Answers that were right, wrong, and without anything to compare.</figcaption>
           </figure>
+          ${Object.entries(groups).map(([label, table]) => groupSection(label, table))}
           ${Object.entries(subjects).map(([label, table]) => subjectSection(label, table))}
           ${results.map((result) => flipSection(result, report.items))}
           <h2>How it was measured</h2>
@@ -61,7 +65,7 @@ export function reportPage(report: EvaluationReport): string {
   return page.text;
 }
 
-function resultTable(results: readonly BenchmarkResult[]): Markup {
+function resultTable(results: readonly BenchmarkResult[], all: readonly Item[]): Markup {
   const rows = results.map(
     ({ benchmark, items, base, tuned, difference, interval, gained, lost, pValue, minimumDetectable, guard }) =>
       html`<tr>
@@ -85,7 +89,7 @@ function resultTable(results: readonly BenchmarkResult[]): Markup {
       p is the exact two-sided McNemar test of one benchmark, before any correction. Detectable is the difference, in
       points, that so many items show in 8 of 10 cases.
     </p>
-    ${sampled(results)}${guessed(results)}`;
+    ${sampled(results)}${guessed(results)}${leftOut(all)}`;
 }
 
 /** A table that may be wider than the page. */
@@ -130,6 +134,45 @@ function guessed(results: readonly BenchmarkResult[]): Markup {
   return html`${lines}`;
 }
 
+/** Items that one of the two could not be asked: they are in none of the numbers. */
+function leftOut(items: readonly Item[]): Markup {
+  const failed = items.filter(hasFailed);
+  const lines = [...groupBy(failed, ({ benchmark }) => benchmark)].map(([benchmark, own]) => {
+    const named = own.slice(0, mostNamed).map(({ id }) => id);
+    const more = own.length > named.length ? ` and ${own.length - named.length} more` : '';
+    const left = own.length === 1 ? '1 item is left out' : `${own.length} items are left out`;
+    return html`<p class="note">
+      ${benchmark}: ${left}, since a model could not be asked: ${named.join(', ')}${more}.
+    </p>`;
+  });
+  return html`${lines}`;
+}
+
+function hasFailed({ base, tuned }: Item): boolean {
+  return !wasCompared({ base: base.outcome, tuned: tuned.outcome });
+}
+
+function groupSection(label: string, table: NonNullable<EvaluationReport['groups']>[string]): Markup {
+  const rows = table.map(
+    ({ group, subjects, items, weighted, base, tuned }) =>
+      html`<tr>
+        <th scope="row">${group}</th>
+        <td>${subjects}</td>
+        <td>${items}</td>
+        <td>${weighted ? 'of items' : 'of subjects'}</td>
+        <td>${percent(base)}</td>
+        <td>${percent(tuned)}</td>
+        <td>${signedPoints(tuned - base)}</td>
+      </tr>`,
+  );
+  return html`<h2>${label} by group</h2>
+    ${tableOf(['group', 'subjects', 'items', 'mean', 'base', 'tuned', 'points'], rows)}
+    <p class="note">
+      Summed up as the benchmark says: as a mean of all items, or of the accuracies in its subjects. The verdict looks
+      at items.
+    </p>`;
+}
+
 function subjectSection(label: string, table: NonNullable<EvaluationReport['subjects']>[string]): Markup {
   const rows = table.map(
     ({ subject, items, base, tuned, gained, lost, pValue }) =>
@@ -156,7 +199,7 @@ function subjectSection(label: string, table: NonNullable<EvaluationReport['subj
 }
 
 function flipSection({ benchmark, gained, lost }: BenchmarkResult, items: readonly Item[]): Markup {
-  const own = items.filter((item) => item.benchmark === benchmark);
+  const own = items.filter((item) => item.benchmark === benchmark && !hasFailed(item));
   const ups = own.filter(({ base, tuned }) => tuned.outcome === 'correct' && base.outcome !== 'correct');
   const downs = own.filter(({ base, tuned }) => base.outcome === 'correct' && tuned.outcome !== 'correct');
   return html`<h2>${benchmark}: where the two differ</h2>

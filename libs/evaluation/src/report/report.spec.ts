@@ -11,6 +11,7 @@ import { scoringOf, type ScoringName } from '../scoring/score.js';
 import type { AnswerPair } from '../verdict/results.js';
 import { reportFiles } from './report.files.js';
 import { makeReport } from './report.js';
+import { reportPage } from './page.js';
 
 let folder = '';
 beforeAll(() => {
@@ -156,6 +157,11 @@ describe('a report', () => {
     expect(made.subjects?.['own-set']?.[0]).toMatchObject({ subject: 'law', items: 1 });
     expect(made.flips?.['own-set']?.gained).toEqual(['2']);
     expect(made.items).toHaveLength(4);
+    const page = reportPage(made);
+    expect(page).toContain('own-set: 1 item is left out, since a model could not be asked: 1.');
+    // Whoever could not be asked has lost nothing, and the other gained nothing.
+    expect(page).not.toContain('<summary>1 ');
+    expect(page).toContain('<summary>2 ');
   });
   it('says when only a sample was asked', async () => {
     const made = report(choice, letters, { benchmarks: [{ ...choice, sampledFrom: 400 }] });
@@ -163,6 +169,19 @@ describe('a report', () => {
     const page = String((await reportFiles(made, folder))[1]?.source);
     expect(page).toContain('own-set: a seeded sample of 4 of 400 items');
   });
+  it('sums subjects up as the benchmark says, beside the items that decide', () => {
+    const items = [question('a', { subject: 'law' }), ...['b', 'c', 'd'].map((id) => question(id, { subject: 'art' }))];
+    const groups = [{ name: 'all', subjects: ['law', 'art'], weighted: false }];
+    const texts = { a: ['A', 'A'], b: ['B', 'A'], c: ['B', 'B'], d: ['B', 'B'] } as const;
+    const made = report({ ...benchmark('choice', items), groups }, texts as never);
+    expect(made.groups).toEqual({
+      'own-set': [{ group: 'all', subjects: 2, items: 4, weighted: false, base: 0.5, tuned: (1 + 1 / 3) / 2 }],
+    });
+    expect(made.results[0]).toMatchObject({ base: { accuracy: 0.25 }, tuned: { accuracy: 0.5 } });
+    expect(reportPage(made)).toContain('own-set by group');
+    expect(report(benchmark('choice', items), texts as never)).not.toHaveProperty('groups');
+  });
+
   it('reports what it has no questions of without subjects', () => {
     const made = report(choice, letters, { benchmarks: [] });
     expect(made.subjects).toEqual({});

@@ -14,6 +14,7 @@ import {
 } from '../verdict/results.js';
 import { judge } from '../verdict/verdict.js';
 import { alarmsOf } from './alarms.js';
+import { groupScores } from './group.scores.js';
 
 type ReportedItem = EvaluationReport['items'][number];
 type ReportedAnswer = ReportedItem['base'];
@@ -60,6 +61,7 @@ export function makeReport({ runId, spec, answers, benchmarks, measured, dataset
     alarms: alarmsOf({ spec, results, items: compared, benchmarks, measured, dataset }),
     results,
     subjects: subjectsOf(ofBenchmark),
+    ...groupsOf(ofBenchmark, asked),
     flips: Object.fromEntries([...ofBenchmark].map(([label, own]) => [label, flipsOf(own)])),
     settings: {
       test: 'exact McNemar, two-sided',
@@ -186,6 +188,29 @@ function subjectsOf(ofBenchmark: ReadonlyMap<string, readonly ReportedItem[]>): 
     return [label, [...bySubject].map(([subject, own]) => ({ subject, ...subjectOf(own) }))] as const;
   });
   return Object.fromEntries(tables.filter(([, table]) => table.length > 0));
+}
+
+/** What the makers of a benchmark sum up, for both models. */
+function groupsOf(
+  ofBenchmark: ReadonlyMap<string, readonly ReportedItem[]>,
+  asked: ReadonlyMap<string, AskedItems>,
+): Pick<EvaluationReport, 'groups'> {
+  const tables = [...ofBenchmark].flatMap(([label, items]) => {
+    const groups = asked.get(label)?.benchmark.groups ?? [];
+    const scores = (answerOf: (item: ReportedItem) => ReportedAnswer) =>
+      groupScores(
+        groups,
+        items.map((item) => ({ subject: item.subject ?? '', isRight: answerOf(item).outcome === 'correct' })),
+      );
+    const tuned = scores((item) => item.tuned);
+    const table = scores((item) => item.base).map(({ accuracy, ...group }, index) => ({
+      ...group,
+      base: accuracy,
+      tuned: tuned[index]?.accuracy ?? 0,
+    }));
+    return table.length > 0 ? [[label, table] as const] : [];
+  });
+  return tables.length > 0 ? { groups: Object.fromEntries(tables) } : {};
 }
 
 function subjectOf(items: readonly ReportedItem[]) {

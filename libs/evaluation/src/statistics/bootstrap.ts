@@ -15,7 +15,8 @@ export function bootstrapInterval(
   if (gained + lost === 0) return [0, 0];
   const chances = differenceChances(gained, lost, items);
   const tail = (1 - level) / 2;
-  return [quantile(chances, tail) / items, -quantile(mirrored(chances), tail) / items];
+  // Subtracted, since the negative of 0 would be -0.
+  return [quantile(chances, tail) / items, 0 - quantile(mirrored(chances), tail) / items];
 }
 
 /** Chances of the differences from `least` on, one after another. */

@@ -13,8 +13,11 @@ describe('exact McNemar test', () => {
     [0, 0, 1],
     [1, 0, 1],
     [5, 0, 0.0625],
+    [0, 1, 1],
+    [1, 1, 1],
     [6, 0, 0.03125],
     [0, 6, 0.03125],
+    [20, 0, 1.9073486328125e-6],
     [5, 5, 1],
     [8, 7, 1],
     [10, 3, 0.09228515625],
@@ -62,6 +65,17 @@ describe('paired bootstrap', () => {
     expect(bootstrapInterval(counting, 0.5)).toEqual([-1 / 3, 1 / 3]);
   });
 
+  it.each([
+    // Counted by hand over all resamples.
+    [1, 0, 1, 1, 1],
+    [0, 1, 1, -1, -1],
+    [1, 0, 2, 0, 1],
+    [0, 1, 3, -1, 0],
+    [7, 0, 7, 1, 1],
+  ])('of few items, %i gained, %i lost of %i: from %d to %d', (gained, lost, items, low, high) => {
+    expect(bootstrapInterval({ gained, lost, items })).toEqual([low, high]);
+  });
+
   it('is the mirror image when the sides are exchanged', () => {
     const [low, high] = bootstrapInterval({ gained: 31, lost: 12, items: 200 });
     expect(bootstrapInterval({ gained: 12, lost: 31, items: 200 })).toEqual([-high, -low]);
@@ -85,12 +99,16 @@ describe('minimum detectable difference', () => {
     [100, 0.3, 0.05, 0.15164709121467096],
     [200, 0.1, 0.01, 0.07586689406329052],
     [60, 0.5, 0.05, 0.250755432053029],
+    [6, 1, 0.05, 0.9280899387138937],
+    [10, 1, 0.05, 0.7847532842218066],
+    [1000, 0.01, 0.05, 0.008848949811576167],
   ])('%i items, of which %d differ, at alpha %d: %d', (items, discordance, alpha, difference) => {
     expect(minimumDetectable({ items, discordance, alpha })).toBeCloseTo(difference, 10);
   });
   it('is none when so few items could not show any', () => {
     expect(minimumDetectable({ items: 150, discordance: 0.05, alpha: 0.05 })).toBeUndefined();
     expect(minimumDetectable({ items: 100, discordance: 0, alpha: 0.05 })).toBeUndefined();
+    expect(minimumDetectable({ items: 1, discordance: 1, alpha: 0.05 })).toBeUndefined();
   });
 });
 
@@ -103,6 +121,11 @@ describe('lower score limit', () => {
     [3, 3, 50, -0.1141986611561018],
     [0, 0, 200, -0.018845326377266578],
     [264, 87, 1351, 0.1048764066794773],
+    [1, 0, 1, -0.5869013712455251],
+    [0, 0, 1, -0.7934506856227624],
+    [6, 0, 6, 0.21933142419566926],
+    [1, 1, 2, -0.8109375885315394],
+    [5, 0, 100, 0.011156826882665042],
   ])('%i gained, %i lost of %i: %d', (gained, lost, items, limit) => {
     expect(lowerScoreLimit({ gained, lost, items })).toBeCloseTo(limit, 10);
   });
@@ -110,6 +133,7 @@ describe('lower score limit', () => {
     const z2 = 1.959963984540054 ** 2;
     expect(lowerScoreLimit({ gained: 0, lost: 0, items: 50 })).toBeCloseTo(-z2 / (50 + z2), 10);
     expect(lowerScoreLimit({ gained: 0, lost: 60, items: 60 })).toBeCloseTo(-1, 6);
+    expect(lowerScoreLimit({ gained: 0, lost: 1, items: 1 })).toBeCloseTo(-1, 6);
   });
 });
 
