@@ -276,13 +276,13 @@ export class TestTrainer {
     return this.events(runId).flatMap((event) => (event.event === 'log' ? [event.step ?? 0] : []));
   }
 
-  events(runId: string): { event: string; time?: number; step?: number; pid?: number }[] {
+  events(runId: string): { event: string; time?: number; step?: number; pid?: number; loss?: number }[] {
     try {
       const text = readFileSync(this.folder(runId, 'events.jsonl'), 'utf8');
       return text
         .split('\n')
         .filter(Boolean)
-        .map((line) => JSON.parse(line) as { event: string; time?: number; step?: number; pid?: number });
+        .map((line) => JSON.parse(line) as ReturnType<typeof this.events>[number]);
     } catch {
       return [];
     }

@@ -19,6 +19,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryTable } from './plan/memory.table.js';
 import { isAlive, TestTrainer, until } from './trainer.fixture.js';
 import { RemovalTable } from './training/removal.table.js';
+import { readEventFile } from './training/tensorboard.fixture.js';
 
 let trainer: TestTrainer;
 beforeAll(async () => {
@@ -158,6 +159,20 @@ describe('a training that is disturbed', () => {
       expect.arrayContaining(['axolotl.yaml', 'events.jsonl', 'start-1/stderr.log', 'start-2/stderr.log']),
     );
     expect(training.loss).toEqual(whole.training.loss);
+  });
+
+  it('leaves a file for TensorBoard that has the losses of all its starts', async () => {
+    const { training } = await trainer.word(TrainingCompleted, 'killed');
+    const { log = training.artifact } = training;
+    const path = (await filesOf(log)).find((name) => name.startsWith('tensorboard/')) ?? '';
+    const read = readEventFile(await trainer.store.getFile(log, path));
+    const losses = read.flatMap(({ step, scalars: { 'train/loss': loss } }) =>
+      loss === undefined ? [] : [[step, loss]],
+    );
+    const said = trainer.events('killed').filter(({ event }) => event === 'log');
+    expect(losses).toEqual(said.map(({ step, loss }) => [step, Math.fround(loss ?? NaN)]));
+    expect(losses).toHaveLength(8);
+    expect(read.filter(({ isRestart }) => isRestart).map(({ step }) => step)).toEqual([1, 7]);
   });
 
   it('writes a checkpoint when its service stops, if told so, and goes on from there', async () => {
@@ -452,6 +467,7 @@ describe('a training that does not come to its end', () => {
     expect(artifacts?.map(({ kind }) => kind)).toEqual(['log']);
     const [log] = artifacts ?? [];
     if (log) expect(String(await trainer.store.getFile(log, 'events.jsonl'))).toContain('"hello"');
+    if (log) expect(await filesOf(log)).toContainEqual(expect.stringMatching(/^tensorboard\/events\.out\.tfevents\./));
   });
 
   it('goes on in smaller bites, once, when the memory of the GPU does not suffice', async () => {
