@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { estimate, TrainingStarted, type Estimate } from '@anneal/contracts';
+import { estimate, TrainingCompleted, type Estimate } from '@anneal/contracts';
 import { sampleEvents, startHub, type SmallHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway } from '../gateway.fixture.js';
@@ -103,21 +103,25 @@ describe('an estimate of a configuration', () => {
   it('is corrected by what trainings of the family really took', async () => {
     const question = { config: { ...config, model_type: 'qwen3' }, method: 'qlora', hosts: '1x24GB' };
     const before = await ask(question);
-    const { started } = sampleEvents('measured');
-    await gateway.say(TrainingStarted, {
-      ...started,
-      plan: {
-        ...started.plan,
-        method: 'qlora',
-        strategy: 'single',
-        family: 'Qwen 3',
-        estimate: { bytesPerGpu: 1e9, measuredRatio: 1.25, trainings: 3 },
-      },
-    });
-    await gateway.runWhen('measured', ({ plan }) => plan !== undefined);
+    const measure = async (runId: string, estimate: object, peakBytesPerGpu: number): Promise<void> => {
+      const { trained } = sampleEvents(runId);
+      const { training } = trained;
+      const kind = { device: 'gpu', method: 'qlora', strategy: 'single', family: 'Qwen 3' } as const;
+      const plan = { ...training.plan, ...kind, estimate: { bytesPerGpu: 1e9, ...estimate } };
+      await gateway.say(TrainingCompleted, { ...trained, training: { ...training, plan, peakBytesPerGpu } });
+      await gateway.runWhen(runId, (run) => run.training !== undefined);
+    };
+    await measure('measured-one', {}, 1.5e9);
+    // Its estimate was corrected already: without that it had been half.
+    await measure('measured-two', { measuredRatio: 2, trainings: 1 }, 0.5e9);
+    await measure('measured-wrongly', {}, 9e9);
     const after = await ask(question);
-    expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 3 }]);
+    expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 2 }]);
     expect(after.perGpu.total / before.perGpu.total).toBeCloseTo(1.25, 3);
+    const kind = { family: 'Qwen 3', method: 'qlora', objective: 'sft', strategy: 'single' };
+    expect(await (await gateway.call('/api/measurements')).json()).toEqual({
+      measurements: [{ ...kind, ratio: 1.25, trainings: 2 }],
+    });
     expect((await ask({ ...question, method: 'lora' })).correction).toBeNull();
     // Learning from pairs is another kind of training.
     expect((await ask({ ...question, objective: 'dpo' })).correction).toBeNull();

@@ -2,12 +2,20 @@ import { resolveFileReference } from '@anneal/artifacts';
 import { Failure, type RunSpec } from '@anneal/contracts';
 import { readHosts, type HostRow } from '@anneal/devices';
 import { findKnownModel, readModelSize } from '@anneal/engine';
-import { estimateRun, hostsOf, modelShape, readModelConfig, refusalOf, type ModelShape } from '@anneal/planning';
+import {
+  correctionOf,
+  estimateRun,
+  hostsOf,
+  modelShape,
+  readModelConfig,
+  refusalOf,
+  type ModelShape,
+} from '@anneal/planning';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { GatewayConfig } from '../gateway.config.js';
-import { MeasuredPlans } from './measured.plans.js';
+import { MeasuredTrainings } from './measured.trainings.js';
 
 /** Rows may be this short; a refusal at the door has to hold whatever they turn out to be. */
 const shortest = 128;
@@ -19,7 +27,7 @@ export class FitCheck {
     @Inject(CONFIG) private readonly config: GatewayConfig,
     @Inject(LOGGER) private readonly log: Logger,
     private readonly dataSource: DataSource,
-    private readonly measured: MeasuredPlans,
+    private readonly measured: MeasuredTrainings,
   ) {}
 
   /** @throws Failure DOES_NOT_FIT, with the figures of the host on which it comes closest */
@@ -37,7 +45,7 @@ export class FitCheck {
     const hosts = (await readHosts(this.dataSource)).filter(({ service }) => service === 'trainer');
     const model = hosts.length === 0 ? undefined : await this.shapeOf(spec.model);
     if (!model) return undefined;
-    const corrections = await this.measured.corrections(model, spec.training);
+    const correction = correctionOf(await this.measured.list(), model, spec.training);
     const refusals: Failure[] = [];
     for (const host of hosts.toSorted((a, b) => memoryOf(b) - memoryOf(a))) {
       const { sequenceLength = Math.min(shortest, model.maxPositions ?? shortest) } = spec.training;
@@ -46,7 +54,7 @@ export class FitCheck {
         model,
         training: { ...spec.training, sequenceLength },
         hosts: hostsOf(host.gpus, host.memoryMiB * 1024 ** 2),
-        correction: (strategy) => (host.gpus.length === 0 ? undefined : corrections.get(strategy)),
+        correction: (strategy) => (host.gpus.length === 0 ? undefined : correction(strategy)),
         data: {},
       });
       const refusal = refusalOf(estimate);
