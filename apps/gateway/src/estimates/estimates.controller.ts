@@ -1,6 +1,7 @@
 import { totalmem } from 'node:os';
+import { ArtifactStore } from '@anneal/artifacts';
 import { estimateRequest, Failure, type Estimate, type EstimateRequest } from '@anneal/contracts';
-import { readHubModelSize, type ModelSize } from '@anneal/engine';
+import { readHubModelSize, readStoredModelSize, type ModelSize } from '@anneal/engine';
 import { missingOffline } from '@anneal/outbound';
 import { correctionOf, estimateRun, modelShape, parseHosts, readModelConfig } from '@anneal/planning';
 import { CONFIG, isOffline } from '@anneal/service';
@@ -16,6 +17,7 @@ export class EstimatesController {
   constructor(
     @Inject(CONFIG) private readonly config: GatewayConfig,
     private readonly measured: MeasuredTrainings,
+    private readonly store: ArtifactStore,
   ) {}
 
   @Post()
@@ -38,12 +40,13 @@ export class EstimatesController {
     });
   }
 
-  /** Files of this host are no caller's business, so a model is named by its configuration or on the Hub. */
+  /** Files of this host are no caller's business, so a model is named by its configuration, in the registry or on the Hub. */
   private sizeOf({ model, revision, config }: EstimateRequest): Promise<ModelSize> {
     if (config !== undefined) return Promise.resolve({ config, parameters: undefined });
-    if (model === undefined || /^(file|registry):/.test(model)) {
+    if (model?.startsWith('registry:')) return readStoredModelSize(model, this.store);
+    if (model === undefined || model.startsWith('file:')) {
       throw new Failure('REQUEST_INVALID', 'The request tells of no model that can be looked up from here.', {
-        remedy: 'Send the config.json of the model as "config", or the id of one on the Hub as "model".',
+        remedy: 'Send the config.json of the model as "config", or one of the registry or the Hub as "model".',
         field: 'model',
       });
     }

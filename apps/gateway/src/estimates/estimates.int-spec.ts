@@ -158,6 +158,37 @@ describe('a run at the door', () => {
     expect(await gateway.run('too-large')).toBeUndefined();
   });
 
+  it('is refused too when its model is one that was tuned here, and when it comes in at the broker', async () => {
+    const folder = (await write('published', 80)).replace('file:', '');
+    await writeFile(join(folder, 'model-00001-of-00002.safetensors'), weights({ a: [8192, 8192], b: [1000, 8192] }));
+    await writeFile(join(folder, 'model-00002-of-00002.safetensors'), weights({ c: [8192, 8192, 1000] }));
+    const store = await gateway.store();
+    const artifact = await store.putDirectory('model', folder);
+    await store.setTag({
+      ...{ name: 'large', tag: 'latest', artifact, runId: 'earlier', details: {} },
+      publishedAt: new Date().toISOString(),
+    });
+    const refused = await ask('tuned-here', 'registry:large', {});
+    expect([refused.status, await refused.json()]).toMatchObject([422, { error: { code: 'DOES_NOT_FIT' } }]);
+    const estimated = await gateway.post('/api/estimates', { ...asked, method: 'full', model: 'registry:large' });
+    expect(await estimated.json()).toMatchObject({
+      ...{ fits: false, parametersFrom: 'weights', parameters: 8192 * 8192 * 1001 + 8192 * 1000 },
+    });
+
+    const request = (id: string, training: object): void => {
+      const [model, dataset] = [{ base: 'registry:large' }, { source: 'acme/rows' }];
+      const spec = { id, model, dataset, training: { method: 'full', ...training } };
+      gateway.broker.publish('anneal.train.requested', JSON.stringify(spec));
+    };
+    request('by-broker', {});
+    const run = await gateway.runWhen('by-broker', ({ state }) => state === 'failed');
+    expect(run.failure).toMatchObject({ code: 'DOES_NOT_FIT', remedy: expect.stringContaining('force') as string });
+    expect(run.stages.find(({ stage }) => stage === 'trainer')).toMatchObject({ state: 'failed' });
+    await expect.poll(() => gateway.namesOf('by-broker')).toContain('RunFailed');
+    request('by-broker-and-force', { force: true });
+    await gateway.runWhen('by-broker-and-force', ({ state }) => state === 'running');
+  });
+
   it('is accepted by force, when it fits, when it is there already, and when its model is not known here', async () => {
     const base = await write('large', 80);
     expect((await ask('by-force', base, { force: true })).status).toBe(202);
