@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { connectStore } from '@anneal/artifacts';
+import { connectStore, type ArtifactStore } from '@anneal/artifacts';
 import type { Gpu } from '@anneal/compute';
 import {
   readTrainRequest,
@@ -166,9 +166,14 @@ export class TestGateway {
     });
   }
 
-  async storeReport(report: EvaluationReport): Promise<ArtifactRef> {
+  async store(): Promise<ArtifactStore> {
     const store = connectStore(this.servers.servers.s3);
     await store.ensureReady();
+    return store;
+  }
+
+  async storeReport(report: EvaluationReport): Promise<ArtifactRef> {
+    const store = await this.store();
     return store.putFiles('report', [{ path: 'report.json', source: Buffer.from(JSON.stringify(report)) }]);
   }
 }

@@ -2,7 +2,8 @@ import { defineService, storeProvider } from '@anneal/service';
 import { APP_FILTER } from '@nestjs/core';
 import { EstimatesController } from './estimates/estimates.controller.js';
 import { FitCheck } from './estimates/fit.check.js';
-import { MeasuredPlans } from './estimates/measured.plans.js';
+import { MeasuredTrainings } from './estimates/measured.trainings.js';
+import { MeasurementsController } from './estimates/measurements.controller.js';
 import { gatewayConfig } from './gateway.config.js';
 import { GatewayConsumer } from './gateway.consumer.js';
 import { CallEdge } from './grpc/call.edge.js';
@@ -73,6 +74,7 @@ export const gatewayService = defineService({
       SystemController,
       HostsController,
       EstimatesController,
+      MeasurementsController,
       ...openaiControllers,
     ],
     providers: [
@@ -83,7 +85,7 @@ export const gatewayService = defineService({
       { provide: RateLimit, useValue: new RateLimit(config.REQUESTS_PER_SECOND) },
       Admission,
       RunTable,
-      MeasuredPlans,
+      MeasuredTrainings,
       FitCheck,
       RunLedger,
       RunRequests,

@@ -5,6 +5,7 @@ import { CreateTrainingCheckpoint1767225700000 } from './migrations/176722570000
 import { CreateDeviceRequest1767226000000 } from './migrations/1767226000000-CreateDeviceRequest.js';
 import { CreateTrainingMemory1767226100000 } from './migrations/1767226100000-CreateTrainingMemory.js';
 import { AddTrainingObjective1767226300000 } from './migrations/1767226300000-AddTrainingObjective.js';
+import { AddCheckpointRemoval1767226400000 } from './migrations/1767226400000-AddCheckpointRemoval.js';
 import { MemoryTable } from './plan/memory.table.js';
 import { SettleTraining } from './plan/settle.training.js';
 import { forgetTraining } from './plan/forget.training.js';
@@ -14,8 +15,10 @@ import { trainInput } from './train.input.js';
 import { TrainModelWork } from './train.work.js';
 import { trainerConfig } from './trainer.config.js';
 import { TrainerConsumer } from './trainer.consumer.js';
+import { CheckpointRetention } from './training/checkpoint.retention.js';
 import { CheckpointTable } from './training/checkpoint.table.js';
 import { Leftovers } from './training/leftovers.js';
+import { RemovalTable } from './training/removal.table.js';
 import { StoreResult } from './training/store.result.js';
 import { TrainingProgress } from './training/training.progress.js';
 
@@ -30,6 +33,7 @@ export const trainerService = defineService({
     CreateTrainingMemory1767226100000,
     DropDeviceRequest1767226200000,
     AddTrainingObjective1767226300000,
+    AddCheckpointRemoval1767226400000,
   ],
   module: (config) => ({
     controllers: [TrainerConsumer],
@@ -41,6 +45,8 @@ export const trainerService = defineService({
       MemoryTable,
       SettleTraining,
       CheckpointTable,
+      RemovalTable,
+      CheckpointRetention,
       Leftovers,
       StoreResult,
       TrainingProgress,

@@ -50,6 +50,26 @@ export const trainerConfig = z.object({
     .min(1)
     .default(300)
     .describe('At most how often the newest checkpoint of a training goes to the object store, for another host.'),
+  CHECKPOINTS_KEPT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2)
+    .describe('Newest checkpoints of a training that goes on that stay in the object store.'),
+  CHECKPOINTS_KEPT_ENDED: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      'Newest checkpoints that stay there when a training succeeded or was cancelled; nothing goes on from them.',
+    ),
+  CHECKPOINT_FAILED_DAYS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(7)
+    .describe('How long the newest checkpoint of a failed training stays there, for a retry to go on from.'),
   ADOPT_SECONDS: z.coerce
     .number()
     .int()

@@ -8,6 +8,7 @@ import {
   DatasetPrepared,
   parseRunSpec,
   progress,
+  type ArtifactRef,
   type EventDefinition,
   type EventData,
   type Progress,
@@ -23,7 +24,7 @@ import {
   type DecodedEvent,
   type NatsConnection,
 } from '@anneal/messaging';
-import { startService, type RunningService } from '@anneal/service';
+import { createLogger, startService, type RunningService } from '@anneal/service';
 import {
   makeEngineImage,
   makeStandInEngine,
@@ -34,6 +35,8 @@ import {
 } from '@anneal/testing';
 import type { DataSource } from 'typeorm';
 import { trainerService } from './service.js';
+import { CheckpointRetention } from './training/checkpoint.retention.js';
+import { RemovalTable, type Kept } from './training/removal.table.js';
 
 type Heard = Extract<DecodedEvent, { ok: true }>;
 
@@ -117,6 +120,25 @@ export class TestTrainer {
     } finally {
       await dataSource.destroy();
     }
+  }
+
+  /** What a service does now and then, at once. */
+  async removeOldCheckpoints({ running, ended, failedDays }: Kept): Promise<void> {
+    const kept = {
+      CHECKPOINTS_KEPT: running,
+      CHECKPOINTS_KEPT_ENDED: ended,
+      CHECKPOINT_FAILED_DAYS: failedDays,
+    };
+    const log = createLogger('test', 'silent');
+    await this.onTables((tables) => new CheckpointRetention(kept, log, this.store, new RemovalTable(tables)).sweep());
+  }
+
+  /** Steps of the checkpoints in the object store, and their artifacts. */
+  async checkpoints(runId: string): Promise<{ step: number; artifact: ArtifactRef }[]> {
+    const rows = await this.query(
+      `SELECT step, artifact FROM training_checkpoint WHERE run_id = '${runId}' ORDER BY step`,
+    );
+    return rows as { step: number; artifact: ArtifactRef }[];
   }
 
   /** Says another size of the model than it has; the words before are given back. */
@@ -254,13 +276,13 @@ export class TestTrainer {
     return this.events(runId).flatMap((event) => (event.event === 'log' ? [event.step ?? 0] : []));
   }
 
-  events(runId: string): { event: string; time?: number; step?: number; pid?: number }[] {
+  events(runId: string): { event: string; time?: number; step?: number; pid?: number; loss?: number }[] {
     try {
       const text = readFileSync(this.folder(runId, 'events.jsonl'), 'utf8');
       return text
         .split('\n')
         .filter(Boolean)
-        .map((line) => JSON.parse(line) as { event: string; time?: number; step?: number; pid?: number });
+        .map((line) => JSON.parse(line) as ReturnType<typeof this.events>[number]);
     } catch {
       return [];
     }

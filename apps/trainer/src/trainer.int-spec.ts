@@ -10,6 +10,7 @@ import {
   TrainingCompleted,
   TrainingPaused,
   TrainingStarted,
+  type ArtifactRef,
   type TrainingPlan,
 } from '@anneal/contracts';
 import type { ModelShape } from '@anneal/planning';
@@ -17,6 +18,8 @@ import { samplePlan } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryTable } from './plan/memory.table.js';
 import { isAlive, TestTrainer, until } from './trainer.fixture.js';
+import { RemovalTable } from './training/removal.table.js';
+import { readEventFile } from './training/tensorboard.fixture.js';
 
 let trainer: TestTrainer;
 beforeAll(async () => {
@@ -158,6 +161,20 @@ describe('a training that is disturbed', () => {
     expect(training.loss).toEqual(whole.training.loss);
   });
 
+  it('leaves a file for TensorBoard that has the losses of all its starts', async () => {
+    const { training } = await trainer.word(TrainingCompleted, 'killed');
+    const { log = training.artifact } = training;
+    const path = (await filesOf(log)).find((name) => name.startsWith('tensorboard/')) ?? '';
+    const read = readEventFile(await trainer.store.getFile(log, path));
+    const losses = read.flatMap(({ step, scalars: { 'train/loss': loss } }) =>
+      loss === undefined ? [] : [[step, loss]],
+    );
+    const said = trainer.events('killed').filter(({ event }) => event === 'log');
+    expect(losses).toEqual(said.map(({ step, loss }) => [step, Math.fround(loss ?? NaN)]));
+    expect(losses).toHaveLength(8);
+    expect(read.filter(({ isRestart }) => isRestart).map(({ step }) => step)).toEqual([1, 7]);
+  });
+
   it('writes a checkpoint when its service stops, if told so, and goes on from there', async () => {
     await trainer.stopService();
     await trainer.startService({ ON_STOP: 'checkpoint' });
@@ -208,7 +225,7 @@ describe('a training whose host is lost', () => {
   it('goes on from the object store, with all that was said before', async () => {
     await trainer.stopService();
     await trainer.startService({ CHECKPOINT_UPLOAD_SECONDS: '1' });
-    await trainer.engine.setFaults({ stepMs: 150 });
+    await trainer.engine.setFaults({ stepMs: 250 });
     await trainer.prepare('moved', { checkpointEvery: 2 }, 20);
     await until('a stored checkpoint', async () => (await stored('moved')).length > 0);
     await trainer.stopService();
@@ -236,6 +253,91 @@ describe('a training whose host is lost', () => {
     const { training } = await trainer.word(TrainingCompleted, 'rests-elsewhere');
     expect(training).toMatchObject({ resumed: 1, steps: 12 });
     expect(trainer.steps('rests-elsewhere')).toEqual(steps(12));
+  });
+});
+
+describe('checkpoints in the object store', () => {
+  const days = (count: number): string => `now() - interval '${count} days'`;
+  /** A run with three checkpoints, as its tables show it. */
+  const add = async (
+    runId: string,
+    run: { state: string; course?: string; finishedAt?: string; resumedFrom?: number },
+  ): Promise<ArtifactRef[]> => {
+    const { state, course, finishedAt = 'now()', resumedFrom } = run;
+    const isRunning = state === 'running';
+    await trainer.query(
+      `INSERT INTO job (id, run_id, kind, input, max_attempts, state, lease_until, finished_at)
+       VALUES (gen_random_uuid(), '${runId}', 'train', '{}', 5, '${state}',
+               ${isRunning ? `now() + interval '1 hour'` : 'NULL'}, ${isRunning ? 'NULL' : finishedAt})`,
+    );
+    if (course !== undefined)
+      await trainer.query(`INSERT INTO run_course (run_id, course, turn) VALUES ('${runId}', '${course}', 1)`);
+    const artifacts: ArtifactRef[] = [];
+    for (const step of [10, 20, 30]) {
+      const source = Buffer.from(`${runId} ${step}`);
+      const artifact = await trainer.store.putFiles('checkpoint', [{ path: 'checkpoint/x', source }]);
+      await trainer.query(
+        `INSERT INTO training_checkpoint (run_id, step, artifact, stored_at, resumed_at)
+         VALUES ('${runId}', ${step}, '${JSON.stringify(artifact)}', ${isRunning ? 'now()' : finishedAt},
+                 ${step === resumedFrom ? 'now()' : 'NULL'})`,
+      );
+      artifacts.push(artifact);
+    }
+    return artifacts;
+  };
+  const kept = { running: 2, ended: 0, failedDays: 7 };
+  const stepsOf = async (runId: string): Promise<number[]> =>
+    (await trainer.checkpoints(runId)).map(({ step }) => step);
+
+  it('stay while a training may go on from them, and go when it cannot', async () => {
+    const all = await add('keeps-going', { state: 'running' });
+    await add('keeps-source', { state: 'running', resumedFrom: 10 });
+    await add('keeps-nothing', { state: 'succeeded' });
+    await add('keeps-cancelled', { state: 'cancelled', course: 'cancelled' });
+    await add('keeps-failed', { state: 'failed', course: 'failed', finishedAt: days(6) });
+    await add('keeps-stopped', { state: 'cancelled', course: 'failed', finishedAt: days(6) });
+    await add('keeps-old', { state: 'failed', course: 'failed', finishedAt: days(8) });
+    await trainer.removeOldCheckpoints(kept);
+    const names = ['going', 'source', 'nothing', 'cancelled', 'failed', 'stopped', 'old'];
+    const left = await Promise.all(names.map(async (name) => [name, await stepsOf(`keeps-${name}`)]));
+    expect(Object.fromEntries(left)).toEqual({
+      going: [20, 30],
+      source: [10, 20, 30],
+      nothing: [],
+      cancelled: [],
+      failed: [30],
+      stopped: [30],
+      old: [],
+    });
+    await until('the removal', async () => {
+      await trainer.removeOldCheckpoints(kept);
+      return (await trainer.query('SELECT FROM checkpoint_removal')).length === 0;
+    });
+    const isThere = (artifact: ArtifactRef): Promise<boolean> =>
+      trainer.store.readManifest(artifact).then(
+        () => true,
+        () => false,
+      );
+    expect(await Promise.all(all.map(isThere))).toEqual([false, true, true]);
+  });
+
+  it('are removed by the next one when the removal of a trainer was cut', async () => {
+    const [first] = await add('cut', { state: 'succeeded' });
+    await trainer.onTables(async (tables) => {
+      const table = new RemovalTable(tables);
+      await table.drop(kept);
+      // The service itself may have been quicker.
+      await table.claim(900);
+      expect(await table.claim(900)).toEqual([]);
+    });
+    await trainer.query(`UPDATE checkpoint_removal SET claimed_until = now()`);
+    await until('the removal', async () => {
+      await trainer.removeOldCheckpoints(kept);
+      return (await trainer.query('SELECT FROM checkpoint_removal')).length === 0;
+    });
+    await expect(trainer.store.readManifest(first?.digest ?? '')).rejects.toMatchObject({
+      code: 'ARTIFACT_MISSING',
+    });
   });
 });
 
@@ -365,6 +467,7 @@ describe('a training that does not come to its end', () => {
     expect(artifacts?.map(({ kind }) => kind)).toEqual(['log']);
     const [log] = artifacts ?? [];
     if (log) expect(String(await trainer.store.getFile(log, 'events.jsonl'))).toContain('"hello"');
+    if (log) expect(await filesOf(log)).toContainEqual(expect.stringMatching(/^tensorboard\/events\.out\.tfevents\./));
   });
 
   it('goes on in smaller bites, once, when the memory of the GPU does not suffice', async () => {

@@ -22,9 +22,10 @@ import { connect, type Connection, type TransferLimits } from './connection.js';
 import { downloadDirectory } from './directory.js';
 import { contentOf } from './download.js';
 import { finishLentUpload, lendUpload } from './lent-upload.js';
-import { contentKey, manifestKey, openManifest, refOf, sealManifest } from './manifest.js';
+import { contentKey, manifestKey, openManifest, refOf, sealManifest, type SealedManifest } from './manifest.js';
 import { noteKey, getObject } from './object.js';
 import { defaultTag, readTag, readTags, writeTag } from './registry.js';
+import { isWhole, removeArtifacts, type Removed } from './removal.js';
 import { inParallel, withRetry } from './retry.js';
 import { filesOf, hashSource, type HashedFile } from './source.js';
 import { errorCode, storeFailure } from './store-failure.js';
@@ -196,23 +197,26 @@ export class ArtifactStore {
    * @throws Failure ARTIFACT_MISSING when one of them is not there
    */
   async name(kind: ArtifactKind, files: readonly ManifestFile[], more: readonly SourceFile[]): Promise<ArtifactRef> {
-    for (const file of files) {
-      if (await this.holds(file)) continue;
-      throw new Failure('ARTIFACT_MISSING', `${file.path} was to be in the store and is not.`, {
-        remedy: 'Run the stage that should have sent it again.',
-        file: file.path,
-        retryable: true,
-      });
-    }
     return this.#attempt('store files', async () => {
-      const hashed = [];
+      const hashed: HashedFile[] = [];
       for (const source of more) hashed.push(await hashSource(source, this.#connection.partBytes));
-      for (const entry of hashed) await uploadFile(this.#connection, entry, () => undefined);
-      const { bytes, ref } = sealManifest(kind, [...files, ...hashed.map(({ file }) => file)]);
-      const headers = { 'content-type': 'application/json', 'x-amz-meta-sha256': ref.digest };
-      await putOnce(this.#connection, manifestKey(ref.digest), bytes, headers);
-      return ref;
+      const sealed = sealManifest(kind, [...files, ...hashed.map(({ file }) => file)]);
+      await this.#seal(sealed, async () => {
+        for (const file of files) await this.#demand(file);
+        for (const entry of hashed) await uploadFile(this.#connection, entry, () => undefined);
+      });
+      return sealed.ref;
     });
+  }
+
+  /**
+   * Removes artifacts that nobody names any more, and those of their files that no other artifact lists. Safe to repeat, which
+   * takes up a removal that was cut, but only one at a time may remove an artifact.
+   *
+   * @param signal has to abort it before somebody else takes it up
+   */
+  async remove(digests: readonly string[], signal: AbortSignal): Promise<Removed> {
+    return this.#attempt('remove artifacts', () => removeArtifacts(this.#connection, digests, signal), signal);
   }
 
   /** Puts a note where work without a key of the store can read it by a link; it may be written over. */
@@ -265,8 +269,18 @@ export class ArtifactStore {
       kind,
       hashed.map(({ file }) => file),
     );
-    let sent = 0;
-    const count = (bytes: number): void => onBytes?.((sent += bytes), sealed.ref.bytes);
+    await this.#seal(
+      sealed,
+      () => {
+        let sent = 0;
+        return this.#upload(hashed, (bytes) => onBytes?.((sent += bytes), sealed.ref.bytes), signal);
+      },
+      signal,
+    );
+    return sealed.ref;
+  }
+
+  async #upload(hashed: readonly HashedFile[], count: (bytes: number) => void, signal?: AbortSignal): Promise<void> {
     // Equal files are one object. Those in parts come last and one by one: each fills the connections by itself.
     const distinct = [...new Map(hashed.map((entry) => [entry.file.sha256, entry])).values()];
     for (const entry of hashed) if (!distinct.includes(entry)) count(entry.file.size);
@@ -275,11 +289,26 @@ export class ArtifactStore {
     for (const entry of distinct) {
       if (entry.parts.length > 1) await uploadFile(this.#connection, entry, count, signal);
     }
-    // The manifest is last: what is named by nobody was never stored, wherever this was interrupted.
+  }
+
+  /** Names an artifact when its files are there, and again when a removal took one of them that was found there. */
+  async #seal(sealed: SealedManifest, bring: () => Promise<void>, signal?: AbortSignal): Promise<void> {
     const { bytes, ref } = sealed;
     const headers = { 'content-type': 'application/json', 'x-amz-meta-sha256': ref.digest };
-    await putOnce(this.#connection, manifestKey(ref.digest), bytes, headers, signal);
-    return ref;
+    do {
+      await bring();
+      // The manifest is last: what is named by nobody was never stored, wherever this was interrupted.
+      await putOnce(this.#connection, manifestKey(ref.digest), bytes, headers, signal);
+    } while (!(await isWhole(this.#connection, sealed, signal)));
+  }
+
+  async #demand(file: ManifestFile): Promise<void> {
+    if (await this.holds(file)) return;
+    throw new Failure('ARTIFACT_MISSING', `${file.path} was to be in the store and is not.`, {
+      remedy: 'Run the stage that should have sent it again.',
+      file: file.path,
+      retryable: true,
+    });
   }
 
   async #makeBucket(region: string): Promise<void> {

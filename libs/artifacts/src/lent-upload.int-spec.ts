@@ -62,6 +62,19 @@ describe('an upload that is lent', () => {
     expect(await store.holds(file)).toBe(true);
   });
 
+  it('is completed once more as long as the file is there, and not when it was removed', async () => {
+    const bytes = randomBytes(16);
+    const file = fileOf('weights', bytes);
+    const { uploadId = '', urls = [] } = (await store.lendUpload(file, 60)) ?? {};
+    await expect(store.finishUpload(file, 'unknown', ['x'])).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
+    const etags = await send(urls, 100, bytes);
+    await store.finishUpload(file, uploadId, etags);
+    await store.finishUpload(file, uploadId, etags);
+    const { digest } = await store.name('checkpoint', [file], []);
+    await store.remove([digest], new AbortController().signal);
+    await expect(store.finishUpload(file, uploadId, etags)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
+  });
+
   it('gives the same artifact as storing the files', async () => {
     const bytes = Buffer.from('the same');
     const stored = await store.putFiles('adapter', [{ path: 'a', source: bytes }]);

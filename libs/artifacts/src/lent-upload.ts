@@ -1,10 +1,10 @@
-import type { ManifestFile } from '@anneal/contracts';
+import { Failure, type ManifestFile } from '@anneal/contracts';
 import type { UploadLoan } from './artifact-types.js';
 import type { Connection } from './connection.js';
 import { contentKey } from './manifest.js';
 import { withRetry } from './retry.js';
 import { isStored, putOnce } from './upload.js';
-import { corrupt } from './store-failure.js';
+import { corrupt, errorCode } from './store-failure.js';
 
 const MiB = 1024 * 1024;
 /** S3 takes at most 10,000 parts. */
@@ -39,7 +39,11 @@ export async function lendUpload(
   return { uploadId, partBytes, urls };
 }
 
-/** Completes what was lent. Safe to repeat. @throws ARTIFACT_CORRUPT when the store does not hold the file afterwards */
+/**
+ * Completes what was lent. Safe to repeat.
+ *
+ * @throws ARTIFACT_CORRUPT when the store does not hold the file afterwards, ARTIFACT_MISSING when it was there and is removed
+ */
 export async function finishLentUpload(
   connection: Connection,
   file: ManifestFile,
@@ -51,10 +55,18 @@ export async function finishLentUpload(
   try {
     await withRetry(() => client.completeMultipartUpload(bucket, contentKey(file.sha256), uploadId, parts));
   } catch (error) {
-    if (!(await isStored(connection, { file }))) throw error;
-    return;
+    if (await isStored(connection, { file })) return;
+    if (errorCode(error) === 'NoSuchUpload') throw unknownUpload(file, error);
+    throw error;
   }
   if (!(await isStored(connection, { file }))) {
     throw corrupt(`The store does not hold ${file.path} as it was sent.`, { file: file.path });
   }
+}
+
+function unknownUpload({ path: file }: ManifestFile, cause: unknown): Failure {
+  return new Failure('ARTIFACT_MISSING', `${file} is not in the store, and the store knows no such upload.`, {
+    remedy: 'Nothing, when the file was removed since; else send it again.',
+    ...{ file, cause },
+  });
 }

@@ -57,13 +57,33 @@ export type PerGpu = z.infer<typeof perGpu>;
 
 const range = z.object({ low: z.number(), high: z.number() });
 
+const measuredStrategy = z.enum(['single', 'ddp', 'fsdp', 'zero1', 'zero2', 'zero3']);
+
+/** What trainings of one kind really took of a GPU. */
+export const measurement = z
+  .object({
+    family: z.string(),
+    method,
+    objective: trainingObjective,
+    strategy: measuredStrategy,
+    ratio: z
+      .number()
+      .positive()
+      .describe('The mean of their peaks, over what had been estimated without a correction.'),
+    trainings: z.int().min(1).describe('The newest ones of this kind.'),
+  })
+  .meta({ id: 'Measurement' });
+export type Measurement = z.infer<typeof measurement>;
+
+export const measurementList = z.object({ measurements: z.array(measurement) }).meta({ id: 'MeasurementList' });
+
 /** Whether a training fits, what it takes of each GPU, and how long it may last. */
 export const estimate = z
   .object({
     model: z.object({ reference: z.string(), family: z.string(), architecture: z.string() }),
     method,
     objective: trainingObjective,
-    strategy: z.enum(['single', 'ddp', 'fsdp', 'zero1', 'zero2', 'zero3']),
+    strategy: measuredStrategy,
     device: z.enum(['cpu', 'gpu']),
     gpus: z.int(),
     parameters: z.int().min(1),

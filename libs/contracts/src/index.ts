@@ -22,8 +22,11 @@ export {
   estimate,
   estimateRequest,
   hostsText,
+  measurement,
+  measurementList,
   type Estimate,
   type EstimateRequest,
+  type Measurement,
   type PerGpu,
 } from './estimates.api.js';
 export { furtherKeysShape, whyDangerous, type FurtherKeys } from './further-keys.js';

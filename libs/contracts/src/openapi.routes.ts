@@ -20,7 +20,7 @@ import {
 import { comparisonQuery, runComparison } from './comparison.api.js';
 import { deletedOf, openaiModel, pageOf, wholeListOf } from './openai.api.js';
 import type { ApiRoute, Content, PlainParameter } from './openapi.route.js';
-import { estimate, estimateRequest } from './estimates.api.js';
+import { estimate, estimateRequest, measurementList } from './estimates.api.js';
 import { runSpec } from './run-spec.js';
 import { hostsView } from './hosts.api.js';
 import { readiness, systemView } from './system.api.js';
@@ -249,6 +249,13 @@ const estimates: ApiRoute[] = [
     body: json(estimateRequest),
     answers: { 200: json(estimate) },
     refusals: [404],
+  },
+  {
+    method: 'get',
+    path: '/api/measurements',
+    id: 'measurements',
+    summary: 'What trainings really took of a GPU, over what had been estimated: it corrects estimates of their kind.',
+    answers: { 200: json(measurementList) },
   },
 ];
 

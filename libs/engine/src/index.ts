@@ -34,6 +34,7 @@ export {
 export { engineEvent, type EngineEvent } from './engine-events.js';
 export { findKnownModel } from './known-model.js';
 export { readHubModelSize, readModelSize, type HubAccess, type ModelSize } from './model-size.js';
+export { readStoredModelSize } from './stored-model.js';
 export {
   askTaskCommand,
   describeTaskCommand,

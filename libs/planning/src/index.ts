@@ -1,7 +1,7 @@
 export { combination, layouts, layoutOf, methods, strategies, type Strategy } from './combinations.js';
 export { estimateTraining, refusalOf } from './estimate.js';
 export { estimateRun } from './estimate.run.js';
-export type { Correction } from './memory/correction.js';
+export { correctionOf, measuring, type Correction } from './memory/correction.js';
 export { hostsOf, parseHosts, type Hosts } from './hosts.js';
 export { familyOf, type Family } from './families/families.js';
 export { readModelConfig } from './model/model.config.js';

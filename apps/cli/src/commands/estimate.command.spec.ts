@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { estimate } from '@anneal/contracts';
@@ -98,6 +101,49 @@ describe('anneal estimate', () => {
     expect(out).toContain('lora from preference pairs (DPO), single on one GPU');
   });
 
+  it('is corrected by measured peaks of its kind, and says so', async () => {
+    const measured = join(folder, 'measured.json');
+    const kind = { family: 'Gemma 2', method: 'qlora', objective: 'sft', trainings: 4 };
+    const measurements = [
+      { ...kind, strategy: 'ddp', ratio: 1.1 },
+      { ...kind, strategy: 'single', ratio: 1.25 },
+    ];
+    await writeFile(measured, JSON.stringify({ measurements }));
+    const call = (method: string, ...args: string[]) =>
+      run(estimateCommand(), '--model', folder, '--method', method, '--hosts', '1x48GB', ...args);
+    const made = async (...args: Parameters<typeof call>) =>
+      estimate.parse(JSON.parse((await call(...args, '--json')).out));
+    const [plain, corrected] = [await made('qlora'), await made('qlora', '--measured', measured)];
+    expect([plain.correction, corrected.correction]).toEqual([null, { ratio: 1.25, trainings: 4 }]);
+    expect(corrected.perGpu.total / plain.perGpu.total).toBeCloseTo(1.25, 3);
+    expect(await made('lora', '--measured', measured)).toEqual(await made('lora'));
+    const without = (plain.perGpu.total / 1e9).toFixed(1);
+    const { out } = await call('qlora', '--measured', measured);
+    expect(out).toContain(`Corrected by 1.25, measured in 4 trainings of this kind: ${without} GB without.`);
+    expect((await call('lora', '--measured', measured)).out).toContain('Not corrected');
+  });
+
+  it('is corrected by the peaks of a running system when it is asked for them', async () => {
+    const kind = { family: 'Gemma 2', method: 'lora', objective: 'sft', strategy: 'single' };
+    const asked: unknown[] = [];
+    const server = createServer((request, response) => {
+      asked.push([request.url, request.headers.authorization]);
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ measurements: [{ ...kind, ratio: 0.9, trainings: 1 }] }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    vi.stubEnv('ANNEAL_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    vi.stubEnv('ANNEAL_API_KEY', 'key-of-the-test');
+    try {
+      const call = ['--model', folder, '--method', 'lora', '--hosts', '1x48GB', '--server'];
+      expect((await run(estimateCommand(), ...call)).out).toContain('Corrected by 0.90, measured in one training');
+      expect(asked).toEqual([['/api/measurements', 'Bearer key-of-the-test']]);
+    } finally {
+      vi.unstubAllEnvs();
+      server.close();
+    }
+  });
+
   it('takes rows and method from a RunSpec', async () => {
     const { out } = await run(estimateCommand(), join(folder, 'run.yaml'), '--hosts', '2x24GB', '--json');
     const made = estimate.parse(JSON.parse(out));
@@ -118,6 +164,12 @@ describe('anneal estimate', () => {
     [[], /nothing to estimate/],
     [['--model', './nowhere', '--method', 'lora', '--hosts', '1x48GB'], /no folder/],
     [['--model', '.', '--method', 'lora', '--hosts', 'many'], /describes no hosts/],
+    [['--model', '.', '--method', 'lora', '--hosts', '1x48GB', '--measured', './nowhere'], /cannot be read/],
+    [['--model', '.', '--method', 'lora', '--hosts', '1x48GB', '--measured', 'package.json'], /holds no measurements/],
+    [
+      ['--model', '.', '--method', 'lora', '--hosts', '1x48GB', '--server', '--data', './nowhere'],
+      /No system is running/,
+    ],
   ])('ends with 2 when the call is wrong: %j', async (args, message) => {
     const { out, status } = await run(estimateCommand(), ...args.map((arg) => (arg === '.' ? folder : arg)));
     expect(status).toBe(2);

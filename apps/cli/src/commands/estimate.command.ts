@@ -1,8 +1,10 @@
 import { totalmem } from 'node:os';
-import { stat } from 'node:fs/promises';
-import { Failure, type Estimate, type RunSpec } from '@anneal/contracts';
+import { readFile, stat } from 'node:fs/promises';
+import { Failure, measurementList, type Estimate, type Measurement, type RunSpec } from '@anneal/contracts';
 import type { ModelSize } from '@anneal/engine';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { findGateway } from '../gateway/endpoints.js';
+import { GatewayClient } from '../gateway/gateway.client.js';
 import { readRunSpec, requireSpec } from '../run-spec/read-run-spec.js';
 import { paint } from '../terminal/colours.js';
 import { estimateLines } from '../terminal/estimate-lines.js';
@@ -19,13 +21,16 @@ interface EstimateOptions {
   readonly microBatch?: number;
   readonly rows?: number;
   readonly tokensPerRow?: number;
+  readonly measured?: string;
+  readonly server: boolean;
+  readonly data?: string;
   readonly json: boolean;
 }
 
 /** Exit status: 0 it fits, 1 it does not, 2 the call was wrong. */
 export function estimateCommand(): Command {
   return new Command('estimate')
-    .description('say whether a training fits and how long it may last, without a server and without a GPU')
+    .description('say whether a training fits and how long it may last; needs neither a server nor a GPU')
     .argument('[run.yaml]', 'a RunSpec; or give --model and --method')
     .option('--model <dir|id>', 'folder with config.json, or the id of a model on the Hub (which is asked then)')
     .option('--revision <name>', 'branch, tag or commit of a model on the Hub', 'main')
@@ -55,6 +60,13 @@ export function estimateCommand(): Command {
     .option('--micro-batch <rows>', 'rows that a process takes at once', wholeNumber)
     .option('--rows <count>', 'rows to train on, for the duration', wholeNumber)
     .option('--tokens-per-row <tokens>', 'what a row has on average (default: as many as the longest)', wholeNumber)
+    .addOption(
+      new Option('--measured <file>', 'correct it by measured peaks: what GET /api/measurements answered').conflicts(
+        'server',
+      ),
+    )
+    .option('--server', 'correct it by the peaks that the running system measured', false)
+    .option('--data <dir>', 'data folder of the running system (default: ANNEAL_DATA, else .anneal)')
     .option('--json', 'print nothing but JSON on standard output', false)
     .addHelpText(
       'after',
@@ -79,7 +91,8 @@ export function estimateCommand(): Command {
 }
 
 async function estimateFor(file: string | undefined, options: EstimateOptions): Promise<Estimate> {
-  const { estimateRun, hostsOf, modelShape, parseHosts, readModelConfig } = await import('@anneal/planning');
+  const { correctionOf, estimateRun, hostsOf, modelShape, parseHosts, readModelConfig } =
+    await import('@anneal/planning');
   const wish = await wishOf(file, options);
   const size = await sizeOf(wish.model.base, wish.model.revision ?? 'main');
   const hosts =
@@ -90,7 +103,36 @@ async function estimateFor(file: string | undefined, options: EstimateOptions): 
   const data = rows === undefined ? await dataOf(wish.dataset.source) : { rows, tokensPerRow };
   const reference = wish.model.base;
   const model = modelShape(readModelConfig(size.config, reference), size.parameters);
-  return estimateRun({ reference, model, training: wish.training, hosts, data });
+  const { training } = wish;
+  // Peaks are measured on GPUs only.
+  const correction = correctionOf(hosts.gpus === 0 ? [] : await measurementsFor(options), model, training);
+  return estimateRun({ reference, model, training, hosts, data, correction });
+}
+
+/** Those of a file or of the running system, where one of the two is asked for. */
+async function measurementsFor({ measured, server, data }: EstimateOptions): Promise<Measurement[]> {
+  if (server) return new GatewayClient(await findGateway(data)).measurements();
+  if (measured === undefined) return [];
+  const refused = (what: string, cause: unknown): Failure =>
+    new Failure('REQUEST_INVALID', `${measured} ${what}.`, {
+      remedy: 'Give a file with the answer of GET /api/measurements, or --server to ask the running system.',
+      field: 'measured',
+      cause,
+    });
+  const text = await readFile(measured, 'utf8').catch((cause: unknown) => {
+    throw refused('cannot be read', cause);
+  });
+  const parsed = measurementList.safeParse(parseJson(text));
+  if (!parsed.success) throw refused('holds no measurements', parsed.error);
+  return parsed.data.measurements;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The RunSpec of the file with what the options change about it, or one of the options alone. */

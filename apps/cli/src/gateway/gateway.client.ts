@@ -7,6 +7,7 @@ import {
   evaluationReport,
   Failure,
   isFinal,
+  measurementList,
   progress,
   type retryWish,
   runComparison,
@@ -20,6 +21,7 @@ import {
   type ArtifactLink,
   type ArtifactOfRun,
   type EvaluationReport,
+  type Measurement,
   type Progress,
   type RunComparison,
   type RunView,
@@ -115,6 +117,11 @@ export class GatewayClient {
 
   async hosts(): Promise<HostsView> {
     return hostsView.parse(await (await this.call('/api/hosts')).json());
+  }
+
+  /** What trainings really took of a GPU. */
+  async measurements(): Promise<Measurement[]> {
+    return measurementList.parse(await (await this.call('/api/measurements')).json()).measurements;
   }
 
   async system(): Promise<SystemView> {

@@ -21,9 +21,11 @@ export function estimateLines(estimate: Estimate): string[] {
     ),
     `It may be ${gigabytes(low)} to ${gigabytes(high)} GB.`,
     ...(correction
-      ? [`Corrected by ${correction.ratio.toFixed(2)}, measured in ${correction.trainings} trainings of this kind.`]
+      ? [
+          `Corrected by ${correction.ratio.toFixed(2)}, measured in ${correction.trainings === 1 ? 'one training' : `${correction.trainings} trainings`} of this kind: ${gigabytes(total / correction.ratio)} GB without.`,
+        ]
       : estimate.device === 'gpu'
-        ? ['Not corrected by measured peaks: none are known here. POST /api/estimates knows those of the system.']
+        ? ['Not corrected: no measured peaks of this kind are known here; --server asks the running system.']
         : []),
     '',
     largestLine(estimate),

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { estimate, TrainingStarted, type Estimate } from '@anneal/contracts';
+import { estimate, TrainingCompleted, type Estimate } from '@anneal/contracts';
 import { sampleEvents, startHub, type SmallHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestGateway } from '../gateway.fixture.js';
@@ -103,21 +103,25 @@ describe('an estimate of a configuration', () => {
   it('is corrected by what trainings of the family really took', async () => {
     const question = { config: { ...config, model_type: 'qwen3' }, method: 'qlora', hosts: '1x24GB' };
     const before = await ask(question);
-    const { started } = sampleEvents('measured');
-    await gateway.say(TrainingStarted, {
-      ...started,
-      plan: {
-        ...started.plan,
-        method: 'qlora',
-        strategy: 'single',
-        family: 'Qwen 3',
-        estimate: { bytesPerGpu: 1e9, measuredRatio: 1.25, trainings: 3 },
-      },
-    });
-    await gateway.runWhen('measured', ({ plan }) => plan !== undefined);
+    const measure = async (runId: string, estimate: object, peakBytesPerGpu: number): Promise<void> => {
+      const { trained } = sampleEvents(runId);
+      const { training } = trained;
+      const kind = { device: 'gpu', method: 'qlora', strategy: 'single', family: 'Qwen 3' } as const;
+      const plan = { ...training.plan, ...kind, estimate: { bytesPerGpu: 1e9, ...estimate } };
+      await gateway.say(TrainingCompleted, { ...trained, training: { ...training, plan, peakBytesPerGpu } });
+      await gateway.runWhen(runId, (run) => run.training !== undefined);
+    };
+    await measure('measured-one', {}, 1.5e9);
+    // Its estimate was corrected already: without that it had been half.
+    await measure('measured-two', { measuredRatio: 2, trainings: 1 }, 0.5e9);
+    await measure('measured-wrongly', {}, 9e9);
     const after = await ask(question);
-    expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 3 }]);
+    expect([before.correction, after.correction]).toEqual([null, { ratio: 1.25, trainings: 2 }]);
     expect(after.perGpu.total / before.perGpu.total).toBeCloseTo(1.25, 3);
+    const kind = { family: 'Qwen 3', method: 'qlora', objective: 'sft', strategy: 'single' };
+    expect(await (await gateway.call('/api/measurements')).json()).toEqual({
+      measurements: [{ ...kind, ratio: 1.25, trainings: 2 }],
+    });
     expect((await ask({ ...question, method: 'lora' })).correction).toBeNull();
     // Learning from pairs is another kind of training.
     expect((await ask({ ...question, objective: 'dpo' })).correction).toBeNull();
@@ -152,6 +156,37 @@ describe('a run at the door', () => {
       error: { code: 'DOES_NOT_FIT', field: 'training', message: expect.stringMatching(/[\d.]+ GB|TB/) as string },
     });
     expect(await gateway.run('too-large')).toBeUndefined();
+  });
+
+  it('is refused too when its model is one that was tuned here, and when it comes in at the broker', async () => {
+    const folder = (await write('published', 80)).replace('file:', '');
+    await writeFile(join(folder, 'model-00001-of-00002.safetensors'), weights({ a: [8192, 8192], b: [1000, 8192] }));
+    await writeFile(join(folder, 'model-00002-of-00002.safetensors'), weights({ c: [8192, 8192, 1000] }));
+    const store = await gateway.store();
+    const artifact = await store.putDirectory('model', folder);
+    await store.setTag({
+      ...{ name: 'large', tag: 'latest', artifact, runId: 'earlier', details: {} },
+      publishedAt: new Date().toISOString(),
+    });
+    const refused = await ask('tuned-here', 'registry:large', {});
+    expect([refused.status, await refused.json()]).toMatchObject([422, { error: { code: 'DOES_NOT_FIT' } }]);
+    const estimated = await gateway.post('/api/estimates', { ...asked, method: 'full', model: 'registry:large' });
+    expect(await estimated.json()).toMatchObject({
+      ...{ fits: false, parametersFrom: 'weights', parameters: 8192 * 8192 * 1001 + 8192 * 1000 },
+    });
+
+    const request = (id: string, training: object): void => {
+      const [model, dataset] = [{ base: 'registry:large' }, { source: 'acme/rows' }];
+      const spec = { id, model, dataset, training: { method: 'full', ...training } };
+      gateway.broker.publish('anneal.train.requested', JSON.stringify(spec));
+    };
+    request('by-broker', {});
+    const run = await gateway.runWhen('by-broker', ({ state }) => state === 'failed');
+    expect(run.failure).toMatchObject({ code: 'DOES_NOT_FIT', remedy: expect.stringContaining('force') as string });
+    expect(run.stages.find(({ stage }) => stage === 'trainer')).toMatchObject({ state: 'failed' });
+    await expect.poll(() => gateway.namesOf('by-broker')).toContain('RunFailed');
+    request('by-broker-and-force', { force: true });
+    await gateway.runWhen('by-broker-and-force', ({ state }) => state === 'running');
   });
 
   it('is accepted by force, when it fits, when it is there already, and when its model is not known here', async () => {

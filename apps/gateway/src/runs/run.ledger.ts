@@ -1,4 +1,5 @@
 import {
+  Failure,
   readTrainRequest,
   RunRejected,
   TrainRequested,
@@ -11,11 +12,12 @@ import {
 import { Inbox, Outbox } from '@anneal/jobs';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { FitCheck } from '../estimates/fit.check.js';
 import { RunFeed } from '../watch/run.feed.js';
 import { sayClosing } from './run.closing.js';
 import { openedRun, rejectedRun, unknownRun, type RunRecord } from './run.record.js';
 import { RunTable } from './run.table.js';
-import { described, isOutdated, progressed, type Step } from './run-state.js';
+import { described, isOutdated, progressed, stageFailed, type Step } from './run-state.js';
 
 /** A longer list helps nobody, and an event has to stay small. */
 const longestList = 50;
@@ -29,16 +31,22 @@ export class RunLedger {
     private readonly outbox: Outbox,
     private readonly table: RunTable,
     private readonly feed: RunFeed,
+    private readonly fit: FitCheck,
   ) {}
 
-  /** A request opens a run, or is answered with what is wrong with it. One whose id is known already does nothing. */
+  /**
+   * A request opens a run, or is answered with what is wrong with it; a run that cannot fit on any host fails at once. One whose id
+   * is known already does nothing.
+   */
   async takeRequest(event: ReceivedEvent): Promise<void> {
     const request = readTrainRequest(event.data, event.id);
     const at = instantOf(event);
+    const refusal = request.ok ? await this.refusalOf(request.spec) : undefined;
     await this.inbox.take(event, async (tx) => {
       if (request.ok) {
-        await this.open(tx, request.spec, at, event.project);
+        const isNew = await this.open(tx, request.spec, at, event.project);
         await this.adopt(tx, event, request.spec);
+        if (isNew && refusal) await this.refuse(tx, event, request.spec.id, refusal);
       } else await this.reject(tx, request, at, event);
     });
     this.feed.changed(request.runId);
@@ -89,12 +97,30 @@ export class RunLedger {
     if (changed) this.feed.changed(progress.runId);
   }
 
-  private async open(tx: EntityManager, spec: AcceptedRunSpec, at: string, project?: string): Promise<void> {
-    if (await this.table.open(tx, openedRun(spec, at, project))) return;
+  /** What came in by the API was looked at there, and has its row. */
+  private async refusalOf(spec: AcceptedRunSpec): Promise<Failure | undefined> {
+    const known = await this.table.find(spec.id);
+    return known === undefined || known.state === 'rejected' ? this.fit.refusal(spec) : undefined;
+  }
+
+  /** @returns whether there was no such run before */
+  private async open(tx: EntityManager, spec: AcceptedRunSpec, at: string, project?: string): Promise<boolean> {
+    if (await this.table.open(tx, openedRun(spec, at, project))) return true;
     const before = await this.table.lock(tx, spec.id);
-    if (!before) return;
+    if (!before) return false;
     const run = described(before, spec);
     if (run !== before) await this.table.save(tx, before, run);
+    return false;
+  }
+
+  /** The stages that have begun meanwhile hear that the run is over. */
+  private async refuse(tx: EntityManager, event: ReceivedEvent, runId: string, refusal: Failure): Promise<void> {
+    const before = await this.table.lock(tx, runId);
+    if (!before) throw new Error(`the row of run ${runId} is gone`);
+    const failure = refusal.toDetail();
+    const { run, closing } = stageFailed(before, instantOf(event), { stage: 'trainer', failure });
+    await this.table.save(tx, before, run);
+    if (closing) await sayClosing({ outbox: this.outbox, tx, causationId: event.id }, run, closing);
   }
 
   /** A request that came in at the broker is said again by this service when the broker loses it. */

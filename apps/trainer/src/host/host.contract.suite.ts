@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import {
   PauseRequested,
   ResumeRequested,
@@ -87,6 +88,36 @@ export function describeHostContract(name: string, given: () => TestTrainer): vo
       const { training } = await trainer.word(TrainingCompleted, 'rests');
       expect(training).toMatchObject({ resumed: 1, steps: 20 });
       expect(trainer.steps('rests')).toEqual(numbers(20));
+    });
+
+    it('goes on from the newest checkpoint in the store when those before it were removed', async () => {
+      const trainer = given();
+      await trainer.stopService();
+      await trainer.startService({ CHECKPOINT_UPLOAD_SECONDS: '1' });
+      await trainer.engine.setFaults({ stepMs: 200 });
+      await trainer.prepare('tidied', { checkpointEvery: 2 }, 30);
+      const [old] = await until('a stored checkpoint', async () => {
+        const stored = await trainer.checkpoints('tidied');
+        return stored.length > 0 && stored;
+      });
+      await trainer.step('tidied', (old?.step ?? 0) + 8);
+      await trainer.say(PauseRequested, { runId: 'tidied', by: 'test', turn: 1 });
+      const { step } = await trainer.word(TrainingPaused, 'tidied');
+      await trainer.removeOldCheckpoints({ running: 1, ended: 0, failedDays: 7 });
+      expect((await trainer.checkpoints('tidied')).map((stored) => stored.step)).toEqual([step]);
+      await expect(trainer.store.readManifest(old?.artifact.digest ?? '')).rejects.toMatchObject({
+        code: 'ARTIFACT_MISSING',
+      });
+      rmSync(trainer.folder('tidied'), { recursive: true, force: true });
+      await trainer.engine.setFaults({});
+      await trainer.say(ResumeRequested, { runId: 'tidied', by: 'test', turn: 2 });
+      const { training } = await trainer.word(TrainingCompleted, 'tidied');
+      expect(training).toMatchObject({ resumed: 1, steps: 30 });
+      expect(trainer.steps('tidied')).toEqual(numbers(30));
+      // The model has files of its last checkpoint.
+      await trainer.removeOldCheckpoints({ running: 1, ended: 0, failedDays: 7 });
+      expect(await trainer.checkpoints('tidied')).toEqual([]);
+      await trainer.store.getDirectory(training.artifact, trainer.folder('tidied', 'fetched-result'));
     });
 
     it('ends a training whose run is cancelled', async () => {

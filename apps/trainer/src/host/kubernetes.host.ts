@@ -191,7 +191,7 @@ export class KubernetesHost implements TrainingHost {
       { digest: model, from: '', to: paths.model, cache: true },
       { ...(await this.rows(input, form, folder, signal)), to: paths.data, cache: false },
     ];
-    const stored = await this.checkpoints.newest(runId);
+    const stored = await this.checkpoints.takeNewest(runId);
     const resumeFrom = stored && `${paths.output}/checkpoint-${stored.step}`;
     if (stored !== undefined && resumeFrom !== undefined) {
       inputs.push({ digest: stored.artifact.digest, from: checkpointFolder, to: resumeFrom, cache: false });

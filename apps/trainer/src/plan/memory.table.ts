@@ -1,13 +1,8 @@
 import type { TrainingObjective, TrainingPlan } from '@anneal/contracts';
-import type { Correction, ModelShape, Strategy } from '@anneal/planning';
+import { measuring, type Correction, type ModelShape, type Strategy } from '@anneal/planning';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
-
-/** One training says little; many old ones, of other versions, say the wrong thing. */
-const newest = 20;
-/** A ratio beyond these is no error of the estimate, but a measurement of something else. */
-const believable = { least: 0.25, most: 4 } as const;
 
 const rows = z.array(z.object({ strategy: z.string(), ratio: z.number(), trainings: z.int() }));
 
@@ -26,7 +21,7 @@ export class MemoryTable {
          FROM (SELECT *, row_number() OVER (PARTITION BY strategy ORDER BY measured_at DESC) AS age
                  FROM training_memory WHERE family = $1 AND method = $2 AND objective = $3) AS measured
         WHERE age <= $4 GROUP BY strategy`,
-      [family?.name ?? modelType, method, objective, newest],
+      [family?.name ?? modelType, method, objective, measuring.newest],
     );
     return new Map(rows.parse(found).map(({ strategy, ...measured }) => [strategy, measured]));
   }
@@ -36,7 +31,7 @@ export class MemoryTable {
     if (plan.device !== 'gpu' || !plan.estimate || plan.family === undefined) return;
     const estimated = plan.estimate.bytesPerGpu / (plan.estimate.measuredRatio ?? 1);
     const ratio = peakBytes / estimated;
-    if (ratio < believable.least || ratio > believable.most) return;
+    if (ratio < measuring.leastRatio || ratio > measuring.mostRatio) return;
     await tx.query(
       `INSERT INTO training_memory (run_id, family, method, objective, strategy, peak, estimated)
        VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -65,7 +65,7 @@ export class StoreCheckpoints {
 
   /** Fetches the newest stored checkpoint when it is ahead of what this host has. Nobody may be training in the folder. */
   async restore(runId: string, folder: RunFolder, signal: AbortSignal): Promise<void> {
-    const stored = await this.table.newest(runId);
+    const stored = await this.table.takeNewest(runId);
     if (!stored) return;
     const output = folder.of('output');
     const { checkpoint } = await findCompleteCheckpoint(output);

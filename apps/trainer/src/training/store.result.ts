@@ -6,6 +6,7 @@ import type { ArtifactRef, TrainingPlan } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { isResult, nameBaseModel } from './output.files.js';
 import type { RunFolder } from './run.folder.js';
+import { tensorboardFile } from './tensorboard.file.js';
 
 /** Stores what a completed training left: the adapter, or the weights of a full fine-tune, with the tokenizer. */
 @Injectable()
@@ -24,12 +25,14 @@ export class StoreResult {
     return artifact;
   }
 
-  /** Stores what was written while it trained: events, configuration, and the output of each start. */
+  /** Stores what was written while it trained: events, also as TensorBoard reads them, configuration, and the output of each start. */
   async putLog(folder: RunFolder, signal: AbortSignal): Promise<ArtifactRef> {
     const files: SourceFile[] = [
       { path: 'events.jsonl', source: folder.events },
       { path: 'axolotl.yaml', source: folder.config },
     ];
+    const board = await tensorboardFile(folder.events);
+    if (board) files.push({ path: `tensorboard/${board.name}`, source: board.bytes });
     for (const [index, directory] of (await folder.processes()).entries()) {
       for (const name of ['stdout.log', 'stderr.log']) {
         const source = join(directory, name);

@@ -99,6 +99,12 @@ describe('importing an Axolotl configuration', () => {
     expect(JSON.stringify(imported.spec)).not.toContain(key);
   });
 
+  it('keeps what is said of the steps for TensorBoard without being asked', () => {
+    const imported = importAxolotlConfig({ ...smallest, use_tensorboard: true });
+    expect(outcomes(imported)).toMatchObject({ use_tensorboard: 'changed' });
+    expect(JSON.stringify(imported.spec)).not.toContain('tensorboard');
+  });
+
   it('tells a key that Axolotl would ignore from one that is only not allowed', () => {
     const { keys } = importAxolotlConfig({ ...smallest, learning_rte: 1, torch_compile: true });
     const reason = (name: string): string => keys.find(({ key }) => key === name)?.reason ?? '';

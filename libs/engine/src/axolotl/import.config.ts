@@ -204,6 +204,7 @@ const imports: Readonly<Record<string, Import>> = {
   strict: () => changed('every key is checked here'),
   loss_watchdog_threshold: () => changed('a loss that is no number ends a training here'),
   loss_watchdog_patience: () => changed('a loss that is no number ends a training here'),
+  use_tensorboard: () => changed('every training leaves a file for TensorBoard in its log'),
   dataloader_num_workers: () => changed('rows are loaded in the training process itself'),
   group_by_length: () => changed('rows are shuffled by the seed'),
 };
