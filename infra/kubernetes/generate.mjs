@@ -146,7 +146,6 @@ const schema = {
       bucket: { type: 'string', pattern: '^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$' },
       region: oneLine,
       ...place,
-      secret: object({ name, accessKey: key, secretKey: key }),
     }),
     hub: object({
       endpoint: httpUrl,

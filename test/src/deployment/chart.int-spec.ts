@@ -136,6 +136,21 @@ describe.each(values)('the chart with the values of %s', (file) => {
     expect(ofKind('Secret')).toEqual([]);
   });
 
+  it('takes what a service has on its servers from the secret of that service', () => {
+    for (const name of serviceNames) {
+      const secrets = podOf(name).containers[0].env.flatMap(({ name: variable, valueFrom }) =>
+        /^(NATS|POSTGRES|S3)_/.test(variable) && valueFrom ? [[variable, valueFrom.secretKeyRef]] : [],
+      );
+      const of = (key: string): object => ({ name: `anneal-${name}`, key });
+      expect(Object.fromEntries(secrets)).toEqual({
+        NATS_PASSWORD: of('nats-password'),
+        POSTGRES_PASSWORD: of('postgres-password'),
+        S3_ACCESS_KEY: of('s3-access-key'),
+        S3_SECRET_KEY: of('s3-secret-key'),
+      });
+    }
+  });
+
   it('mounts what it names, and gives each service a place to work', () => {
     for (const name of serviceNames) {
       const { containers, volumes } = podOf(name);

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { storePolicyOf } from '@anneal/artifacts';
 import { migrateConfig } from '@anneal/cli';
 import type { DeploymentTools } from '@anneal/chart/install';
 import { serviceNames } from '@anneal/contracts';
@@ -77,6 +78,14 @@ function compose(files: readonly string[], envFile: string, ...more: string[]): 
   return composed.parse(JSON.parse(output((found as DeploymentTools).compose, args, {})));
 }
 
+/** In place of MinIO's client; of a password it reads the line that the client reads. */
+const recorder = `#!/bin/sh
+case "$1 $2 $3" in
+  'admin user add') IFS= read -r line; echo "$* < $line" ;;
+  *) echo "$*" ;;
+esac >>"$TOLD"
+`;
+
 beforeEach(({ skip }) => {
   if ('missing' in found) skip(found.missing);
 });
@@ -89,10 +98,10 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
     if (!('missing' in found)) whole = compose(['docker-compose.yml'], filledIn(), '--profile', 'observability');
   });
 
-  it('has the three servers, the migration step and the six services', () => {
+  it('has the three servers, the two steps before the services, and the six services', () => {
     const { services: started } = compose(['docker-compose.yml'], filledIn({ GRAFANA_PASSWORD: '' }));
     expect(Object.keys(started).toSorted()).toEqual(
-      ['migrate', 'minio', 'nats', 'postgres', ...serviceNames].toSorted(),
+      ['migrate', 'minio', 'nats', 'postgres', 'store', ...serviceNames].toSorted(),
     );
   });
 
@@ -127,6 +136,42 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
     expect(output(shell, [args[0] ?? '', script], environment)).toBe('started\n');
   });
 
+  it('gives each service its own user of the store, and nobody the one who may do everything', () => {
+    const admin = one('minio').environment['MINIO_ROOT_PASSWORD'];
+    const { environment, entrypoint, image, command } = one('store');
+    expect(image).toBe(one('minio').image);
+    expect(environment['MC_HOST_store']).toBe(`http://admin:${admin}@minio:9000`);
+    // As its image does it, with a client that writes down what it is told.
+    const mounted = (text: string): string => text.replace('/etc/anneal', join(root, 'infra'));
+    const [shell = '', ...script] = [...(entrypoint ?? []), ...(command ?? [])].map(mounted);
+    const told = join(folder, 'told');
+    writeFileSync(join(folder, 'mc'), recorder, { mode: 0o755 });
+    const here = { PATH: `${folder}:${process.env['PATH'] ?? ''}`, TMPDIR: folder, TOLD: told };
+    output(shell, script, { ...environment, ...here, DATA_BUCKETS: 'rows, more' });
+    const lines = readFileSync(told, 'utf8').trim().split('\n');
+    const ofServices = serviceNames.flatMap((name) => [
+      `admin policy create store ${name} ${join(root, 'infra', 'store', 'policies', `${name}.json`)}`,
+      `admin user add store ${name} < ${one(name).environment['S3_SECRET_KEY'] ?? ''}`,
+      `admin policy attach store ${name} --user ${name}`,
+    ]);
+    expect(lines.slice(0, -2)).toEqual(['mb --ignore-existing store/anneal', ...ofServices]);
+    expect(lines.slice(-2)).toEqual([
+      `admin policy create store data ${join(folder, 'data.json')}`,
+      'admin policy attach store data --user dataset',
+    ]);
+    const { Version, Statement } = storePolicyOf('dataset', { own: 'anneal', data: ['rows', 'more'] });
+    expect(JSON.parse(readFileSync(join(folder, 'data.json'), 'utf8'))).toEqual({
+      Version,
+      Statement: Statement.slice(-2),
+    });
+    const passwords = serviceNames.map((name) => one(name).environment['S3_SECRET_KEY']);
+    expect(new Set([...passwords, admin]).size).toBe(serviceNames.length + 1);
+    for (const name of serviceNames) {
+      expect(one(name).environment['S3_ACCESS_KEY']).toBe(name);
+      expect(JSON.stringify(one(name).environment)).not.toContain(admin);
+    }
+  });
+
   it('publishes nothing beyond this machine', () => {
     for (const { ports } of Object.values(whole.services))
       for (const port of ports) expect(port.host_ip).toBe('127.0.0.1');
@@ -151,13 +196,15 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
     }
   });
 
-  it('starts the servers, then the migration, then the services, each when the one before is well', () => {
+  it('starts the servers, then the two steps, then the services, each when the one before is well', () => {
     const servers = ['minio', 'nats', 'postgres'];
     const conditions = Object.entries(one('migrate').depends_on).map(([name, { condition }]) => [name, condition]);
     expect(conditions.toSorted()).toEqual(servers.map((name) => [name, 'service_healthy']));
     for (const name of servers) expect(one(name).healthcheck?.test[0]).toBe('CMD');
+    expect(one('store').depends_on).toMatchObject({ minio: { condition: 'service_healthy' } });
+    const completed = { condition: 'service_completed_successfully' };
     for (const name of serviceNames)
-      expect(one(name).depends_on).toMatchObject({ migrate: { condition: 'service_completed_successfully' } });
+      expect(one(name).depends_on).toMatchObject({ migrate: completed, store: completed });
   });
 
   it('keeps what is to last in named volumes, and mounts files that are there and cannot be changed', () => {
