@@ -18,6 +18,7 @@ const services = [gatewayService, datasetService, trainerService, mergerService,
 /** Variables that values of the chart or the images set. */
 const set = new Set([
   ...['NATS_URL', 'POSTGRES_URL', 'HTTP_HOST', 'HTTP_PORT', 'GRPC_HOST', 'GRPC_PORT', 'WORK_DIR', 'ENGINE_PYTHON'],
+  'LM_EVAL_PACKAGES',
   ...['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET', 'S3_REGION'],
   ...['STOP_GRACE_SECONDS', 'FILE_ROOTS', 'API_KEY', 'INFERENCE_KEY', 'HF_ENDPOINT', 'HF_TOKEN'],
   ...['OFFLINE', 'HF_HUB_OFFLINE', 'ON_STOP', 'TRAINING_HOST', 'KUBECONFIG', 'KUBERNETES_NAMESPACE'],
@@ -115,6 +116,7 @@ function service(definition, more = {}) {
 
 const further = {
   gateway: { key: object({ secret: name, key }) },
+  dataset: { image: { enum: ['engine', 'service'] } },
   trainer: { jobs, gpus, sharedMemory: quantity },
   evaluator: { gpus, sharedMemory: quantity, inference: object({ secret: nameOrNone, key, port, ...place }) },
 };

@@ -19,7 +19,14 @@ import {
   type Container,
   type Rendered,
 } from './chart.fixture.js';
-import { expectConfigured, expectStartable, findDeploymentTools, output, services } from './deployment.fixture.js';
+import {
+  expectConfigured,
+  expectStartable,
+  findDeploymentTools,
+  imageOf,
+  output,
+  services,
+} from './deployment.fixture.js';
 
 const found = await findDeploymentTools();
 const tools = found as DeploymentTools;
@@ -48,6 +55,7 @@ const ofTraining = labelsOf({
 const givenBy = z.object({
   network: z.object({ policies: z.boolean().default(true) }).prefault({}),
   offline: z.boolean().default(false),
+  dataset: z.object({ image: z.string().default('engine') }).prefault({}),
   trainer: z
     .object({
       jobs: z.object({ enabled: z.boolean(), namespace: z.string() }).default({ enabled: false, namespace: '' }),
@@ -99,6 +107,13 @@ describe.each(values)('the chart with the values of %s', (file) => {
       expectStartable(container.command);
     },
   );
+
+  it('runs each service on the image that has what it needs', () => {
+    for (const service of services) {
+      const image = service.name === 'dataset' ? given.dataset.image : imageOf(service);
+      expect(podOf(service.name).containers[0].image).toContain(`/anneal-${image}:`);
+    }
+  });
 
   it('gives the migration step what it needs, once before an install and before each upgrade', () => {
     const [container] = podOf('migrate').containers;
@@ -247,6 +262,7 @@ describe('a value that is wrong', () => {
     ['a number for a switch', { offline: 1 }, /offline/],
     ['a size without a unit that there is', { dataset: { work: { size: '10 GB', storageClass: '' } } }, /size/],
     ['an address with a password', { objectStore: { endpoint: 'https://me:secret@s3.example' } }, /endpoint/],
+    ['an image that there is none of', { dataset: { image: 'node' } }, /image/],
     ['a server that is not named', { nats: { host: '' } }, /nats\/host/],
     [
       'a token that no RunSpec may name',

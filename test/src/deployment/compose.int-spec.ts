@@ -64,7 +64,7 @@ function filledIn(changes: Record<string, string> = {}): string {
   const filled = example.replace(/^([A-Z0-9_]+)=(.*)$/gm, (_, name: string, value: string) => {
     return `${name}=${changes[name] ?? (value || `hf_value-of-${name.toLowerCase().replaceAll('_', '-')}`)}`;
   });
-  const inItsForm = { MODELS: '', OFFLINE: '', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  const inItsForm = { MODELS: '', OFFLINE: '', LM_EVAL_TASKS: '/data/tasks', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
   const lines = Object.entries(inItsForm).reduce(
     (text, [name, value]) => text.replace(new RegExp(`^${name}=.*`, 'm'), `${name}=${value}`),
     filled,
