@@ -114,8 +114,27 @@ function service(definition, more = {}) {
   });
 }
 
+const ingress = {
+  ...object({
+    enabled: flag,
+    className: nameOrNone,
+    host: { type: 'string', pattern: '^([a-z0-9*]([-a-z0-9.]*[a-z0-9])?)?$', maxLength: 253 },
+    tls: object({ secret: nameOrNone, inFront: flag }),
+    annotations: { type: 'object', additionalProperties: text },
+  }),
+  // One that is switched on has a name, and a certificate unless something in front of it has one.
+  if: { properties: { enabled: { const: true } } },
+  then: {
+    properties: { host: { minLength: 1 } },
+    anyOf: [
+      { properties: { tls: { properties: { secret: { minLength: 1 } } } } },
+      { properties: { tls: { properties: { inFront: { const: true } } } } },
+    ],
+  },
+};
+
 const further = {
-  gateway: { key: object({ secret: name, key }) },
+  gateway: { key: object({ secret: name, key }), ingress },
   dataset: { image: { enum: ['engine', 'service'] } },
   trainer: { jobs, gpus, sharedMemory: quantity },
   evaluator: { gpus, sharedMemory: quantity, inference: object({ secret: nameOrNone, key, port, ...place }) },

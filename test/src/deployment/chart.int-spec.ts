@@ -55,6 +55,13 @@ const ofTraining = labelsOf({
 const givenBy = z.object({
   network: z.object({ policies: z.boolean().default(true) }).prefault({}),
   offline: z.boolean().default(false),
+  gateway: z
+    .object({
+      ingress: z
+        .object({ enabled: z.boolean(), host: z.string(), tls: z.object({ secret: z.string() }) })
+        .default({ enabled: false, host: '', tls: { secret: '' } }),
+    })
+    .prefault({}),
   dataset: z.object({ image: z.string().default('engine') }).prefault({}),
   trainer: z
     .object({
@@ -140,6 +147,18 @@ describe.each(values)('the chart with the values of %s', (file) => {
     const subjects = ofKind('RoleBinding').flatMap((binding) => binding['subjects']);
     const trainer = { kind: 'ServiceAccount', name: podOf('trainer').serviceAccountName, namespace: 'anneal' };
     expect(subjects).toEqual(enabled ? [trainer] : []);
+  });
+
+  it('lets callers from outside in only where it is to, by TLS, and to the API alone', () => {
+    const { enabled, host, tls } = given.gateway.ingress;
+    const ingress = ofKind('Ingress').map(({ spec }) => spec);
+    const service = objects.find((object) => object.kind === 'Service' && component(object) === 'gateway');
+    const backend = { service: { name: service?.metadata.name, port: { name: 'http' } } };
+    const paths = ['/api', '/v1'].map((path) => ({ path, pathType: 'Prefix', backend }));
+    const rules = [{ host, http: { paths } }];
+    expect(ingress).toEqual(
+      enabled ? [{ ingressClassName: 'nginx', tls: [{ hosts: [host], secretName: tls.secret }], rules }] : [],
+    );
   });
 
   it('takes everything that is secret from secrets', () => {
@@ -263,6 +282,13 @@ describe('a value that is wrong', () => {
     ['a size without a unit that there is', { dataset: { work: { size: '10 GB', storageClass: '' } } }, /size/],
     ['an address with a password', { objectStore: { endpoint: 'https://me:secret@s3.example' } }, /endpoint/],
     ['an image that there is none of', { dataset: { image: 'node' } }, /image/],
+    ['an ingress without a name', { gateway: { ingress: { enabled: true, tls: { secret: 'x' } } } }, /host/],
+    ['an ingress without TLS', { gateway: { ingress: { enabled: true, host: 'a.example' } } }, /ingress/],
+    [
+      'an ingress that nobody may come through',
+      { gateway: { ingress: { enabled: true, host: 'a.example', tls: { secret: 'x' } } }, network: { clients: [] } },
+      /network\.clients/,
+    ],
     ['a server that is not named', { nats: { host: '' } }, /nats\/host/],
     [
       'a token that no RunSpec may name',
@@ -281,6 +307,13 @@ describe('a value that is wrong', () => {
 });
 
 describe('the chart', () => {
+  it('leaves TLS to what is in front of the ingress where it is told so', () => {
+    const ingress = { enabled: true, host: 'a.example', tls: { inFront: true } };
+    const [object] = renderChart(tools.helm, least({ gateway: { ingress } })).filter(({ kind }) => kind === 'Ingress');
+    expect(object?.spec).not.toHaveProperty('tls');
+    expect(objectProblems(tools.schemas['1.37'])(object)).toEqual([]);
+  });
+
   it('is one that Helm finds nothing wrong with', () => {
     const file = join(examples, 'one-gpu-node.yaml');
     expect(output(tools.helm, ['lint', '--strict', 'infra/kubernetes/anneal', '--values', file])).toContain(
