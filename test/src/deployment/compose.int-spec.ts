@@ -7,6 +7,7 @@ import type { DeploymentTools } from '@anneal/chart/install';
 import { serviceNames } from '@anneal/contracts';
 import { parseConfig } from '@anneal/service';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import {
   expectConfigured,
@@ -56,6 +57,26 @@ const composed = z.looseObject({
   networks: z.record(z.string(), z.looseObject({ internal: z.boolean().default(false) })),
   volumes: z.record(z.string(), z.looseObject({})),
 });
+const jaegerConfig = z.object({
+  service: z.object({
+    extensions: z.array(z.string()),
+    pipelines: z.object({ traces: z.object({ receivers: z.array(z.string()), exporters: z.array(z.string()) }) }),
+  }),
+  receivers: z.object({
+    otlp: z.object({ protocols: z.object({ http: z.object({ endpoint: z.string() }) }) }),
+  }),
+  exporters: z.object({ jaeger_storage_exporter: z.object({ trace_storage: z.string() }) }),
+  extensions: z.looseObject({
+    jaeger_query: z.object({ storage: z.object({ traces: z.string() }) }),
+    jaeger_storage: z.object({
+      backends: z.object({
+        spans: z.object({
+          badger: z.looseObject({ directories: z.object({ keys: z.string(), values: z.string() }) }),
+        }),
+      }),
+    }),
+  }),
+});
 type Composed = z.infer<typeof composed>;
 
 /** The file of an operator who filled in everything, but for what is named. */
@@ -64,7 +85,8 @@ function filledIn(changes: Record<string, string> = {}): string {
   const filled = example.replace(/^([A-Z0-9_]+)=(.*)$/gm, (_, name: string, value: string) => {
     return `${name}=${changes[name] ?? (value || `hf_value-of-${name.toLowerCase().replaceAll('_', '-')}`)}`;
   });
-  const inItsForm = { MODELS: '', OFFLINE: '', LM_EVAL_TASKS: '/data/tasks', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  const receiver = { COMPOSE_PROFILES: '', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  const inItsForm = { MODELS: '', OFFLINE: '', LM_EVAL_TASKS: '/data/tasks', ...receiver, ...changes };
   const lines = Object.entries(inItsForm).reduce(
     (text, [name, value]) => text.replace(new RegExp(`^${name}=.*`, 'm'), `${name}=${value}`),
     filled,
@@ -170,6 +192,38 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
       expect(one(name).environment['S3_ACCESS_KEY']).toBe(name);
       expect(JSON.stringify(one(name).environment)).not.toContain(admin);
     }
+  });
+
+  it('starts what shows numbers and traces where that is asked for, and has the services send their traces there', () => {
+    const endpointsOf = (composed: Composed): (string | undefined)[] =>
+      serviceNames.map((name) => composed.services[name]?.environment['OTEL_EXPORTER_OTLP_ENDPOINT']);
+    const sent = (changes: Record<string, string>): Composed =>
+      compose(['docker-compose.yml'], filledIn({ OTEL_EXPORTER_OTLP_ENDPOINT: '', ...changes }));
+    const without = sent({});
+    expect(new Set(endpointsOf(without))).toEqual(new Set(['']));
+    const asked = sent({ COMPOSE_PROFILES: 'observability' });
+    const more = Object.keys(asked.services).filter((name) => !(name in without.services));
+    expect(more.toSorted()).toEqual(['grafana', 'jaeger', 'prometheus']);
+    expect(new Set(endpointsOf(asked))).toEqual(new Set(['http://jaeger:4318']));
+    const elsewhere = { COMPOSE_PROFILES: 'observability', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    expect(new Set(endpointsOf(sent(elsewhere)))).toEqual(new Set(['http://collector:4318']));
+  });
+
+  it('has a Jaeger that takes what is sent to it, and keeps it in a volume', () => {
+    const { volumes, command, networks } = one('jaeger');
+    const jaeger = jaegerConfig.parse(parse(readFileSync(join(root, 'infra', 'observability', 'jaeger.yml'), 'utf8')));
+    expect(jaeger.receivers.otlp.protocols.http.endpoint).toBe('0.0.0.0:4318');
+    const { traces } = jaeger.service.pipelines;
+    expect([traces.receivers, traces.exporters]).toEqual([['otlp'], Object.keys(jaeger.exporters)]);
+    expect(jaeger.service.extensions.toSorted()).toEqual(Object.keys(jaeger.extensions).toSorted());
+    const { backends } = jaeger.extensions.jaeger_storage;
+    expect(Object.keys(backends)).toEqual([jaeger.exporters.jaeger_storage_exporter.trace_storage]);
+    expect(jaeger.extensions.jaeger_query.storage.traces).toBe(jaeger.exporters.jaeger_storage_exporter.trace_storage);
+    const { keys, values } = backends.spans.badger.directories;
+    for (const path of [keys, values]) expect(path).toMatch(/^\/tmp\//);
+    expect(volumes).toMatchObject([{ type: 'bind' }, { type: 'volume', source: 'jaeger', target: '/tmp' }]);
+    expect(command).toEqual([`--config=${String(volumes[0]?.['target'])}`]);
+    for (const name of serviceNames) expect(Object.keys(one(name).networks)).toContain(Object.keys(networks)[0]);
   });
 
   it('publishes nothing beyond this machine', () => {
