@@ -8,6 +8,7 @@ const generators = [
   { script: 'libs/contracts/generate.mjs', writes: ['libs/contracts/generated'] },
   { script: 'apps/gateway/generate.mjs', writes: ['apps/gateway/src/grpc/generated'] },
   { script: 'infra/nats/generate.mjs', writes: ['infra/nats/nats.conf'] },
+  { script: 'infra/store/generate.mjs', writes: ['infra/store/policies', 'infra/store/seaweedfs.json'] },
   {
     script: 'infra/kubernetes/generate.mjs',
     writes: ['infra/kubernetes/anneal/values.schema.json', 'infra/kubernetes/nats.values.yaml'],

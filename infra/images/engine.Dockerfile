@@ -1,9 +1,10 @@
-# The services that run Axolotl or a model (trainer, merger, evaluator), and the pods of trainings. The same Python
-# environment serves GPU and CPU; libs/engine pins it, here as on every other machine:
+# The services that need Python: those that run Axolotl or a model (trainer, merger, evaluator), the one that asks lm-eval what
+# its tasks ask (dataset), and the pods of trainings. The same environment serves GPU and CPU; libs/engine pins it, and lm-eval
+# beside it, here as on every other machine:
 #   docker build -f infra/images/engine.Dockerfile -t anneal-engine .
 #   docker run --gpus all anneal-engine node apps/trainer/dist/main.js
-# Beside the base there are 6.6 GB: 6.4 of Python with PyTorch and CUDA's libraries, 0.24 of packages and our own; and the
-# C compiler of Debian. The base is pinned by its tag; see service.Dockerfile for a digest.
+# Beside the base there are 6.8 GB: 6.4 of Python with PyTorch and CUDA's libraries, 0.15 of lm-eval, 0.24 of packages and our
+# own; and the C compiler of Debian. The base is pinned by its tag; see service.Dockerfile for a digest.
 FROM node:24.11.1-bookworm AS build
 WORKDIR /anneal
 COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.base.json nx.json ./
@@ -24,12 +25,15 @@ RUN apt-get update \
 ENV ANNEAL_CACHE=/opt/anneal UV_PYTHON_INSTALL_DIR=/opt/anneal/python
 # The cache of uv holds everything once more.
 RUN node libs/engine/install.mjs \
+    && node libs/engine/install-lm-eval.mjs \
     && ln -s /opt/anneal/engine-* /opt/anneal/engine \
+    && ln -s /opt/anneal/lm-eval-*/lib/python3*/site-packages /opt/anneal/lm-eval \
     && rm -rf /opt/anneal/uv-cache
 
 FROM node:24.11.1-bookworm-slim
 ENV NODE_ENV=production WORK_DIR=/work HTTP_HOST=0.0.0.0 HTTP_PORT=8080 \
     ENGINE_PYTHON=/opt/anneal/engine/bin/python \
+    LM_EVAL_PACKAGES=/opt/anneal/lm-eval \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # Triton compiles the start of its kernels when they first run on a GPU.
 RUN apt-get update \

@@ -1,5 +1,5 @@
-# The services that need nothing but Node (gateway, dataset, publisher), and the command line for the migration step. Which
-# one it is, the command says:
+# The services that need nothing but Node (gateway, publisher, and dataset where no task of lm-eval is used), and the command line
+# for the migration step. Which one it is, the command says:
 #   docker build -f infra/images/service.Dockerfile -t anneal-service .
 #   docker run anneal-service node apps/gateway/dist/main.js
 # Beside the base there are 235 MB: 203 of packages (71 of them DuckDB), 32 of our own.

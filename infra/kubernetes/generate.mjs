@@ -18,6 +18,7 @@ const services = [gatewayService, datasetService, trainerService, mergerService,
 /** Variables that values of the chart or the images set. */
 const set = new Set([
   ...['NATS_URL', 'POSTGRES_URL', 'HTTP_HOST', 'HTTP_PORT', 'GRPC_HOST', 'GRPC_PORT', 'WORK_DIR', 'ENGINE_PYTHON'],
+  'LM_EVAL_PACKAGES',
   ...['S3_ENDPOINT', 'S3_PUBLIC_ENDPOINT', 'S3_ACCESS_KEY', 'S3_SECRET_KEY', 'S3_BUCKET', 'S3_REGION'],
   ...['STOP_GRACE_SECONDS', 'FILE_ROOTS', 'API_KEY', 'INFERENCE_KEY', 'HF_ENDPOINT', 'HF_TOKEN'],
   ...['OFFLINE', 'HF_HUB_OFFLINE', 'ON_STOP', 'KUBECONFIG', 'KUBERNETES_NAMESPACE'],
@@ -109,8 +110,28 @@ function service(definition, more = {}) {
   });
 }
 
+const ingress = {
+  ...object({
+    enabled: flag,
+    className: nameOrNone,
+    host: { type: 'string', pattern: '^([a-z0-9*]([-a-z0-9.]*[a-z0-9])?)?$', maxLength: 253 },
+    tls: object({ secret: nameOrNone, inFront: flag }),
+    annotations: { type: 'object', additionalProperties: text },
+  }),
+  // One that is switched on has a name, and a certificate unless something in front of it has one.
+  if: { properties: { enabled: { const: true } } },
+  then: {
+    properties: { host: { minLength: 1 } },
+    anyOf: [
+      { properties: { tls: { properties: { secret: { minLength: 1 } } } } },
+      { properties: { tls: { properties: { inFront: { const: true } } } } },
+    ],
+  },
+};
+
 const further = {
-  gateway: { key: object({ secret: name, key }) },
+  gateway: { key: object({ secret: name, key }), ingress },
+  dataset: { image: { enum: ['engine', 'service'] } },
   trainer: { jobs, gpus, sharedMemory: quantity },
   merger: { jobs: object({ enabled: flag }) },
   evaluator: { jobs, gpus, sharedMemory: quantity, inference: object({ secret: nameOrNone, key, port, ...place }) },
@@ -143,7 +164,6 @@ const schema = {
       bucket: { type: 'string', pattern: '^[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]$' },
       region: oneLine,
       ...place,
-      secret: object({ name, accessKey: key, secretKey: key }),
     }),
     hub: object({
       endpoint: httpUrl,

@@ -14,6 +14,9 @@ const purpose = {
   otherwise: 'a benchmark that needs no lm-eval',
 };
 
+/** What lm-eval is installed from. @type {import('../setup/setup.mjs').PackageSet} */
+export const lmEvalPackages = { purpose, requirements, environment: true };
+
 /**
  * Installs the packages of lm-eval that the engine does not have, or finds them installed.
  * @param {import('./install.mjs').InstallOptions} [options]

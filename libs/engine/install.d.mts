@@ -1,3 +1,5 @@
+import type { PackageSet } from '@anneal/setup';
+
 export interface InstalledEngine {
   /** Folder of the Python environment. */
   dir: string;
@@ -17,3 +19,5 @@ export interface InstallOptions {
 export function findEngine(options?: { cache?: string }): InstalledEngine | undefined;
 /** Throws a `SetupError` of @anneal/setup. */
 export function installEngine(options?: InstallOptions): Promise<InstalledEngine>;
+/** What it is installed from. */
+export const enginePackages: PackageSet;

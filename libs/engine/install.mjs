@@ -25,6 +25,9 @@ const purpose = {
   otherwise: 'another Linux x86_64 machine or a container on one',
 };
 
+/** What the engine is installed from. @type {import('../setup/setup.mjs').PackageSet} */
+export const enginePackages = { purpose, requirements, environment: true };
+
 const check = `
 import importlib.metadata as metadata
 import accelerate, torch, transformers

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packagesFrom } from './brought-packages.mjs';
 import { cacheKey, demandSpace, openCache } from './cache.mjs';
 import { explainFileError } from './explain.mjs';
 import { withLock } from './lock.mjs';
@@ -10,6 +11,16 @@ import { runInstaller, toolEnvironment } from './steps.mjs';
 import { installWheels } from './wheels.mjs';
 
 const uvRequirements = fileURLToPath(new URL('uv-requirements.txt', import.meta.url));
+const buildRequirements = fileURLToPath(new URL('build-requirements.txt', import.meta.url));
+const uvPurpose = (name) => ({
+  name: `uv, which installs ${name},`,
+  code: 'ENGINE_MISSING',
+  diskBytes: 100e6,
+  otherwise: 'another machine',
+});
+
+/** What environments are installed with. @type {import('./setup.mjs').PackageSet} */
+export const uvPackages = { purpose: uvPurpose('environments'), requirements: uvRequirements };
 const markerOf = (dir) => join(dir, '.ok');
 const pythonOf = (dir) => join(dir, 'bin', 'python');
 
@@ -62,11 +73,14 @@ async function fill({ purpose, requirements, cache, dir, log }) {
   const packages = readFileSync(requirements, 'utf8').match(/^\S+==/gm)?.length ?? 0;
   log(`Installing ${purpose.name}: ${packages} packages into ${dir}.`);
   const started = Date.now();
+  const brought = packagesFrom({ cache, requirements });
+  // What is built here is built with what this release names, and not with whatever else was brought along.
+  const from = brought.length > 0 ? [...brought, '--build-constraints', buildRequirements] : [];
   await runInstaller('uv', {
     purpose,
     cache,
     command: uv,
-    args: ['pip', 'install', '--python', pythonOf(dir), '--no-deps', '--require-hashes', '-r', requirements],
+    args: ['pip', 'install', '--python', pythonOf(dir), '--no-deps', '--require-hashes', ...from, '-r', requirements],
     env,
     cwd: dir,
   });
@@ -79,8 +93,8 @@ async function installUv({ purpose, cache, log }) {
   const uvIn = (folder) => join(folder, 'bin', 'uv');
   const isComplete = (folder) => existsSync(uvIn(folder));
   if (!isComplete(dir)) {
-    const uvPurpose = { ...purpose, name: `uv, which installs ${purpose.name},`, diskBytes: 100e6 };
-    await installWheels({ purpose: uvPurpose, requirements: uvRequirements, dir, isComplete, log });
+    const own = { ...uvPurpose(purpose.name), code: purpose.code, otherwise: purpose.otherwise };
+    await installWheels({ purpose: own, requirements: uvRequirements, dir, isComplete, log });
   }
   return uvIn(dir);
 }

@@ -59,6 +59,15 @@ export interface EnvironmentInstallation {
   readonly log: (line: string) => void;
 }
 
+/** Packages that are fetched here to be installed elsewhere. */
+export interface PackageSet {
+  readonly purpose: Purpose;
+  /** A requirements file with hashes. */
+  readonly requirements: string;
+  /** Whether they make an environment of Python 3.12, in which what has no wheel is built. */
+  readonly environment?: boolean;
+}
+
 type Environment = Record<string, string | undefined>;
 type Log = (line: string) => void;
 
@@ -84,7 +93,15 @@ export function downloadWheels(download: {
   requirements: string;
   cache: string;
   into: string;
+  environment?: boolean;
 }): Promise<string[]>;
+export const uvPackages: PackageSet;
+export function fetchPackages(fetching: {
+  sets: readonly PackageSet[];
+  cache: string;
+  into: string;
+  log: Log;
+}): Promise<void>;
 
 export function explainOutput(failed: { tool: Tool; purpose: Purpose; cache: string; output: string }): SetupError;
 export function explainProgram(failed: {

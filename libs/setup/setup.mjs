@@ -1,7 +1,8 @@
 // What the installers share. Plain Node >= 20.19 without packages: it runs before `npm ci`.
 export { cacheKey, defaultCache, demandSpace, openCache } from './cache.mjs';
-export { environmentFolder, installEnvironment, isInstalled } from './environment.mjs';
+export { environmentFolder, installEnvironment, isInstalled, uvPackages } from './environment.mjs';
 export { explainFileError, explainOutput, explainProgram } from './explain.mjs';
+export { fetchPackages } from './fetch-packages.mjs';
 export { withLock } from './lock.mjs';
 export { findPip, findPython, interpreters } from './python.mjs';
 export { reportSetupError, runAsScript } from './script.mjs';

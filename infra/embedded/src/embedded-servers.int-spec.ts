@@ -18,16 +18,27 @@ import {
   supervisorOf,
   type EmbeddedServers,
   type NatsUser,
+  type S3User,
   type ServerBinaries,
   type ServerName,
 } from './index.js';
 import { identify } from './process-identity.js';
-import { sendS3Request } from './s3-request.js';
+import { sendS3Request, type S3Login } from './s3-request.js';
 
 const natsUsers: NatsUser[] = [
   { name: 'trainer', permissions: { publish: ['anneal.training.*'], subscribe: ['_INBOX_trainer.>'] } },
   { name: 'mute', permissions: { publish: [], subscribe: ['_INBOX_mute.>'] } },
   { name: 'known', password: 'a password / of our own' },
+];
+
+const s3Users: S3User[] = [
+  {
+    name: 'reader',
+    policy: {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: ['arn:aws:s3:::anneal/open/*'] }],
+    },
+  },
 ];
 
 let dataDir: string;
@@ -46,7 +57,7 @@ afterAll(async () => {
 });
 
 function start(changes: { dataDir?: string; ports?: { nats: number } } = {}): Promise<EmbeddedServers> {
-  return startServers({ dataDir, binaries, natsUsers, ...changes });
+  return startServers({ dataDir, binaries, natsUsers, s3Users, ...changes });
 }
 
 async function restart(): Promise<void> {
@@ -268,6 +279,24 @@ describe('access', () => {
     await expect(as('trainer', 'SUB anneal.> 1')).rejects.toThrow(/Permissions Violation for Subscription/);
     await expect(as('trainer', 'PUB $JS.API.STREAM.DELETE.KEPT 0', '')).rejects.toThrow(/Permissions Violation/);
     await expect(as('mute', 'PUB anything 1', 'x')).rejects.toThrow(/Permissions Violation for Publish/);
+  });
+
+  it('of an S3 user ends at its policy', async () => {
+    await putObject('open/page', 'for all');
+    const as = async (login: S3Login, method: string, key: string): Promise<number> => {
+      const answer = await sendS3Request(login, method, `/${servers.s3.bucket}/${key}`, method === 'PUT' ? 'x' : '');
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    const reader = servers.s3.loginOf('reader');
+    expect(await as(reader, 'GET', 'open/page')).toBe(200);
+    expect(await as(reader, 'GET', 'kept')).toBe(403);
+    expect(await as(reader, 'PUT', 'open/page')).toBe(403);
+    expect(await as({ ...reader, secretKey: 'wrong' }, 'GET', 'open/page')).toBe(403);
+    expect(() => servers.s3.loginOf('nobody')).toThrow('There is no S3 user "nobody".');
+    await expect(startServers({ dataDir, binaries, natsUsers, s3Users: [...s3Users, ...s3Users] })).rejects.toThrow(
+      'The S3 user name "reader" is used twice',
+    );
   });
 });
 

@@ -7,7 +7,7 @@ import { natsProgram } from './nats-server.js';
 import { choosePorts, loopback, type PortName, type Ports } from './ports.js';
 import { ensureDatabase, postgresDatabase, postgresProgram, postgresSuperuser } from './postgres-server.js';
 import type { S3Login } from './s3-request.js';
-import { s3Program } from './s3-server.js';
+import { checkS3Users, s3Program, type S3User } from './s3-server.js';
 import type { ServerName } from './server-name.js';
 import { ServerSet, type ServerEvent } from './server-set.js';
 import { explainFileError } from './start-failure.js';
@@ -20,6 +20,8 @@ export interface StartOptions {
   /** Ports that must be the ones given; the others are chosen once and kept. */
   readonly ports?: Partial<Record<PortName, number>>;
   readonly natsUsers: readonly NatsUser[];
+  /** Users of the store beside the one that may do everything. */
+  readonly s3Users?: readonly S3User[];
   /** The bucket that exists from the start. */
   readonly bucket?: string;
   readonly log?: (line: string) => void;
@@ -42,8 +44,11 @@ export interface PostgresAccess {
   readonly urlFor: (role: string, password: string, database?: string) => string;
 }
 
+/** As the user who may do everything. */
 export interface S3Access extends S3Login {
   readonly bucket: string;
+  /** As one of `s3Users`. Throws for an unknown name. */
+  readonly loginOf: (user: string) => S3Login;
   /** Endpoint, keys and bucket in one: http://ACCESS:SECRET@HOST:PORT/BUCKET */
   readonly url: string;
 }
@@ -74,6 +79,7 @@ const accessKeyLength = 20;
  */
 export async function startServers(options: StartOptions): Promise<EmbeddedServers> {
   checkNatsUsers(options.natsUsers);
+  checkS3Users(options.s3Users ?? []);
   try {
     const folder = openDataFolder(options.dataDir);
     const lock = lockFolder(folder.run, folder.root);
@@ -101,7 +107,7 @@ async function startInFolder(
 
   const nats = natsLogins(options.natsUsers, state);
   const postgresPassword = state.secret('postgres/superuser');
-  const s3 = s3Access(ports, state, options.bucket ?? defaultBucket);
+  const s3 = s3Access(ports, state, options);
 
   const startNats = async (): Promise<void> => {
     const users = options.natsUsers;
@@ -115,7 +121,10 @@ async function startInFolder(
     await ensureDatabase(settings);
   };
   const startS3 = async (): Promise<void> => {
-    await servers.start(s3Program({ binary: options.binaries.weed, folder, ports, login: s3, bucket: s3.bucket }));
+    const users = (options.s3Users ?? []).map((user) => ({ ...user, ...s3.loginOf(user.name) }));
+    await servers.start(
+      s3Program({ binary: options.binaries.weed, folder, ports, login: s3, users, bucket: s3.bucket }),
+    );
   };
 
   const starts = [startNats(), startPostgres(), startS3()];
@@ -180,16 +189,21 @@ function postgresAccess(ports: Ports, superuserPassword: string): PostgresAccess
   };
 }
 
-function s3Access(ports: Ports, state: ServerState, bucket: string): S3Access {
+function s3Access(ports: Ports, state: ServerState, { bucket = defaultBucket, s3Users = [] }: StartOptions): S3Access {
   const accessKey = state.secret('s3/access-key').slice(0, accessKeyLength);
   const secretKey = state.secret('s3/secret-key');
+  const endpoint = `http://${loopback}:${ports.s3}`;
+  const names = s3Users.map(({ name }) => name);
   return {
-    endpoint: `http://${loopback}:${ports.s3}`,
-    accessKey,
-    secretKey,
-    region,
-    bucket,
+    ...{ endpoint, accessKey, secretKey, region, bucket },
     url: `${urlWithLogin('http', accessKey, secretKey, ports.s3)}/${bucket}`,
+    loginOf: (user) => {
+      if (names.includes(user))
+        return { endpoint, accessKey: user, secretKey: state.secret(`s3/user/${user}`), region };
+      throw new Failure('CONFIG_INVALID', `There is no S3 user "${user}".`, {
+        remedy: `Use one of ${names.join(', ')}.`,
+      });
+    },
   };
 }
 

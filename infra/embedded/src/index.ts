@@ -10,5 +10,6 @@ export {
 export { supervisorOf } from './folder-lock.js';
 export type { NatsPermissions, NatsUser } from './nats-config.js';
 export { portNames, type PortName } from './ports.js';
+export type { S3User } from './s3-server.js';
 export { serverNames, type ServerName } from './server-name.js';
 export type { ServerEvent } from './server-set.js';

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { Failure } from '@anneal/contracts';
 import { writePrivateFile } from './atomic-file.js';
 import type { DataFolder } from './data-folder.js';
 import { loopback, type Ports } from './ports.js';
@@ -11,14 +12,41 @@ export interface S3ServerOptions {
   readonly folder: DataFolder;
   readonly ports: Ports;
   readonly login: S3Login;
+  readonly users: readonly (S3User & S3Keys)[];
   readonly bucket: string;
+}
+
+type S3Keys = Pick<S3Login, 'accessKey' | 'secretKey'>;
+
+/** A user of the store, whose name is its access key. */
+export interface S3User {
+  readonly name: string;
+  /** A policy document of S3; what it does not allow is refused. */
+  readonly policy: object;
+}
+
+const userName = /^[A-Za-z][A-Za-z0-9_-]*$/;
+
+/** Throws CONFIG_INVALID for a user that cannot be told from another one. */
+export function checkS3Users(users: readonly S3User[]): void {
+  const names = users.map(({ name }) => name);
+  const wrong = names.find((name, index) => !userName.test(name) || names.indexOf(name) !== index);
+  if (wrong === undefined) return;
+  throw new Failure(
+    'CONFIG_INVALID',
+    `The S3 user name "${wrong}" is used twice or has characters that are not allowed.`,
+    {
+      remedy: 'Use letters, digits, "-" and "_", and every name once.',
+    },
+  );
 }
 
 const probeKey = '.ready';
 
 /** Writes the credentials file of the S3 server, and says how to run SeaweedFS: master, volume, filer and S3 in one. */
-export function s3Program({ binary, folder, ports, login, bucket }: S3ServerOptions): ServerProgram {
-  writePrivateFile(join(folder.run, 's3.json'), renderIdentities(login));
+export function s3Program(options: S3ServerOptions): ServerProgram {
+  const { binary, folder, ports, login, bucket } = options;
+  writePrivateFile(join(folder.run, 's3.json'), renderIdentities(options));
   return {
     name: 's3',
     command: [binary, '-logtostderr=true', '-v=0', 'server', ...weedArguments(ports)],
@@ -75,9 +103,20 @@ function weedArguments(ports: Ports): string[] {
   ];
 }
 
-function renderIdentities({ accessKey, secretKey }: S3Login): string {
-  const actions = ['Admin', 'Read', 'Write', 'List', 'Tagging'];
-  return JSON.stringify({ identities: [{ name: 'anneal', credentials: [{ accessKey, secretKey }], actions }] });
+function renderIdentities({ login, users }: S3ServerOptions): string {
+  const credentials = ({ accessKey, secretKey }: S3Keys): S3Keys[] => [{ accessKey, secretKey }];
+  const admin = {
+    name: 'anneal',
+    credentials: credentials(login),
+    actions: ['Admin', 'Read', 'Write', 'List', 'Tagging'],
+  };
+  const limited = users.map((user) => ({
+    name: user.name,
+    credentials: credentials(user),
+    policyNames: [user.name],
+  }));
+  const policies = users.map(({ name, policy }) => ({ name, content: JSON.stringify(policy) }));
+  return JSON.stringify({ identities: [admin, ...limited], policies });
 }
 
 async function storesObjects(login: S3Login, bucket: string): Promise<boolean> {

@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { storePolicyOf } from '@anneal/artifacts';
 import { serviceNames, type ServiceName } from '@anneal/contracts';
 import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
 import { prepareRoles } from '@anneal/jobs';
 import { connectNats, migrateTopology, permissionsOf } from '@anneal/messaging';
+
+const storeBuckets = { own: 'anneal', data: ['data'] };
 
 export interface TestServers {
   readonly servers: EmbeddedServers;
@@ -24,6 +27,7 @@ export async function startTestServers(parent = tmpdir()): Promise<TestServers> 
     dataDir: join(folder, 'data'),
     binaries,
     natsUsers: serviceNames.map((name) => ({ name, permissions: permissionsOf(name) })),
+    s3Users: serviceNames.map((name) => ({ name, policy: storePolicyOf(name, storeBuckets) })),
   }).catch((error: unknown) => {
     remove();
     throw error;
@@ -48,14 +52,15 @@ export async function startTestServers(parent = tmpdir()): Promise<TestServers> 
 }
 
 function environmentOf(service: ServiceName, servers: EmbeddedServers, folder: string): Record<string, string> {
+  const { endpoint, accessKey, secretKey, region } = servers.s3.loginOf(service);
   return {
     NATS_URL: servers.nats.urlFor(service),
     POSTGRES_URL: servers.postgres.urlFor(service, servers.secret(`postgres-${service}`)),
-    S3_ENDPOINT: servers.s3.endpoint,
-    S3_ACCESS_KEY: servers.s3.accessKey,
-    S3_SECRET_KEY: servers.s3.secretKey,
+    S3_ENDPOINT: endpoint,
+    S3_ACCESS_KEY: accessKey,
+    S3_SECRET_KEY: secretKey,
     S3_BUCKET: servers.s3.bucket,
-    S3_REGION: servers.s3.region,
+    S3_REGION: region,
     WORK_DIR: join(folder, 'work'),
     FILE_ROOTS: '/',
     LOG_LEVEL: 'warn',

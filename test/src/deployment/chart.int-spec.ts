@@ -19,7 +19,14 @@ import {
   type Container,
   type Rendered,
 } from './chart.fixture.js';
-import { expectConfigured, expectStartable, findDeploymentTools, output, services } from './deployment.fixture.js';
+import {
+  expectConfigured,
+  expectStartable,
+  findDeploymentTools,
+  imageOf,
+  output,
+  services,
+} from './deployment.fixture.js';
 
 const found = await findDeploymentTools();
 const tools = found as DeploymentTools;
@@ -46,6 +53,14 @@ const givenBy = z.object({
   network: z.object({ policies: z.boolean().default(true) }).prefault({}),
   offline: z.boolean().default(false),
   jobs: z.object({ namespace: z.string() }).default({ namespace: '' }),
+  gateway: z
+    .object({
+      ingress: z
+        .object({ enabled: z.boolean(), host: z.string(), tls: z.object({ secret: z.string() }) })
+        .default({ enabled: false, host: '', tls: { secret: '' } }),
+    })
+    .prefault({}),
+  dataset: z.object({ image: z.string().default('engine') }).prefault({}),
   trainer: withJobs,
   merger: withJobs,
   evaluator: withJobs,
@@ -96,6 +111,13 @@ describe.each(values)('the chart with the values of %s', (file) => {
     },
   );
 
+  it('runs each service on the image that has what it needs', () => {
+    for (const service of services) {
+      const image = service.name === 'dataset' ? given.dataset.image : imageOf(service);
+      expect(podOf(service.name).containers[0].image).toContain(`/anneal-${image}:`);
+    }
+  });
+
   it('gives the migration step what it needs, once before an install and before each upgrade', () => {
     const [container] = podOf('migrate').containers;
     const config = parseConfig(z.record(z.string(), z.string()), environmentOf(container));
@@ -128,6 +150,18 @@ describe.each(values)('the chart with the values of %s', (file) => {
     expect(Object.fromEntries(bound)).toEqual(Object.fromEntries(subjects));
   });
 
+  it('lets callers from outside in only where it is to, by TLS, and to the API alone', () => {
+    const { enabled, host, tls } = given.gateway.ingress;
+    const ingress = ofKind('Ingress').map(({ spec }) => spec);
+    const service = objects.find((object) => object.kind === 'Service' && component(object) === 'gateway');
+    const backend = { service: { name: service?.metadata.name, port: { name: 'http' } } };
+    const paths = ['/api', '/v1'].map((path) => ({ path, pathType: 'Prefix', backend }));
+    const rules = [{ host, http: { paths } }];
+    expect(ingress).toEqual(
+      enabled ? [{ ingressClassName: 'nginx', tls: [{ hosts: [host], secretName: tls.secret }], rules }] : [],
+    );
+  });
+
   it('takes everything that is secret from secrets', () => {
     for (const name of [...serviceNames, 'migrate'])
       for (const { name: variable, value, valueFrom } of podOf(name).containers[0].env) {
@@ -135,6 +169,21 @@ describe.each(values)('the chart with the values of %s', (file) => {
         if (valueFrom === undefined) expect(value).not.toMatch(/:\/\/[^/$]*:[^/$]*@/);
       }
     expect(ofKind('Secret')).toEqual([]);
+  });
+
+  it('takes what a service has on its servers from the secret of that service', () => {
+    for (const name of serviceNames) {
+      const secrets = podOf(name).containers[0].env.flatMap(({ name: variable, valueFrom }) =>
+        /^(NATS|POSTGRES|S3)_/.test(variable) && valueFrom ? [[variable, valueFrom.secretKeyRef]] : [],
+      );
+      const of = (key: string): object => ({ name: `anneal-${name}`, key });
+      expect(Object.fromEntries(secrets)).toEqual({
+        NATS_PASSWORD: of('nats-password'),
+        POSTGRES_PASSWORD: of('postgres-password'),
+        S3_ACCESS_KEY: of('s3-access-key'),
+        S3_SECRET_KEY: of('s3-secret-key'),
+      });
+    }
   });
 
   it('mounts what it names, and gives each service a place to work', () => {
@@ -232,6 +281,14 @@ describe('a value that is wrong', () => {
     ['a number for a switch', { offline: 1 }, /offline/],
     ['a size without a unit that there is', { dataset: { work: { size: '10 GB', storageClass: '' } } }, /size/],
     ['an address with a password', { objectStore: { endpoint: 'https://me:secret@s3.example' } }, /endpoint/],
+    ['an image that there is none of', { dataset: { image: 'node' } }, /image/],
+    ['an ingress without a name', { gateway: { ingress: { enabled: true, tls: { secret: 'x' } } } }, /host/],
+    ['an ingress without TLS', { gateway: { ingress: { enabled: true, host: 'a.example' } } }, /ingress/],
+    [
+      'an ingress that nobody may come through',
+      { gateway: { ingress: { enabled: true, host: 'a.example', tls: { secret: 'x' } } }, network: { clients: [] } },
+      /network\.clients/,
+    ],
     ['a server that is not named', { nats: { host: '' } }, /nats\/host/],
     [
       'a token that no RunSpec may name',
@@ -250,6 +307,13 @@ describe('a value that is wrong', () => {
 });
 
 describe('the chart', () => {
+  it('leaves TLS to what is in front of the ingress where it is told so', () => {
+    const ingress = { enabled: true, host: 'a.example', tls: { inFront: true } };
+    const [object] = renderChart(tools.helm, least({ gateway: { ingress } })).filter(({ kind }) => kind === 'Ingress');
+    expect(object?.spec).not.toHaveProperty('tls');
+    expect(objectProblems(tools.schemas['1.37'])(object)).toEqual([]);
+  });
+
   it('is one that Helm finds nothing wrong with', () => {
     const file = join(examples, 'one-gpu-node.yaml');
     expect(output(tools.helm, ['lint', '--strict', 'infra/kubernetes/anneal', '--values', file])).toContain(

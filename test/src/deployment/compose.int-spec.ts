@@ -1,11 +1,13 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { storePolicyOf } from '@anneal/artifacts';
 import { migrateConfig } from '@anneal/cli';
 import type { DeploymentTools } from '@anneal/chart/install';
 import { serviceNames } from '@anneal/contracts';
 import { parseConfig } from '@anneal/service';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import {
   expectConfigured,
@@ -55,6 +57,26 @@ const composed = z.looseObject({
   networks: z.record(z.string(), z.looseObject({ internal: z.boolean().default(false) })),
   volumes: z.record(z.string(), z.looseObject({})),
 });
+const jaegerConfig = z.object({
+  service: z.object({
+    extensions: z.array(z.string()),
+    pipelines: z.object({ traces: z.object({ receivers: z.array(z.string()), exporters: z.array(z.string()) }) }),
+  }),
+  receivers: z.object({
+    otlp: z.object({ protocols: z.object({ http: z.object({ endpoint: z.string() }) }) }),
+  }),
+  exporters: z.object({ jaeger_storage_exporter: z.object({ trace_storage: z.string() }) }),
+  extensions: z.looseObject({
+    jaeger_query: z.object({ storage: z.object({ traces: z.string() }) }),
+    jaeger_storage: z.object({
+      backends: z.object({
+        spans: z.object({
+          badger: z.looseObject({ directories: z.object({ keys: z.string(), values: z.string() }) }),
+        }),
+      }),
+    }),
+  }),
+});
 type Composed = z.infer<typeof composed>;
 
 /** The file of an operator who filled in everything, but for what is named. */
@@ -63,7 +85,8 @@ function filledIn(changes: Record<string, string> = {}): string {
   const filled = example.replace(/^([A-Z0-9_]+)=(.*)$/gm, (_, name: string, value: string) => {
     return `${name}=${changes[name] ?? (value || `hf_value-of-${name.toLowerCase().replaceAll('_', '-')}`)}`;
   });
-  const inItsForm = { MODELS: '', OFFLINE: '', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  const receiver = { COMPOSE_PROFILES: '', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+  const inItsForm = { MODELS: '', OFFLINE: '', LM_EVAL_TASKS: '/data/tasks', ...receiver, ...changes };
   const lines = Object.entries(inItsForm).reduce(
     (text, [name, value]) => text.replace(new RegExp(`^${name}=.*`, 'm'), `${name}=${value}`),
     filled,
@@ -77,6 +100,14 @@ function compose(files: readonly string[], envFile: string, ...more: string[]): 
   return composed.parse(JSON.parse(output((found as DeploymentTools).compose, args, {})));
 }
 
+/** In place of MinIO's client; of a password it reads the line that the client reads. */
+const recorder = `#!/bin/sh
+case "$1 $2 $3" in
+  'admin user add') IFS= read -r line; echo "$* < $line" ;;
+  *) echo "$*" ;;
+esac >>"$TOLD"
+`;
+
 beforeEach(({ skip }) => {
   if ('missing' in found) skip(found.missing);
 });
@@ -89,10 +120,10 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
     if (!('missing' in found)) whole = compose(['docker-compose.yml'], filledIn(), '--profile', 'observability');
   });
 
-  it('has the three servers, the migration step and the six services', () => {
+  it('has the three servers, the two steps before the services, and the six services', () => {
     const { services: started } = compose(['docker-compose.yml'], filledIn({ GRAFANA_PASSWORD: '' }));
     expect(Object.keys(started).toSorted()).toEqual(
-      ['migrate', 'minio', 'nats', 'postgres', ...serviceNames].toSorted(),
+      ['migrate', 'minio', 'nats', 'postgres', 'store', ...serviceNames].toSorted(),
     );
   });
 
@@ -127,6 +158,74 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
     expect(output(shell, [args[0] ?? '', script], environment)).toBe('started\n');
   });
 
+  it('gives each service its own user of the store, and nobody the one who may do everything', () => {
+    const admin = one('minio').environment['MINIO_ROOT_PASSWORD'];
+    const { environment, entrypoint, image, command } = one('store');
+    expect(image).toBe(one('minio').image);
+    expect(environment['MC_HOST_store']).toBe(`http://admin:${admin}@minio:9000`);
+    // As its image does it, with a client that writes down what it is told.
+    const mounted = (text: string): string => text.replace('/etc/anneal', join(root, 'infra'));
+    const [shell = '', ...script] = [...(entrypoint ?? []), ...(command ?? [])].map(mounted);
+    const told = join(folder, 'told');
+    writeFileSync(join(folder, 'mc'), recorder, { mode: 0o755 });
+    const here = { PATH: `${folder}:${process.env['PATH'] ?? ''}`, TMPDIR: folder, TOLD: told };
+    output(shell, script, { ...environment, ...here, DATA_BUCKETS: 'rows, more' });
+    const lines = readFileSync(told, 'utf8').trim().split('\n');
+    const ofServices = serviceNames.flatMap((name) => [
+      `admin policy create store ${name} ${join(root, 'infra', 'store', 'policies', `${name}.json`)}`,
+      `admin user add store ${name} < ${one(name).environment['S3_SECRET_KEY'] ?? ''}`,
+      `admin policy attach store ${name} --user ${name}`,
+    ]);
+    expect(lines.slice(0, -2)).toEqual(['mb --ignore-existing store/anneal', ...ofServices]);
+    expect(lines.slice(-2)).toEqual([
+      `admin policy create store data ${join(folder, 'data.json')}`,
+      'admin policy attach store data --user dataset',
+    ]);
+    const { Version, Statement } = storePolicyOf('dataset', { own: 'anneal', data: ['rows', 'more'] });
+    expect(JSON.parse(readFileSync(join(folder, 'data.json'), 'utf8'))).toEqual({
+      Version,
+      Statement: Statement.slice(-2),
+    });
+    const passwords = serviceNames.map((name) => one(name).environment['S3_SECRET_KEY']);
+    expect(new Set([...passwords, admin]).size).toBe(serviceNames.length + 1);
+    for (const name of serviceNames) {
+      expect(one(name).environment['S3_ACCESS_KEY']).toBe(name);
+      expect(JSON.stringify(one(name).environment)).not.toContain(admin);
+    }
+  });
+
+  it('starts what shows numbers and traces where that is asked for, and has the services send their traces there', () => {
+    const endpointsOf = (composed: Composed): (string | undefined)[] =>
+      serviceNames.map((name) => composed.services[name]?.environment['OTEL_EXPORTER_OTLP_ENDPOINT']);
+    const sent = (changes: Record<string, string>): Composed =>
+      compose(['docker-compose.yml'], filledIn({ OTEL_EXPORTER_OTLP_ENDPOINT: '', ...changes }));
+    const without = sent({});
+    expect(new Set(endpointsOf(without))).toEqual(new Set(['']));
+    const asked = sent({ COMPOSE_PROFILES: 'observability' });
+    const more = Object.keys(asked.services).filter((name) => !(name in without.services));
+    expect(more.toSorted()).toEqual(['grafana', 'jaeger', 'prometheus']);
+    expect(new Set(endpointsOf(asked))).toEqual(new Set(['http://jaeger:4318']));
+    const elsewhere = { COMPOSE_PROFILES: 'observability', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    expect(new Set(endpointsOf(sent(elsewhere)))).toEqual(new Set(['http://collector:4318']));
+  });
+
+  it('has a Jaeger that takes what is sent to it, and keeps it in a volume', () => {
+    const { volumes, command, networks } = one('jaeger');
+    const jaeger = jaegerConfig.parse(parse(readFileSync(join(root, 'infra', 'observability', 'jaeger.yml'), 'utf8')));
+    expect(jaeger.receivers.otlp.protocols.http.endpoint).toBe('0.0.0.0:4318');
+    const { traces } = jaeger.service.pipelines;
+    expect([traces.receivers, traces.exporters]).toEqual([['otlp'], Object.keys(jaeger.exporters)]);
+    expect(jaeger.service.extensions.toSorted()).toEqual(Object.keys(jaeger.extensions).toSorted());
+    const { backends } = jaeger.extensions.jaeger_storage;
+    expect(Object.keys(backends)).toEqual([jaeger.exporters.jaeger_storage_exporter.trace_storage]);
+    expect(jaeger.extensions.jaeger_query.storage.traces).toBe(jaeger.exporters.jaeger_storage_exporter.trace_storage);
+    const { keys, values } = backends.spans.badger.directories;
+    for (const path of [keys, values]) expect(path).toMatch(/^\/tmp\//);
+    expect(volumes).toMatchObject([{ type: 'bind' }, { type: 'volume', source: 'jaeger', target: '/tmp' }]);
+    expect(command).toEqual([`--config=${String(volumes[0]?.['target'])}`]);
+    for (const name of serviceNames) expect(Object.keys(one(name).networks)).toContain(Object.keys(networks)[0]);
+  });
+
   it('publishes nothing beyond this machine', () => {
     for (const { ports } of Object.values(whole.services))
       for (const port of ports) expect(port.host_ip).toBe('127.0.0.1');
@@ -151,13 +250,15 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
     }
   });
 
-  it('starts the servers, then the migration, then the services, each when the one before is well', () => {
+  it('starts the servers, then the two steps, then the services, each when the one before is well', () => {
     const servers = ['minio', 'nats', 'postgres'];
     const conditions = Object.entries(one('migrate').depends_on).map(([name, { condition }]) => [name, condition]);
     expect(conditions.toSorted()).toEqual(servers.map((name) => [name, 'service_healthy']));
     for (const name of servers) expect(one(name).healthcheck?.test[0]).toBe('CMD');
+    expect(one('store').depends_on).toMatchObject({ minio: { condition: 'service_healthy' } });
+    const completed = { condition: 'service_completed_successfully' };
     for (const name of serviceNames)
-      expect(one(name).depends_on).toMatchObject({ migrate: { condition: 'service_completed_successfully' } });
+      expect(one(name).depends_on).toMatchObject({ migrate: completed, store: completed });
   });
 
   it('keeps what is to last in named volumes, and mounts files that are there and cannot be changed', () => {

@@ -19,8 +19,6 @@ export interface DeployedService {
   readonly name: string;
   /** What its configuration reads. */
   readonly variables: ReadonlySet<string>;
-  /** Those without which it does not start. */
-  readonly needed: ReadonlySet<string>;
   /** @throws Failure CONFIG_INVALID */
   readonly read: (environment: Record<string, string>) => object;
 }
@@ -31,9 +29,6 @@ function deployed<Config extends BaseConfig>({ name, config }: ServiceDefinition
   return {
     name,
     variables: new Set(Object.keys(shape)),
-    needed: new Set(
-      Object.entries(shape).flatMap(([name, value]) => (value.safeParse(undefined).success ? [] : [name])),
-    ),
     read: (environment) => parseConfig(config, environment),
   };
 }
@@ -75,8 +70,9 @@ export function imageEnvironment(image: 'service' | 'engine'): Record<string, st
   return Object.fromEntries(pairs.map((pair) => pair.split('=', 2) as [string, string]));
 }
 
+/** The one that has all that a service may use. */
 export function imageOf(service: DeployedService): 'service' | 'engine' {
-  return service.needed.has('ENGINE_PYTHON') ? 'engine' : 'service';
+  return service.variables.has('ENGINE_PYTHON') ? 'engine' : 'service';
 }
 
 /** Of the Hub's tokens, any may be named by a RunSpec; they are looked up by name when they are needed. */

@@ -216,6 +216,7 @@ export class World {
     const passwords = serviceNames.flatMap((name) => [
       servers.secret(`postgres-${name}`),
       new URL(servers.nats.urlFor(name)).password,
+      servers.s3.loginOf(name).secretKey,
     ]);
     return [...passwords, servers.s3.secretKey, servers.secret('api-key'), hubToken];
   }

@@ -26,6 +26,7 @@ import { packTar } from './tar.js';
 let folder: string;
 let hub: SmallHub;
 let python: string;
+let cache: string;
 let made = 0;
 const silent = (): void => undefined;
 
@@ -39,6 +40,7 @@ const spec = specOf({
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'anneal-bundle-'));
+  cache = join(folder, 'cache');
   hub = await startHub();
   const { model } = await makeStandInEngine(join(folder, 'engine'));
   hub.create('acme/small').commit('weights', { put: { 'config.json': '{}' } });
@@ -91,7 +93,7 @@ describe.each(['bundle', 'bundle.tar'])('a %s', (name) => {
     });
     expect(existsSync(`${bundle}.parts`)).toBe(false);
     const workDir = place('work');
-    expect(await loadBundle(bundle, { workDir, say: silent })).toMatchObject({
+    expect(await loadBundle(bundle, { workDir, cache, say: silent })).toMatchObject({
       ...{ workDir, hub: hub.url, files: created.files, bytes: created.bytes, differences: [] },
     });
     expect(readdirSync(join(workDir, 'sources', 'used')).toSorted()).toEqual(
@@ -117,7 +119,7 @@ describe.each(['bundle', 'bundle.tar'])('a %s', (name) => {
     expect(readFileSync(join(model?.directory ?? '', 'config.json'), 'utf8')).toContain('LlamaForCausalLM');
     expect(hub.requests).toHaveLength(asked);
     // Loaded again, it is what it was.
-    await loadBundle(bundle, { workDir, say: silent });
+    await loadBundle(bundle, { workDir, cache, say: silent });
   });
 
   it('goes on where making it was interrupted', async () => {
@@ -125,7 +127,7 @@ describe.each(['bundle', 'bundle.tar'])('a %s', (name) => {
     await expect(create(bundle, { evaluation: missingBenchmark })).rejects.toMatchObject({ code: 'DATASET_NOT_FOUND' });
     const before = fetches();
     await expect(
-      loadBundle(name.endsWith('.tar') ? `${bundle}.parts` : bundle, { workDir: place('work'), say: silent }),
+      loadBundle(name.endsWith('.tar') ? `${bundle}.parts` : bundle, { workDir: place('work'), cache, say: silent }),
     ).rejects.toMatchObject({
       message: expect.stringMatching(/interrupted/) as string,
     });
@@ -161,7 +163,7 @@ describe('a bundle that is not whole, or not what it seems', () => {
 
   async function refused(code: string, message: RegExp, from = bundle): Promise<void> {
     const expected = { code, message: expect.stringMatching(message) as string };
-    await expect(loadBundle(from, { workDir, say: silent })).rejects.toMatchObject(expected);
+    await expect(loadBundle(from, { workDir, cache, say: silent })).rejects.toMatchObject(expected);
     expect(existsSync(join(workDir, 'sources'))).toBe(false);
     expect(existsSync(join(workDir, 'models'))).toBe(false);
   }
@@ -174,6 +176,10 @@ describe('a bundle that is not whole, or not what it seems', () => {
     'other/file',
     'models/a//b',
     'models\\a\\b',
+    'packages/a.whl',
+    'packages/0123456789ab/../a.whl',
+    'packages/0123456789ab/.pth',
+    'packages/0123456789ab/more/a.whl',
   ])('is refused for the path %s', async (path) => {
     rewrite({ files: [{ ...first(), path }] });
     await refused('ARTIFACT_CORRUPT', /leads out of the bundle/);
@@ -216,8 +222,8 @@ describe('a bundle that is not whole, or not what it seems', () => {
   });
 
   it('is refused for a version that this release does not know, and for what is no bundle', async () => {
-    rewrite({ version: 2 });
-    await refused('CONFIG_INVALID', /has the version 2/);
+    rewrite({ version: 1 });
+    await refused('CONFIG_INVALID', /has the version 1/);
     writeFileSync(join(bundle, 'manifest.json'), '{"format":"other"}');
     await refused('ARTIFACT_CORRUPT', /none of a bundle/);
     writeFileSync(join(bundle, 'manifest.json'), 'no JSON');
@@ -246,7 +252,7 @@ describe('a bundle that is not whole, or not what it seems', () => {
   it('is loaded where the engine has other packages, and says which', async () => {
     const { engine } = manifest();
     rewrite({ engine: { ...engine, torch: '0.0.1' } });
-    const { differences } = await loadBundle(bundle, { workDir, say: silent });
+    const { differences } = await loadBundle(bundle, { workDir, cache, say: silent });
     expect(differences).toEqual([{ name: 'torch', there: '0.0.1', here: engine['torch'] }]);
   });
 });

@@ -6,8 +6,10 @@ import { z } from 'zod';
 import { broken } from './tar.js';
 
 export const manifestName = 'manifest.json';
+/** Of what installers fetch; everything else in a bundle is for the services. */
+export const packagesFolder = 'packages';
 const format = 'anneal-bundle';
-const version = 1;
+const version = 2;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'no SHA-256');
 /** Below the folders that the services look in, by names that lead nowhere else. */
@@ -88,6 +90,10 @@ function isBundlePath(text: string): boolean {
     return (
       (kind === 'content' && /^[0-9a-f]{64}$/.test(name)) || (kind === 'entries' && /^[0-9a-f]{64}\.json$/.test(name))
     );
+  }
+  if (top === packagesFolder) {
+    const isSet = /^[0-9a-f]{12}$/.test(kind ?? '');
+    return rest.length === 0 && isSet && /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/.test(name ?? '');
   }
   return top === 'models' && name !== undefined;
 }

@@ -4,7 +4,7 @@ import { Failure, acceptRunSpec, type AcceptedRunSpec, type RunSpec } from '@ann
 import { SourceCache, stageSource, type Reach, type SourceField } from '@anneal/datasets';
 import { locateBaseModel, lockedPackages } from '@anneal/engine';
 import { benchmarkTexts } from '@anneal/evaluation';
-import { digestOfFile, manifestName, writeManifest, type BundleFile } from './bundle.manifest.js';
+import { digestOfFile, manifestName, packagesFolder, writeManifest, type BundleFile } from './bundle.manifest.js';
 import { packTar } from './tar.js';
 
 export interface CreateOptions {
@@ -13,6 +13,8 @@ export interface CreateOptions {
   readonly hub: { readonly endpoint: string; readonly token: string | undefined };
   /** Python of the engine, which fetches models. */
   readonly python: string;
+  /** Fetches what the installers need into a folder; left out where they have a network. */
+  readonly fetchPackages?: ((into: string) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -48,8 +50,9 @@ export async function createBundle(specs: readonly RunSpec[], options: CreateOpt
       }
     }
   }
+  await options.fetchPackages?.(join(folder, packagesFolder));
   say('hashing ...');
-  const files = await filesOf(folder, signal);
+  const files = await filesOf(folder, [...servicesFolders, ...(options.fetchPackages ? [packagesFolder] : [])], signal);
   const content = {
     runs: specs.map(({ name, id, model }) => name ?? id ?? model.base),
     ...{ hub: hub.endpoint, carried: [...carried], left: [...left], files },
@@ -67,6 +70,8 @@ export async function createBundle(specs: readonly RunSpec[], options: CreateOpt
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
   return { output, files: files.length, bytes, carried: content.carried, left: content.left };
 }
+
+const servicesFolders = ['sources/content', 'sources/entries', 'models'];
 
 interface Piece {
   readonly reference: string;
@@ -139,10 +144,10 @@ async function inPassing(folder: string, work: (directory: string) => Promise<un
   }
 }
 
-/** The files that the services look for; what only helps to fetch stays behind. */
-async function filesOf(folder: string, signal: AbortSignal): Promise<BundleFile[]> {
+/** The files that services and installers look for; what only helps to fetch stays behind. */
+async function filesOf(folder: string, parts: readonly string[], signal: AbortSignal): Promise<BundleFile[]> {
   const files: BundleFile[] = [];
-  for (const below of ['sources/content', 'sources/entries', 'models']) {
+  for (const below of parts) {
     const entries = await readdir(join(folder, below), { withFileTypes: true, recursive: true }).catch(() => []);
     for (const entry of entries) {
       if (!entry.isFile()) continue;

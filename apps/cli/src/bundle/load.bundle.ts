@@ -4,13 +4,22 @@ import { chmod, lstat, mkdir, open, readFile, realpath, rename, rm, stat, statfs
 import { dirname, join, sep } from 'node:path';
 import { Failure } from '@anneal/contracts';
 import { lockedPackages } from '@anneal/engine';
-import { manifestName, readManifest, type BundleFile, type BundleManifest } from './bundle.manifest.js';
+import { manifestName, packagesFolder, readManifest, type BundleFile, type BundleManifest } from './bundle.manifest.js';
 import { broken, readTar } from './tar.js';
 
 const largestManifest = 64 * 1024 * 1024;
 
-export interface LoadedBundle extends Pick<BundleManifest, 'runs' | 'carried' | 'left' | 'hub'> {
+/** Where the content of a bundle goes. */
+export interface BundlePlaces {
+  /** WORK_DIR of the services. */
   readonly workDir: string;
+  /** The folder from which installers take packages. */
+  readonly cache: string;
+}
+
+export interface LoadedBundle extends Pick<BundleManifest, 'runs' | 'carried' | 'left' | 'hub'>, BundlePlaces {
+  /** Whether there were packages for the installers in it. */
+  readonly packages: boolean;
   readonly files: number;
   readonly bytes: number;
   /** Packages of the engine whose version here is another one than where the bundle was made. */
@@ -23,35 +32,44 @@ interface Opened {
 }
 
 /**
- * Puts the content of a bundle where the services of this machine look for it. Nothing appears there before every file was
- * found to be what the manifest says.
+ * Puts the content of a bundle where services and installers of this machine look for it. Nothing appears there before every
+ * file was found to be what the manifest says.
  *
- * @param workDir WORK_DIR of the services
  * @throws Failure ARTIFACT_CORRUPT, CONFIG_INVALID or DISK_FULL
  */
 export async function loadBundle(
   bundle: string,
-  { workDir, say }: { workDir: string; say: (line: string) => void },
+  { workDir, cache, say }: BundlePlaces & { say: (line: string) => void },
 ): Promise<LoadedBundle> {
   const { manifest, files } = await openBundle(bundle);
-  const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
-  await mkdir(workDir, { recursive: true });
-  await requireRoom(workDir, bytes);
-  const staging = join(workDir, `.bundle-${randomUUID()}`);
+  const isPackage = (path: string): boolean => path.startsWith(`${packagesFolder}/`);
+  const rootOf = (path: string): string => (isPackage(path) ? cache : workDir);
+  const bytesBelow = (root: string): number =>
+    manifest.files.reduce((sum, { path, size }) => sum + (rootOf(path) === root ? size : 0), 0);
+  const roots = [...new Set([workDir, ...manifest.files.map(({ path }) => rootOf(path))])];
+  for (const root of roots) {
+    await mkdir(root, { recursive: true });
+    await requireRoom(root, bytesBelow(root));
+  }
+  // Beside its place each, so that a file moves there in one step.
+  const staging = `.bundle-${randomUUID()}`;
+  const staged = (path: string): string => join(rootOf(path), staging, path);
   try {
     say(`checking ${manifest.files.length} files ...`);
-    await verifyInto(staging, { manifest, files }, bundle);
+    await verify({ manifest, files }, staged, bundle);
     for (const path of manifest.files.map((file) => file.path).toSorted(notesLast)) {
-      await mkdir(dirname(join(workDir, path)), { recursive: true });
-      await rename(join(staging, path), join(workDir, path));
+      const target = join(rootOf(path), path);
+      await mkdir(dirname(target), { recursive: true });
+      await rename(staged(path), target);
     }
     await markUsed(workDir, manifest.files);
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    for (const root of roots) await rm(join(root, staging), { recursive: true, force: true });
   }
   const { runs, carried, left, hub, engine } = manifest;
   return {
-    ...{ workDir, runs, carried, left, hub, files: manifest.files.length, bytes },
+    ...{ workDir, cache, packages: manifest.files.some(({ path }) => isPackage(path)), runs, carried, left, hub },
+    ...{ files: manifest.files.length, bytes: manifest.files.reduce((sum, { size }) => sum + size, 0) },
     differences: differencesOf(engine, await lockedPackages()),
   };
 }
@@ -96,7 +114,7 @@ async function openArchive(bundle: string): Promise<Opened> {
   return { manifest: readManifest(Buffer.concat(chunks).toString('utf8'), bundle), files: entries };
 }
 
-async function verifyInto(staging: string, { manifest, files }: Opened, bundle: string): Promise<void> {
+async function verify({ manifest, files }: Opened, staged: (path: string) => string, bundle: string): Promise<void> {
   const expected = new Map(manifest.files.map((file) => [file.path, file]));
   for await (const { path, size, bytes } of files) {
     const file = expected.get(path);
@@ -104,7 +122,7 @@ async function verifyInto(staging: string, { manifest, files }: Opened, bundle: 
       throw broken(bundle, `its manifest does not name ${JSON.stringify(path.slice(0, 200))}, or it is in it twice`);
     expected.delete(path);
     if (size !== file.size) throw broken(bundle, `${path} has ${size} bytes, and not ${file.size}`);
-    await writeVerified(join(staging, path), file, bytes, bundle);
+    await writeVerified(staged(path), file, bytes, bundle);
   }
   const [missing] = expected.keys();
   if (missing !== undefined) throw broken(bundle, `${missing} is missing`);
@@ -151,13 +169,13 @@ function notesLast(a: string, b: string): number {
 }
 
 function isNote(path: string): boolean {
-  return path.startsWith('sources/entries/') || /^models\/[^/]+\/[^/]+\.json$/.test(path);
+  return path.startsWith('sources/entries/') || /^(models|packages)\/[^/]+\/[^/]+\.json$/.test(path);
 }
 
-async function requireRoom(workDir: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(workDir);
+async function requireRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize > bytes) return;
-  throw new Failure('DISK_FULL', `The bundle has ${bytes} bytes, and ${workDir} has room for ${bavail * bsize}.`, {
+  throw new Failure('DISK_FULL', `The bundle has ${bytes} bytes for ${folder}, which has room for ${bavail * bsize}.`, {
     remedy: 'Free some space, or name another folder.',
   });
 }

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { defaultCache } from '@anneal/setup';
 import { Command } from 'commander';
 import { dataFolder } from '../gateway/endpoints.js';
 import { readRunSpec, requireSpec } from '../run-spec/read-run-spec.js';
@@ -8,6 +9,7 @@ import { printJson } from './options.js';
 interface CreateOptions {
   readonly output: string;
   readonly enginePython?: string;
+  readonly packages: boolean;
   readonly json: boolean;
 }
 
@@ -29,6 +31,7 @@ export function bundleCommand(): Command {
         .argument('<specs...>', 'RunSpecs (YAML or JSON)')
         .requiredOption('--output <path>', 'a folder, or a file that ends with .tar')
         .option('--engine-python <path>', 'Python of the engine (default: the installed one, or it is installed)')
+        .option('--packages', 'also what the engine, lm-eval and the embedded servers are installed from (3 GB)', false)
         .option('--json', 'print nothing but JSON on standard output', false)
         .addHelpText(
           'after',
@@ -51,15 +54,17 @@ export function bundleCommand(): Command {
     );
 }
 
-async function create(files: string[], { output, enginePython, json }: CreateOptions): Promise<void> {
+async function create(files: string[], { output, enginePython, packages, json }: CreateOptions): Promise<void> {
   const specs = await Promise.all(files.map(async (file) => requireSpec(await readRunSpec(file), file)));
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort(new Error('interrupted')));
   const { createBundle } = await import('../bundle/create.bundle.js');
+  const { fetchInstallers } = await import('../embedded/installation.js');
   const created = await createBundle(specs, {
     output: resolve(output),
     hub: { endpoint: process.env.HF_ENDPOINT ?? 'https://huggingface.co', token: process.env.HF_TOKEN },
     python: enginePython ?? (await installedPython()),
+    fetchPackages: packages ? (into) => fetchInstallers(into, say) : undefined,
     signal: stop.signal,
     say,
   });
@@ -76,7 +81,7 @@ async function installedPython(): Promise<string> {
 async function load(bundle: string, { data, workDir, json }: LoadOptions): Promise<void> {
   const { loadBundle } = await import('../bundle/load.bundle.js');
   const target = workDir === undefined ? join(dataFolder(data), 'work') : resolve(workDir);
-  const loaded = await loadBundle(resolve(bundle), { workDir: target, say });
+  const loaded = await loadBundle(resolve(bundle), { workDir: target, cache: defaultCache(), say });
   if (json) return printJson(loaded);
   console.log(
     `${loaded.files} files, ${bytes(loaded.bytes)}, are in ${loaded.workDir}. Start the services with OFFLINE=true.`,
@@ -84,6 +89,8 @@ async function load(bundle: string, { data, workDir, json }: LoadOptions): Promi
   const { HF_ENDPOINT: hub = 'https://huggingface.co' } = process.env;
   if (loaded.hub !== hub)
     console.log(`It was made at the Hub ${loaded.hub}: set HF_ENDPOINT to that for the services.`);
+  if (loaded.packages)
+    console.log(`Packages are in ${loaded.cache}: installing takes them from there, and asks no index.`);
   for (const reference of loaded.left) console.log(`Not in it, to be here already: ${reference}`);
   for (const { name, there, here } of loaded.differences) {
     console.log(`The engine has ${name} ${here} here, and ${there} where the bundle was made.`);

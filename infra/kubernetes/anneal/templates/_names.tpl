@@ -36,7 +36,7 @@ app.kubernetes.io/component: {{ .component }}
 {{ .Values.jobs.namespace | default .Release.Namespace }}
 {{- end }}
 
-{{/* Services that run Axolotl or a model need the image of the engine. */}}
+{{/* Services that run Axolotl or a model need the image of the engine, and the dataset service where it is to ask lm-eval. */}}
 {{- define "anneal.engine" -}}
-{{ if has .component (list "trainer" "merger" "evaluator") }}engine{{ else }}service{{ end }}
+{{ if has .component (list "trainer" "merger" "evaluator") }}engine{{ else if eq .component "dataset" }}{{ .root.Values.dataset.image }}{{ else }}service{{ end }}
 {{- end }}
