@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { renderMultiNode } from './multi-node.js';
 import { plainJob, sampleJob } from './training-job.fixture.js';
-import { jobName, renderConfigMap, renderJob, renderOrdersSecret } from './training-job.js';
+import { jobName, renderConfigMap, renderJob, renderOrdersSecret, type TrainingJob } from './training-job.js';
 
 const problemsOf = objectProblems(join(import.meta.dirname, '../generated/kubernetes-1.37.json'));
-const owner = { name: jobName(sampleJob.identity.jobId, 2), uid: 'f4b0b0f6-0000-4000-8000-000000000000' };
+const ownerOf = (job: TrainingJob) => ({ ...renderJob(job).metadata, uid: 'f4b0b0f6-0000-4000-8000-000000000000' });
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/kubernetes.md'), 'utf8');
 const yamlBlocks = [...docs.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 
@@ -22,8 +22,8 @@ describe.each([
 
   it.each([
     ['Job', renderJob(sample)],
-    ['ConfigMap', renderConfigMap(sample, owner)],
-    ['Secret', renderOrdersSecret(sample, 'https://s3.example.com/orders', owner)],
+    ['ConfigMap', renderConfigMap(ownerOf(sample), sample.config)],
+    ['Secret', renderOrdersSecret(ownerOf(sample), 'https://s3.example.com/orders')],
     ['Service of several nodes', renderMultiNode(sample, 2).service],
     ['Job of several nodes', renderMultiNode(sample, 2).job],
   ])('is a %s by the schema of Kubernetes', (_kind, object) => {
@@ -77,7 +77,7 @@ describe('a Job', () => {
   });
 
   it('has the knobs by which such Jobs are known in its ConfigMap', () => {
-    const { data } = renderConfigMap(sampleJob, owner);
+    const { data } = renderConfigMap(ownerOf(sampleJob), sampleJob.config);
     expect(data).toMatchObject({
       NUM_PROCESSES: '3',
       YAML_FILE: '/etc/anneal/axolotl.yaml',

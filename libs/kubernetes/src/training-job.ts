@@ -1,3 +1,5 @@
+import type { Job } from './cluster-objects.js';
+
 /** Everything that a Job of a training says. Nothing in it is a user's text but the values of `config` and `modelName`. */
 export interface TrainingJob {
   readonly identity: JobIdentity;
@@ -77,6 +79,8 @@ export const annotations = {
   start: 'anneal.dev/start',
   inputs: 'anneal.dev/inputs',
   config: 'anneal.dev/config',
+  processes: 'anneal.dev/processes',
+  model: 'anneal.dev/model',
 } as const;
 
 export const containerName = 'train';
@@ -120,6 +124,8 @@ export function renderJob(job: TrainingJob) {
         [annotations.turn]: String(identity.turn),
         [annotations.inputs]: identity.inputs,
         [annotations.config]: identity.configDigest,
+        [annotations.processes]: String(job.processes),
+        [annotations.model]: job.modelName,
       },
     },
     spec: {
@@ -205,44 +211,42 @@ function renderPod({ image, command, args, env, resources, graceSeconds, setting
   };
 }
 
-interface Owner {
-  readonly name: string;
-  readonly uid: string;
-}
+/** The Job to which something belongs, as the cluster has it: all that is said with it stands there, too. */
+type Owner = Pick<Job['metadata'], 'name' | 'uid' | 'labels' | 'annotations'>;
 
-function ownedBy({ name, uid }: Owner, identity: JobIdentity) {
+function ownedBy({ name, uid, labels: told }: Owner) {
   return {
     name,
-    labels: labelsOf(identity),
+    labels: Object.fromEntries(Object.values(labels).map((key) => [key, told[key] ?? ''])),
     // Goes when the Job goes. Not blocking: that would ask for the right to change the Job's finalizers.
     ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: false, blockOwnerDeletion: false }],
   };
 }
 
 /** The configuration, and the knobs by which people know such Jobs. */
-export function renderConfigMap({ identity, config, processes, modelName }: TrainingJob, owner: Owner) {
+export function renderConfigMap(owner: Owner, config: string) {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     immutable: true,
-    metadata: ownedBy(owner, identity),
+    metadata: ownedBy(owner),
     data: {
-      NUM_PROCESSES: String(processes),
+      NUM_PROCESSES: owner.annotations[annotations.processes] ?? '',
       YAML_FILE: `${folders.config}/axolotl.yaml`,
-      MODEL_NAME: modelName,
+      MODEL_NAME: owner.annotations[annotations.model] ?? '',
       'axolotl.yaml': config,
     },
   };
 }
 
 /** The one link that a pod is given; all others it reads there. Whoever has it can read what the pod can. */
-export function renderOrdersSecret({ identity }: Pick<TrainingJob, 'identity'>, ordersUrl: string, owner: Owner) {
+export function renderOrdersSecret(owner: Owner, ordersUrl: string) {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'Opaque',
     immutable: true,
-    metadata: ownedBy(owner, identity),
+    metadata: ownedBy(owner),
     stringData: { ordersUrl },
   };
 }

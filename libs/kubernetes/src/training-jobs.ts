@@ -36,11 +36,20 @@ export class TrainingJobs {
       if (found === undefined) throw new Error(`the Job ${name} was there and is gone`);
       // Another start of the attempt was faster: its own configuration and link are those that count.
       if (found.metadata.annotations[annotations.start] !== training.identity.start) return found;
-      await this.post('v1', 'configmaps', renderConfigMap(training, found.metadata));
-      await this.post('v1', 'secrets', renderOrdersSecret(training, ordersUrl, found.metadata));
+      await this.complete(found, training.config, ordersUrl);
       return found;
     } catch (error) {
       throw clusterFailure(error, 'start the training in the cluster', this.client.namespace);
+    }
+  }
+
+  /** Makes what the pod of a Job waits for, unless it is there: whoever made the Job may have died before it came to that. */
+  async complete({ metadata }: Job, config: string, ordersUrl: string): Promise<void> {
+    try {
+      await this.post('v1', 'configmaps', renderConfigMap(metadata, config));
+      await this.post('v1', 'secrets', renderOrdersSecret(metadata, ordersUrl));
+    } catch (error) {
+      throw clusterFailure(error, `give the Job ${metadata.name} its configuration`, this.client.namespace);
     }
   }
 

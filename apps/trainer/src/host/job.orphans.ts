@@ -1,3 +1,4 @@
+import { ArtifactStore } from '@anneal/artifacts';
 import { annotations, labels, type Job, TrainingJobs } from '@anneal/kubernetes';
 import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
@@ -5,13 +6,16 @@ import { DataSource } from 'typeorm';
 import { z } from 'zod';
 import type { TrainerConfig } from '../trainer.config.js';
 import { RunFolder } from '../training/run.folder.js';
-import { isFinished, KubernetesHost } from './kubernetes.host.js';
+import { isFinished, KubernetesHost, noteName } from './kubernetes.host.js';
 
 const sweepEveryMs = 5_000;
 const rows = z.array(z.object({ id: z.string(), state: z.string(), attempt: z.int(), course: z.string().nullable() }));
 type Row = z.infer<typeof rows>[number];
 
-/** Jobs of the cluster that nobody knows of any more: found by their labels and removed. */
+/** Name of the orders of a Job, with the id of the job that it is for. */
+const ordersOfJob = /^anneal-([0-9a-f-]{36})-a\d+-[0-9a-f-]{36}$/;
+
+/** Jobs of the cluster that nobody knows of any more, found by their labels, and orders that are for no Job: removed. */
 @Injectable()
 export class JobOrphans implements OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
@@ -22,6 +26,7 @@ export class JobOrphans implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(LOGGER) private readonly log: Logger,
     private readonly jobs: TrainingJobs,
     private readonly host: KubernetesHost,
+    private readonly store: ArtifactStore,
     private readonly dataSource: DataSource,
   ) {}
 
@@ -42,13 +47,17 @@ export class JobOrphans implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async sweep(): Promise<void> {
-    const found = await this.jobs.list();
+    await this.sweepJobs(await this.jobs.list());
+    await this.sweepOrders();
+  }
+
+  private async sweepJobs(found: readonly Job[]): Promise<void> {
     if (found.length === 0) return;
-    const known = new Map((await this.rowsOf(found)).map((row) => [row.id, row]));
+    const known = new Map((await this.rowsOf(found.map(jobIdOf))).map((row) => [row.id, row]));
     const newest = new Set<string>();
     // The newest of each job comes first.
     for (const job of found) {
-      const id = job.metadata.labels[labels.job] ?? '';
+      const id = jobIdOf(job);
       const row = known.get(id);
       const why = newest.has(id) ? 'of an attempt that is no longer' : whyOrphan(row, job);
       newest.add(id);
@@ -63,6 +72,23 @@ export class JobOrphans implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  /** A trainer that slept while its Job was removed writes its orders once more. */
+  private async sweepOrders(): Promise<void> {
+    const unwanted = new Map<string, string>();
+    for (const name of await this.store.listNotes()) {
+      const id = ordersOfJob.exec(name)?.[1];
+      if (id !== undefined) unwanted.set(name, id);
+    }
+    if (unwanted.size === 0) return;
+    // Looked for after their orders, which are written after them.
+    for (const { metadata } of await this.jobs.list()) {
+      unwanted.delete(noteName(metadata.name, metadata.annotations[annotations.start] ?? ''));
+    }
+    // Another installation may keep its orders in the same store.
+    const own = new Set((await this.rowsOf([...unwanted.values()])).map(({ id }) => id));
+    for (const [name, id] of unwanted) if (own.has(id)) await this.store.removeNote(name);
+  }
+
   /** A training that was left running when its service stopped, and whose run was paused since. */
   private async stop(job: Job): Promise<void> {
     const folder = new RunFolder(this.config.WORK_DIR, job.metadata.annotations[annotations.run] ?? '');
@@ -71,8 +97,7 @@ export class JobOrphans implements OnApplicationBootstrap, OnModuleDestroy {
     training.close();
   }
 
-  private async rowsOf(found: readonly Job[]): Promise<Row[]> {
-    const ids = found.map(({ metadata }) => metadata.labels[labels.job] ?? '');
+  private async rowsOf(ids: readonly string[]): Promise<Row[]> {
     const answer = await this.dataSource.query<unknown>(
       `SELECT id::text, state, attempt, (SELECT course FROM run_course WHERE run_course.run_id = job.run_id) AS course
          FROM job WHERE id::text = ANY($1) AND kind = 'train'`,
@@ -80,6 +105,10 @@ export class JobOrphans implements OnApplicationBootstrap, OnModuleDestroy {
     );
     return rows.parse(answer);
   }
+}
+
+function jobIdOf({ metadata }: Job): string {
+  return metadata.labels[labels.job] ?? '';
 }
 
 function whyOrphan(row: Row | undefined, { metadata }: Job): string | undefined {

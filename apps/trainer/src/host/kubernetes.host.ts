@@ -68,7 +68,10 @@ export class KubernetesHost implements TrainingHost {
     if (newest === undefined || newest.metadata.deletionTimestamp !== undefined) return undefined;
     await this.recall(newest, folder);
     const training = this.adopt(newest, folder);
-    if (!isFinished(newest)) return training;
+    if (!isFinished(newest)) {
+      await this.complete(newest);
+      return training;
+    }
     try {
       training.attach({
         lends: false,
@@ -100,8 +103,8 @@ export class KubernetesHost implements TrainingHost {
     await writeFile(folder.config, yaml);
     await appendFile(folder.events, startMarkLine(job.attempt, start));
     const name = jobName(job.id, job.attempt);
+    // Written from when it is attended to: there are no orders without a Job, by which they are found again.
     const orders = this.orders(name, start, inputs);
-    await orders.write();
     signal.throwIfAborted();
     const made = await this.jobs.create(
       describePod(this.config, job, settled.plan, { start, yaml, configDigest, inputs, secondsLeft }),
@@ -208,6 +211,15 @@ export class KubernetesHost implements TrainingHost {
     await this.forgetOrders(metadata);
   }
 
+  private async complete(job: Job): Promise<void> {
+    const { name, annotations: told } = job.metadata;
+    const { [annotations.start]: start = '', [annotations.config]: digest = '' } = told;
+    // One that an earlier version made does not say all that it takes.
+    if (told[annotations.processes] === undefined) return;
+    const config = await this.store.getFile(await this.store.refOf(digest), configName);
+    await this.jobs.complete(job, String(config), await this.store.linkToNote(noteName(name, start), firstLinkSeconds));
+  }
+
   private async forgetOrders({ name, annotations: told }: Job['metadata']): Promise<void> {
     await this.store.removeNote(noteName(name, told[annotations.start] ?? ''));
   }
@@ -294,7 +306,8 @@ export class KubernetesHost implements TrainingHost {
   }
 }
 
-function noteName(name: string, start: string): string {
+/** Of the orders of a start. */
+export function noteName(name: string, start: string): string {
   return `${name}-${start}`;
 }
 
