@@ -1,11 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SmallCluster } from '@anneal/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readKubeConfig } from './cluster-access.js';
 import { ClusterClient } from './cluster-client.js';
 import { describeClusterContract } from './cluster.contract.suite.js';
+import { jobName } from './training-job.js';
 import { TrainingJobs } from './training-jobs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'anneal-cluster-'));
@@ -36,6 +39,26 @@ describe('the client of a cluster', () => {
     expect(await (await jobs()).list()).toEqual([]);
   });
 
+  it('opens a watch again that brings nothing any more', async () => {
+    const cluster = await started;
+    const silent = new TrainingJobs(new ClusterClient(readKubeConfig(cluster.kubeConfig), 200), 'silent');
+    const name = jobName(randomUUID(), 1);
+    const over = new AbortController();
+    const views: boolean[] = [];
+    const errors: unknown[] = [];
+    const onView = (job: unknown): void => void views.push(job !== undefined);
+    const watching = silent.watch(name, onView, (error) => void errors.push(error), over.signal);
+    await until(() => views.length > 0);
+    cluster.muteStreams();
+    const own = { 'app.kubernetes.io/managed-by': 'anneal', 'anneal.dev/installation': 'silent' };
+    const labels = { ...own, 'anneal.dev/job': name.slice('anneal-'.length, -'-a1'.length) };
+    cluster.objects.create('jobs', { metadata: { name, labels }, spec: { suspend: true } });
+    await until(() => views.at(-1) === true);
+    over.abort();
+    await watching;
+    expect(errors).toEqual([]);
+  });
+
   it.each([
     ['a token that is no longer good', { token: () => 'old' }, 'CLUSTER_REFUSED', /Role of docs\/kubernetes.md/],
     ['a namespace that is not there', { namespace: 'gone' }, 'CLUSTER_REFUSED', /namespace gone/],
@@ -51,3 +74,9 @@ describe('the client of a cluster', () => {
     await expect(nowhere.list()).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE', retryable: true });
   });
 });
+
+async function until(look: () => boolean): Promise<void> {
+  for (const giveUpAt = Date.now() + 10_000; !look(); await pause(20)) {
+    if (Date.now() > giveUpAt) throw new Error('it was not seen');
+  }
+}
