@@ -16,6 +16,8 @@ const kinds = [
   'io.k8s.api.rbac.v1.Role',
   'io.k8s.api.rbac.v1.RoleBinding',
 ];
+/** By which it is found what an object is to be held to. */
+const kindKey = 'x-kubernetes-group-version-kind';
 const { $defs } = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const taken = {};
 
@@ -24,7 +26,8 @@ function slim(value) {
   if (Array.isArray(value)) return value.map(slim);
   if (typeof value !== 'object' || value === null) return value;
   const kept = Object.entries(value).filter(
-    ([key, part]) => !(key === 'description' && typeof part === 'string') && !key.startsWith('x-kubernetes-'),
+    ([key, part]) =>
+      !(key === 'description' && typeof part === 'string') && (key === kindKey || !key.startsWith('x-kubernetes-')),
   );
   return Object.fromEntries(kept.map(([key, part]) => [key, key === '$ref' ? take(part) : slim(part)]));
 }

@@ -4,7 +4,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { serviceNames } from '@anneal/contracts';
 import { SpanReceiver, type ReceivedSpan } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trainingsBelow } from './faults/observer.js';
 import { World } from './faults/world.js';
 import { ServiceProcess } from './service-process.js';
 
@@ -190,7 +189,7 @@ function expectedBefore(spans: readonly ReceivedSpan[]): string[] {
 /** The process that trains for a run, once it does. */
 async function trainingOf(id: string): Promise<{ trace: string | undefined }> {
   for (const end = Date.now() + 30_000; Date.now() < end; await pause(50)) {
-    const found = trainingsBelow(world.folder).find(({ folder }) => folder.endsWith(`/${id}`));
+    const found = world.trainings.living().find(({ run }) => run === id);
     if (!found) continue;
     const variables = readFileSync(`/proc/${found.pid}/environ`, 'utf8').split('\0');
     return { trace: variables.find((text) => text.startsWith('TRACEPARENT='))?.slice('TRACEPARENT='.length) };

@@ -23,7 +23,7 @@ import { downloadDirectory } from './directory.js';
 import { contentOf } from './download.js';
 import { finishLentUpload, lendUpload } from './lent-upload.js';
 import { contentKey, manifestKey, openManifest, refOf, sealManifest, type SealedManifest } from './manifest.js';
-import { noteKey, getObject } from './object.js';
+import { getObject, nameOfNote, noteFolder, noteKey } from './object.js';
 import { defaultTag, readTag, readTags, writeTag } from './registry.js';
 import { isWhole, removeArtifacts, type Removed } from './removal.js';
 import { inParallel, withRetry } from './retry.js';
@@ -230,6 +230,21 @@ export class ArtifactStore {
   async linkToNote(name: string, seconds: number): Promise<string> {
     const { linking, bucket } = this.#connection;
     return this.#attempt('make a link to a note', () => linking.presignedGetObject(bucket, noteKey(name), seconds));
+  }
+
+  /** Names of all notes. */
+  async listNotes(): Promise<string[]> {
+    const { client, bucket } = this.#connection;
+    return this.#attempt('list the notes', () =>
+      withRetry(async () => {
+        const names: string[] = [];
+        for await (const { name } of client.listObjectsV2(bucket, noteFolder, true)) {
+          const note = nameOfNote(name ?? '');
+          if (note !== undefined) names.push(note);
+        }
+        return names;
+      }),
+    );
   }
 
   async removeNote(name: string): Promise<void> {

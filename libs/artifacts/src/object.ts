@@ -16,7 +16,16 @@ export async function getObject(
   }, signal);
 }
 
+export const noteFolder = 'notes/';
+const noteEnd = '.json';
+
 /** Key of a note to work that has no key of the store. */
 export function noteKey(name: string): string {
-  return `notes/${name}.json`;
+  return `${noteFolder}${name}${noteEnd}`;
+}
+
+/** The reverse; undefined when it is no key of a note. */
+export function nameOfNote(key: string): string | undefined {
+  const isNote = key.startsWith(noteFolder) && key.endsWith(noteEnd);
+  return isNote ? key.slice(noteFolder.length, -noteEnd.length) : undefined;
 }

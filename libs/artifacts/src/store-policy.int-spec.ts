@@ -26,6 +26,7 @@ const optionsOf = (service: ServiceName) => ({ ...servers.s3.loginOf(service), b
 const as = (service: ServiceName): ArtifactStore => connectStore(optionsOf(service), { partBytes: 5 * MiB });
 const clientOf = (service: ServiceName): Client => connect(optionsOf(service)).client;
 const others = (...names: ServiceName[]): ServiceName[] => serviceNames.filter((name) => !names.includes(name));
+const withPods = ['trainer', 'merger', 'evaluator'] as const;
 const entry = (name: string) => ({ name, tag: 'latest', artifact: stored, runId: 'run', publishedAt, details: {} });
 
 beforeAll(async () => {
@@ -76,11 +77,12 @@ describe.each(serviceNames)('the user %s of the store', (service) => {
     await expect(as(service).readManifest(file.sha256)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
   });
 
-  it('takes nothing away, and knows nothing beyond the bucket', async () => {
+  it('takes away nothing that it has no business with, and knows nothing beyond the bucket', async () => {
     const client = clientOf(service);
     const { bucket } = servers.s3;
     const digest = sha256Hex(Buffer.from('model'));
-    for (const key of [contentKey(digest), manifestKey(stored.digest), 'registry/published/latest.json'])
+    const artifact = service === 'trainer' ? [] : [contentKey(digest), manifestKey(stored.digest)];
+    for (const key of [...artifact, 'registry/published/latest.json'])
       await expect(client.removeObject(bucket, key)).rejects.toMatchObject(refused);
     await expect(client.putObject(bucket, 'elsewhere', 'x')).rejects.toMatchObject(refused);
     await expect(client.makeBucket('own')).rejects.toMatchObject(refused);
@@ -115,24 +117,42 @@ describe('the registry', () => {
   });
 });
 
-describe('a training in a pod', () => {
-  it('is told by the trainer, and brings its files by what the trainer lends', async () => {
+describe('a checkpoint', () => {
+  it('is removed by the trainer', async () => {
     const trainer = as('trainer');
-    await trainer.writeNote('orders', { stop: true });
-    const link = await trainer.linkToNote('orders', 60);
+    const checkpoint = await trainer.putFiles('checkpoint', [{ path: 'c', source: randomBytes(100) }]);
+    expect(await trainer.remove([checkpoint.digest], AbortSignal.timeout(30_000))).toEqual({ files: 1, bytes: 100 });
+    await expect(trainer.readManifest(checkpoint)).rejects.toMatchObject({ code: 'ARTIFACT_MISSING' });
+  });
+
+  it.each(others('trainer'))('is not removed by the %s', async (service) => {
+    const checkpoint = await as('trainer').putFiles('checkpoint', [{ path: 'c', source: Buffer.from(service) }]);
+    await expect(as(service).remove([checkpoint.digest], AbortSignal.timeout(30_000))).rejects.toMatchObject(
+      refusedFailure,
+    );
+    expect(String(await as('trainer').getFile(checkpoint, 'c'))).toBe(service);
+  });
+});
+
+describe('work in a pod', () => {
+  it.each(withPods)('is told by the %s, and brings its files by what that lends', async (service) => {
+    const store = as(service);
+    await store.writeNote('orders', { stop: true });
+    expect(await store.listNotes()).toEqual(['orders']);
+    const link = await store.linkToNote('orders', 60);
     expect(await (await fetch(link)).json()).toEqual({ stop: true });
-    await trainer.removeNote('orders');
+    await store.removeNote('orders');
     expect((await fetch(link)).status).toBe(404);
 
     const bytes = randomBytes(100);
     const file = { path: 'weights', size: bytes.length, sha256: sha256Hex(bytes) };
-    const loan = await trainer.lendUpload(file, 60);
+    const loan = await store.lendUpload(file, 60);
     const answer = await fetch(loan?.urls[0] ?? '', { method: 'PUT', body: new Uint8Array(bytes) });
-    await trainer.finishUpload(file, loan?.uploadId ?? '', [answer.headers.get('etag') ?? '']);
-    expect(await trainer.holds(file)).toBe(true);
+    await store.finishUpload(file, loan?.uploadId ?? '', [answer.headers.get('etag') ?? '']);
+    expect(await store.holds(file)).toBe(true);
   });
 
-  it.each(others('trainer'))('is not told anything by the %s', async (service) => {
+  it.each(others(...withPods))('is not told anything by the %s', async (service) => {
     await expect(as(service).writeNote('orders', {})).rejects.toMatchObject(refusedFailure);
   });
 });

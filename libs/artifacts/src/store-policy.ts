@@ -23,9 +23,12 @@ export interface StoreBuckets {
 /** A part of an artifact is sent under the right to write the whole, and only giving one up has a right of its own. */
 const write = ['s3:PutObject', 's3:AbortMultipartUpload'];
 
+/** Whose work may run in pods, which are told by notes what to do. */
+const withPods: readonly ServiceName[] = ['trainer', 'merger', 'evaluator'];
+
 /**
- * What a service does in the store. Each reads artifacts and adds its own; none takes one away, lists other buckets, or makes
- * one. The registry is written by the publisher alone, and notes to trainings in pods by the trainer alone.
+ * What a service does in the store. Each reads artifacts and adds its own; none lists other buckets, or makes one. The trainer
+ * alone takes artifacts away, its old checkpoints, and the publisher alone writes the registry.
  */
 export function storePolicyOf(service: ServiceName, { own, data = [] }: StoreBuckets): StorePolicy {
   const objects = (...prefixes: string[]): string[] => prefixes.map((prefix) => `arn:aws:s3:::${own}/${prefix}/*`);
@@ -37,12 +40,24 @@ export function storePolicyOf(service: ServiceName, { own, data = [] }: StoreBuc
       allow(['s3:ListBucket'], [`arn:aws:s3:::${own}`]),
       allow(['s3:GetObject', ...write], artifacts),
       allow(['s3:PutObject', 's3:DeleteObject'], objects('probe')),
+      // Whoever stores the same bytes as what is being removed waits for that.
+      allow(['s3:GetObject'], objects('removals')),
       ...(service === 'gateway' ? [] : [allow(['s3:GetObject'], objects('registry'))]),
       ...(service === 'publisher' ? [allow(['s3:PutObject'], objects('registry'))] : []),
-      ...(service === 'trainer' ? [allow(['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], objects('notes'))] : []),
+      ...(service === 'trainer' ? removalOf(objects) : []),
+      ...(withPods.includes(service)
+        ? [allow(['s3:GetObject', 's3:PutObject', 's3:DeleteObject'], objects('notes'))]
+        : []),
       ...(service === 'dataset' && data.length > 0 ? readOf(data) : []),
     ],
   };
+}
+
+function removalOf(objects: (...prefixes: string[]) => string[]): StoreStatement[] {
+  return [
+    allow(['s3:DeleteObject'], objects('sha256', 'manifests', 'removals')),
+    allow(['s3:PutObject'], objects('removals')),
+  ];
 }
 
 function readOf(buckets: readonly string[]): StoreStatement[] {

@@ -35,6 +35,8 @@ const firstPauseMs = 200;
 const longestPauseMs = 5_000;
 /** Of an answer that is no stream. */
 const answerMs = 30_000;
+/** How long a stream may bring nothing: bookmarks come about every minute, and a machine that is gone does not say so. */
+const longestSilenceMs = 90_000;
 
 /**
  * A small client of the API server: JSON in and out, and lines of a watch or a log. Kubernetes' own client for Node asks
@@ -44,7 +46,10 @@ export class ClusterClient {
   readonly namespace: string;
   private readonly agent: http.Agent;
 
-  constructor(private readonly access: ClusterAccess) {
+  constructor(
+    private readonly access: ClusterAccess,
+    private readonly silenceMs = longestSilenceMs,
+  ) {
     this.namespace = access.namespace;
     const { ca, cert, key, insecure } = access;
     this.agent = access.server.startsWith('https:')
@@ -76,8 +81,8 @@ export class ClusterClient {
   }
 
   /**
-   * The lines of an answer that goes on, until the server ends it. A stream that breaks ends with the error of its
-   * connection.
+   * The lines of an answer that goes on, until the server ends it or is silent for long. A stream that breaks ends with
+   * the error of its connection.
    *
    * @throws ApiError when there is no stream
    */
@@ -99,6 +104,7 @@ export class ClusterClient {
       broken ??= new Error('the connection to the API server was cut');
       reader.close();
     });
+    answer.setTimeout(this.silenceMs, () => reader.close());
     const close = (): void => void answer.destroy();
     signal.addEventListener('abort', close, { once: true });
     try {

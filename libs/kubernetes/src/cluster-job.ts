@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import type { Job } from './cluster-objects.js';
 import { containerNames, nameLabelOf, type ClusterWork } from './cluster-work.js';
 
 /** Everything that a Job says. Nothing in it is a user's text but values of `variables` and `files`. */
@@ -83,6 +85,7 @@ export const annotations = {
   inputs: 'anneal.dev/inputs',
   config: 'anneal.dev/config',
   part: 'anneal.dev/part',
+  configuration: 'anneal.dev/configuration',
 } as const;
 
 export const folders = {
@@ -91,6 +94,9 @@ export const folders = {
   cache: '/cache',
 } as const;
 const user = 10_001;
+
+/** What an annotation says of the ConfigMap of a Job, for whoever finds the Job without it. */
+const configuration = z.record(z.string(), z.string());
 
 /** Of the 63 characters of a name, work, job and attempt leave room for these. */
 const partDigits = 6;
@@ -104,6 +110,11 @@ export function jobName({
 }: Pick<JobIdentity, 'work' | 'jobId' | 'attempt' | 'part'>): string {
   const end = part === undefined ? '' : `-${part.slice(0, partDigits)}`;
   return `anneal-${containerNames[work]}-${jobId}-a${attempt}${end}`;
+}
+
+/** The job of a Job whose name a text begins with; undefined when it is of other work. */
+export function jobIdIn(work: ClusterWork, text: string): string | undefined {
+  return new RegExp(`^anneal-${containerNames[work]}-([0-9a-f-]{36})-a\\d+`).exec(text)?.[1];
 }
 
 export function labelsOf({ work, installation, jobId, attempt, token }: JobIdentity): Record<string, string> {
@@ -135,6 +146,7 @@ export function renderJob(job: ClusterJob) {
         [annotations.inputs]: identity.inputs,
         ...(identity.configDigest === undefined ? {} : { [annotations.config]: identity.configDigest }),
         ...(identity.part === undefined ? {} : { [annotations.part]: identity.part }),
+        [annotations.configuration]: JSON.stringify({ ...job.variables, ...job.files }),
       },
     },
     spec: {
@@ -221,39 +233,37 @@ function renderPod(job: ClusterJob, name: string) {
   };
 }
 
-interface Owner {
-  readonly name: string;
-  readonly uid: string;
-}
+/** The Job to which something belongs, as the cluster has it: all that is said with it stands there, too. */
+type Owner = Pick<Job['metadata'], 'name' | 'uid' | 'labels' | 'annotations'>;
 
-function ownedBy({ name, uid }: Owner, identity: JobIdentity) {
+function ownedBy({ name, uid, labels: told }: Owner) {
   return {
     name,
-    labels: labelsOf(identity),
+    labels: Object.fromEntries(Object.values(labels).map((key) => [key, told[key] ?? ''])),
     // Goes when the Job goes. Not blocking: that would ask for the right to change the Job's finalizers.
     ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: false, blockOwnerDeletion: false }],
   };
 }
 
 /** The configuration, and the knobs by which people know such Jobs. */
-export function renderConfigMap({ identity, variables, files }: ClusterJob, owner: Owner) {
+export function renderConfigMap(owner: Owner) {
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     immutable: true,
-    metadata: ownedBy(owner, identity),
-    data: { ...variables, ...files },
+    metadata: ownedBy(owner),
+    data: configuration.parse(JSON.parse(owner.annotations[annotations.configuration] ?? '{}')),
   };
 }
 
 /** The one link that a pod is given; all others it reads there. Whoever has it can read what the pod can. */
-export function renderOrdersSecret({ identity }: Pick<ClusterJob, 'identity'>, ordersUrl: string, owner: Owner) {
+export function renderOrdersSecret(owner: Owner, ordersUrl: string) {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'Opaque',
     immutable: true,
-    metadata: ownedBy(owner, identity),
+    metadata: ownedBy(owner),
     stringData: { ordersUrl },
   };
 }

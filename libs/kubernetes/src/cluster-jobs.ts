@@ -37,11 +37,22 @@ export class ClusterJobs {
       if (found === undefined) throw new Error(`the Job ${name} was there and is gone`);
       // Another start of the attempt was faster: its own configuration and link are those that count.
       if (found.metadata.annotations[annotations.start] !== described.identity.start) return found;
-      await this.post('v1', 'configmaps', renderConfigMap(described, found.metadata));
-      await this.post('v1', 'secrets', renderOrdersSecret(described, ordersUrl, found.metadata));
+      await this.complete(found, ordersUrl);
       return found;
     } catch (error) {
       throw clusterFailure(error, `start the ${this.work} in the cluster`, this.client.namespace);
+    }
+  }
+
+  /** Makes what the pod of a Job waits for, unless it is there: whoever made the Job may have died before it came to that. */
+  async complete({ metadata }: Job, ordersUrl: string): Promise<void> {
+    // One that an earlier version made does not say all that it takes.
+    if (metadata.annotations[annotations.configuration] === undefined) return;
+    try {
+      await this.post('v1', 'configmaps', renderConfigMap(metadata));
+      await this.post('v1', 'secrets', renderOrdersSecret(metadata, ordersUrl));
+    } catch (error) {
+      throw clusterFailure(error, `give the Job ${metadata.name} its configuration`, this.client.namespace);
     }
   }
 

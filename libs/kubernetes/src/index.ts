@@ -7,6 +7,7 @@ export { containerNames, nameLabelOf, type ClusterWork } from './cluster-work.js
 export {
   annotations,
   folders,
+  jobIdIn,
   jobName,
   labels,
   labelsOf,

@@ -1,11 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SmallCluster } from '@anneal/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readKubeConfig } from './cluster-access.js';
 import { ClusterClient } from './cluster-client.js';
 import { describeClusterContract } from './cluster.contract.suite.js';
+import { plainJob } from './cluster-job.fixture.js';
+import { jobName, labelsOf } from './cluster-job.js';
 import { ClusterJobs } from './cluster-jobs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'anneal-cluster-'));
@@ -40,6 +44,26 @@ describe('the client of a cluster', () => {
     expect(await (await jobs()).list()).toEqual([]);
   });
 
+  it('opens a watch again that brings nothing any more', async () => {
+    const cluster = await started;
+    const silent = new ClusterJobs(new ClusterClient(readKubeConfig(cluster.kubeConfig), 200), 'silent', 'training');
+    const identity = { ...plainJob.identity, installation: 'silent', jobId: randomUUID() };
+    const name = jobName(identity);
+    const over = new AbortController();
+    const views: boolean[] = [];
+    const errors: unknown[] = [];
+    const onView = (job: unknown): void => void views.push(job !== undefined);
+    const onError = (error: unknown): void => void errors.push(error);
+    const watching = silent.watch({ name, jobId: identity.jobId }, onView, onError, over.signal);
+    await until(() => views.length > 0);
+    cluster.muteStreams();
+    cluster.objects.create('jobs', { metadata: { name, labels: labelsOf(identity) }, spec: { suspend: true } });
+    await until(() => views.at(-1) === true);
+    over.abort();
+    await watching;
+    expect(errors).toEqual([]);
+  });
+
   it.each([
     ['a token that is no longer good', { token: () => 'old' }, 'CLUSTER_REFUSED', /Role of docs\/kubernetes.md/],
     ['a namespace that is not there', { namespace: 'gone' }, 'CLUSTER_REFUSED', /namespace gone/],
@@ -55,3 +79,9 @@ describe('the client of a cluster', () => {
     await expect(nowhere.list()).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE', retryable: true });
   });
 });
+
+async function until(look: () => boolean): Promise<void> {
+  for (const giveUpAt = Date.now() + 10_000; !look(); await pause(20)) {
+    if (Date.now() > giveUpAt) throw new Error('it was not seen');
+  }
+}

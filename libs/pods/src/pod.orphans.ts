@@ -19,7 +19,7 @@ interface OrphanOptions {
   readonly onPaused: (job: Job) => Promise<void>;
 }
 
-/** Jobs of the cluster that nobody knows of any more: found by their labels and removed. */
+/** Jobs of the cluster that nobody knows of any more, found by their labels, and orders that are for no Job: removed. */
 export class PodOrphans implements OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> | undefined;
@@ -45,15 +45,20 @@ export class PodOrphans implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async sweep(): Promise<void> {
+    const { pods } = this.options;
+    await this.sweepJobs(await pods.jobs.list());
+    await pods.removeOrdersWithoutJob(async (ids) => (await this.rowsOf(ids)).map(({ id }) => id));
+  }
+
+  private async sweepJobs(found: readonly Job[]): Promise<void> {
     const { pods, log, onPaused } = this.options;
-    const found = await pods.jobs.list();
     if (found.length === 0) return;
-    const known = new Map((await this.rowsOf(found)).map((row) => [row.id, row]));
+    const known = new Map((await this.rowsOf(found.map(jobIdOf))).map((row) => [row.id, row]));
     const newest = new Set<string>();
     // The newest of each job comes first.
     for (const job of found) {
-      const { name, labels: own, annotations: told, deletionTimestamp } = job.metadata;
-      const id = own[labels.job] ?? '';
+      const { name, annotations: told, deletionTimestamp } = job.metadata;
+      const id = jobIdOf(job);
       const row = known.get(id);
       const place = `${id} ${told[annotations.part] ?? ''}`;
       const why = newest.has(place) ? 'of an attempt that is no longer' : whyOrphan(row, job);
@@ -68,8 +73,7 @@ export class PodOrphans implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async rowsOf(found: readonly Job[]): Promise<Row[]> {
-    const ids = found.map(({ metadata }) => metadata.labels[labels.job] ?? '');
+  private async rowsOf(ids: readonly string[]): Promise<Row[]> {
     const answer = await this.options.dataSource.query<unknown>(
       `SELECT id::text, state, attempt, (SELECT course FROM run_course WHERE run_course.run_id = job.run_id) AS course
          FROM job WHERE id::text = ANY($1) AND kind = ANY($2)`,
@@ -77,6 +81,10 @@ export class PodOrphans implements OnApplicationBootstrap, OnModuleDestroy {
     );
     return rows.parse(answer);
   }
+}
+
+function jobIdOf({ metadata }: Job): string {
+  return metadata.labels[labels.job] ?? '';
 }
 
 function whyOrphan(row: Row | undefined, { metadata }: Job): string | undefined {

@@ -1,7 +1,7 @@
 import type { ArtifactStore } from '@anneal/artifacts';
 import { Failure } from '@anneal/contracts';
 import type { ClaimedJob } from '@anneal/jobs';
-import { annotations, jobName, labels, type ClusterJobs, type Job } from '@anneal/kubernetes';
+import { annotations, jobIdIn, jobName, labels, type ClusterJobs, type Job } from '@anneal/kubernetes';
 import type { Logger } from '@anneal/service';
 import { z } from 'zod';
 import type { PodConfig } from './pod.config.js';
@@ -22,10 +22,12 @@ export class Pods {
     private readonly log: Logger,
   ) {}
 
-  /** The newest Job that was made for a job, unless it is on its way out. */
+  /** The newest Job that was made for a job, with all that its pod waits for; none when it is on its way out. */
   async newest({ id }: Pick<ClaimedJob<unknown>, 'id'>): Promise<Job | undefined> {
     const [newest] = await this.jobs.list(id);
-    return newest?.metadata.deletionTimestamp === undefined ? newest : undefined;
+    if (newest === undefined || newest.metadata.deletionTimestamp !== undefined) return undefined;
+    if (!isFinished(newest)) await this.jobs.complete(newest, await this.linkToOrders(newest));
+    return newest;
   }
 
   /** A pod of which only its Job is known. */
@@ -46,8 +48,8 @@ export class Pods {
   /** Starts a pod, or adopts the one that another start of the same attempt was faster with. */
   async start(piece: PodPiece, listener: PodListener, signal: AbortSignal): Promise<PodRun> {
     const described = describeJob(this.config, this.jobs, piece);
+    // Written from when it is attended to: there are no orders without a Job, by which they are found again.
     const orders = this.orders(jobName(described.identity), piece.start, piece.inputs);
-    await orders.write();
     signal.throwIfAborted();
     const link = await this.store.linkToNote(orders.name, firstLinkSeconds);
     return this.adopt(await this.jobs.create(described, link), listener, orders);
@@ -87,8 +89,30 @@ export class Pods {
     for (const job of await this.jobs.list(id)) await this.remove(job);
   }
 
-  private async forgetOrders({ name, annotations: told }: Job['metadata']): Promise<void> {
-    await this.store.removeNote(noteName(name, told[annotations.start] ?? ''));
+  /**
+   * Removes orders that are for no Job, such as those that a service which slept wrote once more after its Job was gone.
+   *
+   * @param known says which of these jobs there are: another installation may keep its orders in the same store
+   */
+  async removeOrdersWithoutJob(known: (jobIds: readonly string[]) => Promise<readonly string[]>): Promise<void> {
+    const unwanted = new Map<string, string>();
+    for (const name of await this.store.listNotes()) {
+      const jobId = jobIdIn(this.jobs.work, name);
+      if (jobId !== undefined) unwanted.set(name, jobId);
+    }
+    if (unwanted.size === 0) return;
+    // Looked for after their orders, which are written after them.
+    for (const { metadata } of await this.jobs.list()) unwanted.delete(noteNameOf(metadata));
+    const own = new Set(await known([...unwanted.values()]));
+    for (const [name, jobId] of unwanted) if (own.has(jobId)) await this.store.removeNote(name);
+  }
+
+  private linkToOrders({ metadata }: Job): Promise<string> {
+    return this.store.linkToNote(noteNameOf(metadata), firstLinkSeconds);
+  }
+
+  private async forgetOrders(metadata: Job['metadata']): Promise<void> {
+    await this.store.removeNote(noteNameOf(metadata));
   }
 
   private orders(name: string, start: string, inputs: readonly PodInput[]): PodOrders {
@@ -98,6 +122,10 @@ export class Pods {
 
 function noteName(name: string, start: string): string {
   return `${name}-${start}`;
+}
+
+function noteNameOf({ name, annotations: told }: Job['metadata']): string {
+  return noteName(name, told[annotations.start] ?? '');
 }
 
 /** Whether Kubernetes has written down how the Job ended. */

@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { stageNames } from '@anneal/contracts';
+import type { StageName } from '@anneal/contracts';
 import { migrateTopology, connectNats } from '@anneal/messaging';
 import { storeOf } from './invariants.js';
-import { crashes, crashesOf, crashPoints, setSabotage } from './sabotage-plan.js';
-import { processesOf, trainingsBelow } from './observer.js';
+import { crashesAt, crashesOf, setSabotage, type CrashPoint } from './sabotage-plan.js';
+import { processesOf } from './processes.js';
 import type { Proxy, Weather } from './proxy.js';
 import type { SmallDisk } from './small-disk.js';
 import { readStream } from './stream.js';
-import { hubName, leaseSeconds, type World } from './world.js';
+import { leaseSeconds } from './trainings.js';
+import { hubName, type World } from './world.js';
 
 /** What a fault did, in a few words; it throws when the system did not come through. */
 export type Fault = (world: World) => Promise<string>;
@@ -108,55 +109,59 @@ export const bothKilled: Fault = async (world) => {
   const id = await world.request({ steps: 60, checkpointEvery: 10 });
   const { pid } = await trainingOwner(world, id);
   await pause(600);
-  const [training] = trainingsBelow(world.folder).filter(({ folder }) => folder.endsWith(id));
+  const training = world.trainings.living().find(({ run }) => run === id);
   process.kill(pid, 'SIGKILL');
   if (training) process.kill(training.pid, 'SIGKILL');
   await world.until(id, ({ state }) => state === 'succeeded');
-  const starts = world.engine.trainingStarts().filter((folder) => folder.endsWith(`/${id}`)).length;
-  if (starts !== 2) throw new Error(`the training was started ${starts} times, not twice`);
+  mustHaveStarted(world, id, 2);
   return 'service and training killed, resumed from a checkpoint';
 };
 
 /** F8: no trainer can say that it still has its training, as on a host that is cut off. The training ends by itself. */
 export const cutOff: Fault = async (world) => {
+  const { alone } = world.trainings;
   const id = await world.request({ steps: 600, checkpointEvery: 20 });
   await trainingOwner(world, id);
   await pause(1_000);
   const trainers = world.of('trainer');
   for (const replica of trainers) replica.freeze();
   const took = await timeOf(async () => {
-    const gone = async () => trainingsBelow(world.folder).every(({ folder }) => !folder.endsWith(id));
-    await waitFor('the training to end by itself', gone, (2 * leaseSeconds + 6) * 1000).catch((error: unknown) => {
-      throw new Error(`${String(error)}; there were ${processesOf(world.folder).join('; ')}`);
-    });
+    await waitFor('the training to end by itself', async () => !trains(world, id), alone.most * 1000).catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}; there were ${processesOf(world.folder).join('; ')}`);
+      },
+    );
   }).finally(() => {
     for (const replica of trainers) replica.thaw();
   });
-  if (took < leaseSeconds) throw new Error(`the training ended after ${took.toFixed(1)} s already`);
+  if (took < alone.least) throw new Error(`the training ended after ${took.toFixed(1)} s already`);
   await world.until(id, ({ state }) => state === 'succeeded', 90_000);
+  mustHaveStarted(world, id, 2);
   return `ended by itself after ${took.toFixed(1)} s with a lease of ${leaseSeconds} s, then gone on with`;
 };
 
 /** F11: SIGTERM during each stage ends the processes within ten seconds and uses up no attempt. */
-export const gracefulStop: Fault = async (world) => {
-  world.engine.setGeneratorFaults({ batchMs: 400 });
-  const took: number[] = [];
-  for (const stage of stageNames) {
-    const id = await caughtIn(world, stage);
-    const ends = await Promise.all(world.of(stage).map((replica) => replica.stop()));
-    for (const { code, tookMs } of ends) {
-      if (code !== 0) throw new Error(`${stage} ended with ${code}`);
-      if (tookMs > 10_000) throw new Error(`${stage} took ${Math.round(tookMs)} ms to stop`);
-      took.push(tookMs);
+export const gracefulStop =
+  (stages: readonly StageName[]): Fault =>
+  async (world) => {
+    world.engine.setGeneratorFaults({ batchMs: 400 });
+    const took: number[] = [];
+    for (const stage of stages) {
+      const id = await caughtIn(world, stage);
+      const ends = await Promise.all(world.of(stage).map((replica) => replica.stop()));
+      for (const { code, tookMs } of ends) {
+        if (code !== 0) throw new Error(`${stage} ended with ${code}`);
+        if (tookMs > 10_000) throw new Error(`${stage} took ${Math.round(tookMs)} ms to stop`);
+        took.push(tookMs);
+      }
+      for (const replica of world.of(stage)) replica.start();
+      await world.until(id, ({ state }) => state === 'succeeded');
+      const over = (await jobsOf(world, stage, id)).filter(({ attempt }) => attempt !== 1);
+      if (over.length > 0) throw new Error(`${stage} of ${id} used ${over[0]?.attempt} attempts`);
     }
-    for (const replica of world.of(stage)) replica.start();
-    await world.until(id, ({ state }) => state === 'succeeded');
-    const over = (await jobsOf(world, stage, id)).filter(({ attempt }) => attempt !== 1);
-    if (over.length > 0) throw new Error(`${stage} of ${id} used ${over[0]?.attempt} attempts`);
-  }
-  world.engine.setGeneratorFaults({});
-  return `${stageNames.length} stages, slowest stop ${Math.round(Math.max(...took))} ms`;
-};
+    world.engine.setGeneratorFaults({});
+    return `${stages.length === 1 ? stages[0] : `${stages.length} stages`}, slowest stop ${Math.round(Math.max(...took))} ms`;
+  };
 
 /** @returns a run that is in that stage now; the shortest stages may be over before anybody looks, so it asks again */
 async function caughtIn(world: World, stage: string): Promise<string> {
@@ -180,7 +185,7 @@ export const steering: Fault = async (world) => {
   await trainingOwner(world, paused);
   await pause(400);
   await say(world, paused, 'pause');
-  await waitFor('the training to stop', async () => trainingsBelow(world.folder).length === 0, 20_000);
+  await waitFor('the training to stop', async () => world.trainings.living().length === 0, 20_000);
   await pause(1_000);
   if ((await world.view(paused))?.state !== 'paused') throw new Error('the run is not paused');
   await say(world, paused, 'resume');
@@ -189,7 +194,7 @@ export const steering: Fault = async (world) => {
   const cancelled = await world.request({ steps: 400 });
   await trainingOwner(world, cancelled);
   await say(world, cancelled, 'cancel');
-  await waitFor('the training to be gone', async () => trainingsBelow(world.folder).length === 0, 20_000);
+  await waitFor('the training to be gone', async () => world.trainings.living().length === 0, 20_000);
 
   await world.engine.setFaults({ stepMs: 25, notFiniteAtStep: 5 });
   const failed = await world.request({ steps: 30, checkpointEvery: 2 });
@@ -218,20 +223,23 @@ export function badStore(proxy: Proxy): Fault {
 }
 
 /** F4: every service crashes once at each edge that it passes, while several runs come through. */
-export const crashesAtEdges: Fault = async (world) => {
-  setSabotage(world.folder, { crash: crashPoints, round: 1 });
-  const missing = (): string[] => {
-    const happened = new Set(crashesOf(world.folder, 1));
-    return crashes.filter((crash) => !happened.has(crash));
+export const crashesAtEdges =
+  (points: readonly CrashPoint[]): Fault =>
+  async (world) => {
+    const crashes = crashesAt(points);
+    setSabotage(world.folder, { crash: points, round: 1 });
+    const missing = (): string[] => {
+      const happened = new Set(crashesOf(world.folder, 1));
+      return crashes.filter((crash) => !happened.has(crash));
+    };
+    for (let wave = 0; missing().length > 0; wave += 1) {
+      if (wave === 4) throw new Error(`never happened: ${missing().join(', ')}`);
+      for (const to of ['registry', 'hub', 'registry'] as const) await world.request({ to });
+      if (!(await world.settled(300_000))) throw new Error('some runs did not end');
+    }
+    setSabotage(world.folder, {});
+    return `${crashes.length} crashes at ${points.length} edges, ${world.requested.length} runs`;
   };
-  for (let wave = 0; missing().length > 0; wave += 1) {
-    if (wave === 4) throw new Error(`never happened: ${missing().join(', ')}`);
-    for (const to of ['registry', 'hub', 'registry'] as const) await world.request({ to });
-    if (!(await world.settled(300_000))) throw new Error('some runs did not end');
-  }
-  setSabotage(world.folder, {});
-  return `${crashes.length} crashes at ${crashPoints.length} edges, ${world.requested.length} runs`;
-};
 
 /** F6: the Hub takes a commit and does not say so, is overtaken, has no time, and does not know the token any more. */
 export const badHub: Fault = async (world) => {
@@ -312,14 +320,19 @@ async function timeOf(act: () => Promise<void>): Promise<number> {
   return (performance.now() - began) / 1000;
 }
 
-async function trainingOwner(world: World, id: string): Promise<{ pid: number; owner: string }> {
-  await waitFor(
-    `the training of ${id}`,
-    async () => trainingsBelow(world.folder).some(({ folder }) => folder.endsWith(id)),
-    60_000,
-  );
+export async function trainingOwner(world: World, id: string): Promise<{ pid: number; owner: string }> {
+  await waitFor(`the training of ${id}`, async () => trains(world, id), 60_000);
   const owner = (await ownerOf(world, id)) ?? '';
   return { pid: Number(owner.split(':')[1]), owner };
+}
+
+export function trains(world: World, id: string): boolean {
+  return world.trainings.living().some(({ run }) => run === id);
+}
+
+export function mustHaveStarted(world: World, id: string, times: number): void {
+  const starts = world.trainings.starts().filter((run) => run === id).length;
+  if (starts !== times) throw new Error(`the training of ${id} was started ${starts} times, not ${times}`);
 }
 
 async function ownerOf(world: World, id: string): Promise<string | null | undefined> {

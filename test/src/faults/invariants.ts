@@ -117,7 +117,7 @@ async function effects(
         wrong.slice(0, 4).join('; ') ||
         [
           `${succeed.length} runs`,
-          ...(world.cheap ? [`${world.engine.trainingStarts().length} starts of trainings`] : []),
+          ...(world.cheap ? [`${world.trainings.starts().length} starts of trainings`] : []),
         ].join(', '),
     },
     ...(observer
@@ -214,7 +214,7 @@ function onceOnTheHub(world: World, { succeed }: Expected): Finding {
 }
 
 function noSecrets(world: World, events: readonly StoredEvent[], { secrets = [] }: Expected): Finding {
-  const text = world.logs() + events.map((event) => event.text).join('\n');
+  const text = [world.logs(), world.trainings.said(), ...events.map((event) => event.text)].join('\n');
   const found = [...secrets, ...world.secrets()].filter((secret) => text.includes(secret));
   return { invariant: 'I7 no secret in logs and events', holds: found.length === 0, detail: `${found.length} found` };
 }

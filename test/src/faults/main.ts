@@ -1,4 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { stageNames } from '@anneal/contracts';
 import { Command, Option } from 'commander';
+import { adopted, badApiServer, cutOffForAWhile, nodeLost, podsTakenAway } from './cluster-faults.js';
+import { ClusterTrainings } from './cluster-trainings.js';
 import { control, controls, type Control } from './controls.js';
 import {
   badHub,
@@ -16,17 +20,19 @@ import {
   type Fault,
 } from './directed.js';
 import { checkInvariants, type Finding } from './invariants.js';
-import { Observer, processesOf } from './observer.js';
+import { Observer } from './observer.js';
+import { processesOf } from './processes.js';
 import { Proxy } from './proxy.js';
 import { Random } from './random.js';
 import { realTraining } from './real-training.js';
 import { Report } from './report.js';
+import { clusterCrashPoints, crashPoints } from './sabotage-plan.js';
 import { sabotaged } from './sabotaged.js';
 import { SmallDisk } from './small-disk.js';
 import { storm } from './storm.js';
 import { World } from './world.js';
 
-const parts = ['storm', 'directed', 'edges', 'disk', 'controls', 'real'] as const;
+const parts = ['storm', 'directed', 'edges', 'disk', 'controls', 'kubernetes', 'real'] as const;
 type Part = (typeof parts)[number];
 
 interface Options {
@@ -71,6 +77,7 @@ async function everything(): Promise<void> {
       [['disk'], 'the full disk', fillingTheDisk],
       [['controls'], 'the controls', switchingOff],
     ]),
+    inOrder([[['kubernetes'], 'the cluster', trainingInCluster]]),
   ]);
 }
 
@@ -107,26 +114,75 @@ async function killingAndCutting(): Promise<void> {
     await run('F8 zombie with an old token', zombie);
     await run('F8 service and training killed', bothKilled);
     await run('F8 host cut off', cutOff);
-    await run('F11 graceful stop', gracefulStop);
+    await run('F11 graceful stop', gracefulStop(stageNames));
     await run('pause, resume, cancel, retry', steering);
     if (proxy) await run('F5 bad way to the store', badStore(proxy));
     ended = (await world.settled(60_000)) && ended;
   }
   await observer.stop();
-  const states = await world.query<{ id: string; state: string }>('SELECT id, state FROM gateway.run');
-  const succeed = states.filter(({ state }) => state === 'succeeded').map(({ id }) => id);
   report.findings('storm and directed', [
-    ...(await checkInvariants(world, { succeed, deadLetters }, { ended, observer })),
+    ...(await checkInvariants(world, { succeed: await succeeded(world), deadLetters }, { ended, observer })),
     await onlyExhaustedFail(world),
   ]);
   await end(world);
   await proxy?.close();
 }
 
+/**
+ * Trainings in pods: what only a cluster does to them, and, when this part is asked for, the directed cases again, which take
+ * some minutes more.
+ */
+async function trainingInCluster(): Promise<void> {
+  let proxy: Proxy | undefined;
+  let trainings: ClusterTrainings | undefined;
+  const world = await sabotaged({
+    replicas: (service) => (service === 'trainer' ? 2 : 1),
+    route: async (endpoint) => {
+      proxy = await Proxy.before(endpoint);
+      return proxy.url;
+    },
+    trainings: async (place) => (trainings = await ClusterTrainings.open(place)),
+  });
+  if (!proxy || !trainings) throw new Error('the world has no cluster');
+  const observer = new Observer(world);
+  const run = (name: string, fault: Fault): Promise<boolean> =>
+    report.fault(`${name}, in a cluster`, () => fault(world));
+  await run('F4 crashes at edges', crashesAtEdges(clusterCrashPoints));
+  await run('F13 pods taken away', podsTakenAway(trainings));
+  await run('F14 bad way to the API server', badApiServer(trainings));
+  await run('F15 node lost', nodeLost(trainings));
+  await run('F8 trainer killed', adopted);
+  let deadLetters = 0;
+  if (options.only !== undefined) {
+    await run('F8 trainers cut off for a while', cutOffForAWhile);
+    await run('F8 host cut off', cutOff);
+    await run('F8 zombie with an old token', zombie);
+    await run('F8 service and training killed', bothKilled);
+    await run('F11 graceful stop', gracefulStop(['trainer']));
+    await run('pause, resume, cancel, retry', steering);
+    await run('F2 broker loses its store', wipeBroker);
+    if (await run('F7 strange events', strangeEvents)) deadLetters = strangeDeadLetters;
+    await run('F5 bad way to the store', badStore(proxy));
+  }
+  const ended = await world.settled(60_000);
+  await observer.stop();
+  report.findings('kubernetes', [
+    ...(await checkInvariants(world, { succeed: await succeeded(world), deadLetters }, { ended, observer })),
+    await onlyExhaustedFail(world),
+  ]);
+  await end(world);
+  await proxy.close();
+}
+
+async function succeeded(world: World): Promise<string[]> {
+  const runs = await world.query<{ id: string }>(`SELECT id FROM gateway.run WHERE state = 'succeeded'`);
+  return runs.map(({ id }) => id);
+}
+
 /** Every service crashes once at each edge, and two of them have clocks that are off by twelve minutes. */
 async function crashingAtEdges(): Promise<void> {
   const world = await sabotaged({ replicas: 1, skew: true });
-  await report.fault('F4 F9 crashes at edges, clocks 24 minutes apart', () => crashesAtEdges(world));
+  await report.fault('F4 F9 crashes at edges, clocks 24 minutes apart', () => crashesAtEdges(crashPoints)(world));
   const ended = await world.settled(30_000);
   report.findings('edges', await checkInvariants(world, { succeed: world.requested }, { ended }));
   await end(world);
@@ -182,9 +238,10 @@ async function withAxolotl(): Promise<void> {
 /** I10: everything ends when it is told to, and nothing is left over. */
 async function end(world: World): Promise<void> {
   const logs = report.failed ? world.keepLogs() : undefined;
+  const remains = await remainsOf(world);
   const ends = await world.close();
   const wrong = ends.filter(({ code }) => code !== 0 && code !== null).map(({ service, code }) => `${service} ${code}`);
-  const left = processesOf(world.folder);
+  const left = [...remains, ...processesOf(world.folder)];
   report.findings('afterwards', [
     {
       invariant: 'I10 nothing is left over',
@@ -193,6 +250,15 @@ async function end(world: World): Promise<void> {
     },
   ]);
   if (logs) report.note(`The logs are kept in ${logs}.`);
+}
+
+/** What the trainers do not clear away within some seconds; they look for it again and again. */
+async function remainsOf({ trainings }: World): Promise<string[]> {
+  let remains = await trainings.leftOver();
+  for (const giveUpAt = Date.now() + 20_000; Date.now() < giveUpAt && remains.length > 0; await pause(250)) {
+    remains = await trainings.leftOver();
+  }
+  return remains;
 }
 
 /** A job that was killed in each of its attempts may give up; nothing else may fail. */

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { World } from './world.js';
 
@@ -28,8 +26,8 @@ export class Observer {
   private async watchProcesses(): Promise<void> {
     while (!this.stopping.signal.aborted) {
       const living = new Map<string, number>();
-      for (const { folder } of trainingsBelow(this.world.folder)) living.set(folder, (living.get(folder) ?? 0) + 1);
-      for (const [folder, count] of living) if (count > 1) this.doubled.add(basename(folder));
+      for (const { run } of this.world.trainings.living()) living.set(run, (living.get(run) ?? 0) + 1);
+      for (const [run, count] of living) if (count > 1) this.doubled.add(run);
       this.samples += 1;
       await pause(50);
     }
@@ -48,34 +46,4 @@ export class Observer {
       await pause(100);
     }
   }
-}
-
-/** Trainings that live now: Axolotl itself or the stand-in, not what launched it, by the folder it works in. */
-export function trainingsBelow(folder: string): { pid: number; folder: string }[] {
-  return processes()
-    .filter(({ command, cwd }) => cwd.startsWith(folder) && / -m axolotl\.cli\.train /.test(`${command} `))
-    .filter(({ command }) => command.includes('stand-in.mjs') || !/ launch /.test(command))
-    .map(({ pid, cwd }) => ({ pid, folder: cwd }));
-}
-
-/** Every process that works below a folder or was started with a file of it. */
-export function processesOf(folder: string): string[] {
-  return processes()
-    .filter(({ command, cwd, pid }) => pid !== process.pid && (cwd.startsWith(folder) || command.includes(folder)))
-    .map(({ pid, command }) => `${pid} ${command.slice(0, 120)}`);
-}
-
-function processes(): { pid: number; command: string; cwd: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const state = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.charAt(0);
-        if (state === 'Z') return [];
-        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').join(' ').trim();
-        return [{ pid: Number(name), command, cwd: readlinkSync(`/proc/${name}/cwd`) }];
-      } catch {
-        return [];
-      }
-    });
 }

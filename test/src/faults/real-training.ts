@@ -5,7 +5,6 @@ import { installEngine } from '@anneal/engine/install';
 import { type RunView } from '@anneal/contracts';
 import { z } from 'zod';
 import { say, waitFor } from './directed.js';
-import { trainingsBelow } from './observer.js';
 import { World } from './world.js';
 
 const steps = 5;
@@ -26,7 +25,7 @@ export async function realTraining(): Promise<{ world: World; detail: string }> 
   );
   const [trainer] = world.of('trainer');
   trainer?.signal('SIGKILL');
-  for (const { pid } of trainingsBelow(world.folder)) process.kill(pid, 'SIGKILL');
+  for (const { pid } of world.trainings.living()) process.kill(pid, 'SIGKILL');
   // The folder goes when the run is over, so the events are read as long as it trains.
   let last = stepsOf(events);
   await waitFor(

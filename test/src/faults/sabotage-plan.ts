@@ -20,13 +20,22 @@ const edges = {
   'commit not sent to the Hub': ['publisher'],
   'committed at the Hub': ['publisher'],
 } as const satisfies Record<string, readonly ServiceName[]>;
-export type CrashPoint = keyof typeof edges;
+/** In a cluster a training is made in three steps. */
+const clusterEdges = {
+  'Job not made': ['trainer'],
+  'Job made': ['trainer'],
+  'configuration of the Job made': ['trainer'],
+  'link of the Job made': ['trainer'],
+} as const satisfies Record<string, readonly ServiceName[]>;
+export type CrashPoint = keyof typeof edges | keyof typeof clusterEdges;
 export const crashPoints = Object.keys(edges) as CrashPoint[];
+export const clusterCrashPoints = Object.keys(clusterEdges) as CrashPoint[];
 
-/** Every crash that can happen: each service at each of its edges. */
-export const crashes: readonly string[] = crashPoints.flatMap((point) =>
-  edges[point].map((service) => crashName(service, point)),
-);
+/** Every crash that can happen at these edges: each service at each of its own. */
+export function crashesAt(points: readonly CrashPoint[]): string[] {
+  const passedBy = { ...edges, ...clusterEdges };
+  return points.flatMap((point) => passedBy[point].map((service) => crashName(service, point)));
+}
 
 export interface Sabotage {
   readonly crash?: readonly CrashPoint[];

@@ -4,6 +4,7 @@ import childProcess from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { Inbox, JobQueue, JobWorker, Outbox, OutboxRelay } from '@anneal/jobs';
+import { ClusterClient } from '@anneal/kubernetes';
 import { Client as StoreClient } from 'minio';
 import pg from 'pg';
 import { crashFile, readSabotage, type CrashPoint, type Sabotage } from './sabotage-plan.js';
@@ -155,6 +156,18 @@ childProcess.spawn = ((...args: Parameters<typeof spawn>) => {
   return child;
 }) as typeof spawn;
 syncBuiltinESMExports();
+
+// The API server: a Job is made first, and then what its pod waits for.
+const callCluster = methodOf(ClusterClient.prototype, 'call');
+ClusterClient.prototype.call = async function (this: ClusterClient, call) {
+  const made = call.method === 'POST' ? call.path.split('/').at(-1) : undefined;
+  if (made === 'jobs') crashAt('Job not made');
+  const answer = await callCluster.call(this, call);
+  if (made === 'jobs') crashAt('Job made');
+  if (made === 'configmaps') crashAt('configuration of the Job made');
+  if (made === 'secrets') crashAt('link of the Job made');
+  return answer;
+};
 
 // Whoever crashes at each edge needs more attempts than a job has; that they are limited is checked elsewhere.
 const addJob = methodOf(JobQueue.prototype, 'add');

@@ -9,10 +9,13 @@ import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { makeCheapEngine, type CheapEngine } from './cheap-engine.js';
 import { Replica } from './replica.js';
+import { leaseSeconds, LocalTrainings, type Trainings } from './trainings.js';
 
 export interface WorldOptions {
   /** Processes of each stage; the gateway has one, so that its address stays known. */
-  readonly replicas?: number;
+  readonly replicas?: number | ((service: ServiceName) => number);
+  /** Where trainings run; on this machine when left out. */
+  readonly trainings?: (place: { servers: TestServers; engine: CheapEngine }) => Promise<Trainings>;
   /** More variables for some services. */
   readonly environment?: (service: ServiceName, replica: number, engine: CheapEngine) => Record<string, string>;
   /** A module that is loaded into a service before its own code. */
@@ -33,7 +36,6 @@ interface RequestChange {
   readonly to?: 'registry' | 'hub';
 }
 
-export const leaseSeconds = 3;
 const trainingRows = 8;
 /** The one token that the small Hub knows. */
 const hubToken = 'hf_writer';
@@ -57,6 +59,7 @@ export class World {
     readonly servers: TestServers,
     readonly engine: CheapEngine,
     readonly hub: SmallHub,
+    readonly trainings: Trainings,
     readonly nats: NatsConnection,
     /** As a superuser of the database. */
     readonly database: pg.Pool,
@@ -74,14 +77,16 @@ export class World {
     const database = new pg.Pool({ connectionString: servers.servers.postgres.url, max: 4 });
     database.on('error', () => undefined);
     const store = await options.route?.(servers.servers.s3.endpoint);
-    const world = new World(servers, engine, hub, nats, database, options, store);
+    const trainings = (await options.trainings?.({ servers, engine })) ?? new LocalTrainings(servers.folder, engine);
+    const world = new World(servers, engine, hub, trainings, nats, database, options, store);
     // However this process ends, nothing of the world outlives it.
     process.once('exit', () => world.kill());
     mkdirSync(world.logFolder, { recursive: true });
     world.writeData();
     options.prepare?.(world.folder);
     for (const service of serviceNames) {
-      const count = service === 'gateway' ? 1 : (options.replicas ?? 2);
+      const { replicas = 2 } = options;
+      const count = service === 'gateway' ? 1 : typeof replicas === 'number' ? replicas : replicas(service);
       for (let number = 0; number < count; number += 1) world.replicas.push(world.replica(service, number));
     }
     for (const replica of world.replicas) replica.start();
@@ -218,7 +223,7 @@ export class World {
       new URL(servers.nats.urlFor(name)).password,
       servers.s3.loginOf(name).secretKey,
     ]);
-    return [...passwords, servers.s3.secretKey, servers.secret('api-key'), hubToken];
+    return [...passwords, servers.s3.secretKey, servers.secret('api-key'), hubToken, ...this.trainings.secrets];
   }
 
   /** Text of all logs of the services. */
@@ -243,11 +248,13 @@ export class World {
     await this.nats.close();
     await this.database.end();
     await this.hub.stop();
+    await this.trainings.close();
     await this.servers.stop();
     return ends;
   }
 
   private kill(): void {
+    void this.trainings.close();
     for (const replica of this.replicas) replica.signal('SIGKILL');
     for (const pid of Object.values(this.servers.servers.pids())) {
       try {
@@ -271,6 +278,7 @@ export class World {
           ? { ENGINE_PYTHON: this.options.engine?.python ?? this.engine.python }
           : {}),
         ...(['trainer', 'evaluator'].includes(service) ? { DEVICE: 'cpu' } : {}),
+        ...(service === 'trainer' ? this.trainings.environment(number) : {}),
         ...(service === 'publisher' ? { HF_ENDPOINT: this.hub.url, HF_TOKEN: hubToken } : {}),
         ...(this.store ? { S3_ENDPOINT: this.store } : {}),
         ...environment?.(service, number, this.engine),
@@ -281,7 +289,7 @@ export class World {
   }
 
   private async ready(): Promise<void> {
-    for (const end = Date.now() + 60_000; Date.now() < end; await pause(100)) {
+    for (const end = Date.now() + 120_000; Date.now() < end; await pause(100)) {
       const said = this.replicas.map(({ service, number }) => {
         try {
           return readFileSync(join(this.logFolder, `${service}-${number}.log`), 'utf8').includes('"address":');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { PauseRequested, RunCancelled, StageFailed, TrainingCompleted, TrainingPaused } from '@anneal/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -64,6 +65,16 @@ describe('the Job of a training', () => {
     expect(trainer.starts('once')).toHaveLength(1);
   });
 
+  it('gets what it waits for from the next attempt when the cluster refused it while it was made', async () => {
+    trainer.cluster.fail(/^POST .*\/secrets$/, {
+      ...{ status: 403, reason: 'Forbidden' },
+      message: 'secrets "x" is forbidden: exceeded quota: trainings, requested: count/secrets=1',
+    });
+    await trainer.prepare('half-made');
+    await trainer.word(TrainingCompleted, 'half-made');
+    expect(trainer.starts('half-made')).toHaveLength(1);
+  });
+
   it('is followed through watches that end, expire and break, and a busy server, without a line lost or told twice', async () => {
     const { cluster } = trainer;
     await trainer.engine.setFaults({ stepMs: 100 });
@@ -80,6 +91,15 @@ describe('the Job of a training', () => {
     const { training } = await trainer.word(TrainingCompleted, 'followed');
     expect(training).toMatchObject({ resumed: 0, steps: 40 });
     expect(trainer.steps('followed')).toEqual(numbers(40));
+  });
+
+  it('leaves no orders in the store, also those that a trainer wrote which had slept', async () => {
+    const orders = async () => (await trainer.store.listNotes()).length;
+    await until('no orders', async () => (await orders()) === 0);
+    const [row] = (await trainer.query(`SELECT id::text FROM job WHERE run_id = 'half-made'`)) as { id: string }[];
+    await trainer.store.writeNote(`anneal-train-${row?.id}-a1-${randomUUID()}`, {});
+    await trainer.store.writeNote(`anneal-train-${randomUUID()}-a1-${randomUUID()}`, {});
+    await until('those of another installation', async () => (await orders()) === 1);
   });
 
   it('is removed when no job has it, unless it is of another installation or another kind of work', async () => {

@@ -35,9 +35,12 @@ export class SmallCluster {
   /** Every call, as `METHOD /path?query`. */
   readonly calls: string[] = [];
   readonly objects = new ClusterObjects();
+  /** Of the one account that it knows. */
+  readonly token = 'small-token';
   private readonly controller: JobController;
   private readonly planned: PlannedFault[] = [];
-  private readonly streams = new Set<ServerResponse>();
+  /** Watches and followed logs, each with what ends its news. */
+  private readonly streams = new Map<ServerResponse, () => void>();
 
   private constructor(
     private readonly server: Server,
@@ -59,15 +62,23 @@ export class SmallCluster {
     return new SmallCluster(server, folder, namespace);
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
   /** A kubeconfig for it. */
   get kubeConfig(): string {
-    const { port } = this.server.address() as AddressInfo;
+    return this.kubeConfigAt(this.url);
+  }
+
+  /** One that leads to an address before it. */
+  kubeConfigAt(server: string): string {
     const file = join(this.folder, 'kubeconfig.yaml');
     const config = {
       'current-context': 'small',
       contexts: [{ name: 'small', context: { cluster: 'small', user: 'trainer', namespace: this.namespace } }],
-      clusters: [{ name: 'small', cluster: { server: `http://127.0.0.1:${port}` } }],
-      users: [{ name: 'trainer', user: { token: 'small-token' } }],
+      clusters: [{ name: 'small', cluster: { server } }],
+      users: [{ name: 'trainer', user: { token: this.token } }],
     };
     // JSON is YAML, too.
     writeFileSync(file, JSON.stringify(config));
@@ -86,12 +97,17 @@ export class SmallCluster {
 
   /** All watches and followed logs are cut. */
   cutStreams(): void {
-    for (const stream of this.streams) stream.destroy();
+    for (const stream of this.streams.keys()) stream.destroy();
+  }
+
+  /** No news comes through any more, and nothing says so: as when the machine at the other end is gone. */
+  muteStreams(): void {
+    for (const mute of this.streams.values()) mute();
   }
 
   /** All watches end as they do when their time is up. */
   expireWatches(): void {
-    for (const stream of this.streams) stream.end();
+    for (const stream of this.streams.keys()) stream.end();
   }
 
   get jobs(): ClusterObject[] {
@@ -100,6 +116,17 @@ export class SmallCluster {
 
   get pods(): ReadonlyMap<string, PodProcess> {
     return this.controller.pods;
+  }
+
+  /** All processes of a pod die. */
+  kill(job: string): Promise<void> {
+    return this.controller.kill(job, 'Error');
+  }
+
+  /** Deletes a Job as a person may do. */
+  async delete(job: string): Promise<void> {
+    const found = this.objects.get('jobs', job);
+    if (found !== undefined) await this.controller.delete(found);
   }
 
   evict(job: string, message: string): Promise<void> {
@@ -148,7 +175,7 @@ export class SmallCluster {
     const fault = planned?.fault;
     if (fault === 'drop') return void request.socket.destroy();
     if (fault !== undefined && fault !== 'drop-answer') return refuseAs(response, fault);
-    if (request.headers.authorization !== 'Bearer small-token')
+    if (request.headers.authorization !== `Bearer ${this.token}`)
       return refuse(response, 401, 'Unauthorized', 'Unauthorized');
     const [, version, namespace = '', plural = '', name, log] = address.exec(url.pathname) ?? [];
     if (version === undefined || resources.get(plural) !== version)
@@ -210,11 +237,9 @@ export class SmallCluster {
     past.forEach(send);
     this.objects.changes.on('change', send);
     const timer = setTimeout(() => response.end(), Number(query.get('timeoutSeconds') ?? 300) * 1000);
-    this.streams.add(response);
-    response.once('close', () => {
+    this.keep(response, () => {
       clearTimeout(timer);
       this.objects.changes.off('change', send);
-      this.streams.delete(response);
     });
     return undefined;
   }
@@ -237,13 +262,17 @@ export class SmallCluster {
       if (process.exit !== undefined || query.get('follow') !== 'true') response.end();
     };
     process.news.on('news', send);
-    this.streams.add(response);
-    response.once('close', () => {
-      process.news.off('news', send);
-      this.streams.delete(response);
-    });
+    this.keep(response, () => process.news.off('news', send));
     send();
     return undefined;
+  }
+
+  private keep(stream: ServerResponse, mute: () => void): void {
+    this.streams.set(stream, mute);
+    stream.once('close', () => {
+      mute();
+      this.streams.delete(stream);
+    });
   }
 }
 
