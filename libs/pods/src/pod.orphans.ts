@@ -66,7 +66,7 @@ export class PodOrphans implements OnApplicationBootstrap, OnModuleDestroy {
       if (deletionTimestamp !== undefined) continue;
       if (why !== undefined) {
         log.info({ job: name, why }, 'a Job of the cluster that nobody knows is removed');
-        await pods.remove(job);
+        await pods.end(job);
       } else if (row?.state === 'ready' && row.course === 'paused' && !isFinished(job)) {
         await onPaused(job);
       }
