@@ -76,8 +76,8 @@ export class FileTable {
   }
 
   /** Those whose rows nobody has looked at yet, the oldest first. */
-  async unchecked(): Promise<FileRow[]> {
-    return this.read("WHERE status = 'uploaded' ORDER BY place LIMIT 100", []);
+  async unchecked(limit: number): Promise<FileRow[]> {
+    return this.read("WHERE status = 'uploaded' ORDER BY place LIMIT $1", [limit]);
   }
 
   async checked(id: string, { status, details, rows, characters, objective }: CheckedFile): Promise<void> {
