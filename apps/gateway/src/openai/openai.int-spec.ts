@@ -4,6 +4,7 @@ import { EvaluationCompleted, ModelPublished, TrainingCompleted, TrainingStarted
 import { sampleEvents } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { largestFileBytes, TestGateway, until } from '../gateway.fixture.js';
+import { JobTable } from './jobs/job.table.js';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -334,6 +335,18 @@ describe('a job', () => {
     await gateway.say(ModelPublished, published);
     await until('the end of the job', async () => (await job())['status'] === 'succeeded');
     expect(await job()).toMatchObject({ trained_tokens: 12_345, hyperparameters });
+  });
+
+  it('gets no result of an end that it has left behind, since it was retried', async () => {
+    const { id: training_file } = await uploaded(rows(10));
+    const made = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file });
+    const { id } = (await made.json()) as { id: string };
+    // It runs, as one does that was begun anew while its metrics were put into the store.
+    const given = await gateway.onOwnDatabase((source) =>
+      source.transaction((tx) => new JobTable(source).hasResult(tx, id, 'file-of-the-last-end')),
+    );
+    expect(given).toBe(false);
+    expect(await (await gateway.call(`/v1/fine_tuning/jobs/${id}`)).json()).toMatchObject({ result_files: [] });
   });
 
   it('is started once, however often it is asked for with one key', async () => {
