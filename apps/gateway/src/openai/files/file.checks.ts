@@ -8,6 +8,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import type { GatewayConfig } from '../../gateway.config.js';
 import { storedName, type FileRow } from './file.row.js';
 import { FileTable, type CheckedFile } from './file.table.js';
+import { passingFolders } from './leftovers.js';
 
 const tryAgainMs = 5_000;
 /** Another process of the gateway may have been stopped before it looked at a file that it took. */
@@ -69,7 +70,7 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async check({ artifact, filename }: FileRow): Promise<CheckedFile> {
-    const parent = join(this.config.WORK_DIR, 'checked');
+    const parent = join(this.config.WORK_DIR, passingFolders.checked);
     await mkdir(parent, { recursive: true });
     const folder = await mkdtemp(join(parent, 'file-'));
     try {
