@@ -172,6 +172,7 @@ export {
   uploadCompletion,
   uploadCreation,
   uploadStatus,
+  type FileListQuery,
   type FilePurpose,
   type OpenaiFile,
   type OpenaiPart,
