@@ -63,8 +63,9 @@ function handOver(node, args) {
     PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}`,
   };
   const child = spawn(node, args, { stdio: 'inherit', env: environment });
-  // A terminal sends Ctrl-C to the whole group; the child decides when it is done.
+  // A terminal sends Ctrl-C, and its own end, to the whole group; the child decides when it is done.
   process.on('SIGINT', () => {});
+  process.on('SIGHUP', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 }

@@ -12,10 +12,10 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { clearInterval, setInterval } from 'node:timers';
+import { clearInterval, setInterval, setTimeout } from 'node:timers';
 
 /** Comes by standard input, because the environment may hold secrets that belong in no file. */
 const order = JSON.parse(readFileSync(0, 'utf8'));
@@ -39,9 +39,13 @@ function startTimeOf(pid) {
 function writeRecord(name, value, { first = false } = {}) {
   const temporary = join(directory, `.${name}.${process.pid}`);
   const file = openSync(temporary, 'w', 0o644);
-  writeSync(file, JSON.stringify(value));
-  fsyncSync(file);
-  closeSync(file);
+  try {
+    // Unlike a single write, it writes all or fails.
+    writeFileSync(file, JSON.stringify(value));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
   if (first) {
     try {
       linkSync(temporary, join(directory, name));
@@ -66,15 +70,36 @@ const run = {
   attendedSeconds,
 };
 
-function end(record) {
+/** Does it again while a disk is full, say: what is to be on record is not lost for that. */
+function until(done, seconds, otherwise = () => undefined) {
   try {
-    writeRecord('exit.json', { ...record, endedAt: new Date().toISOString() }, { first: true });
-  } catch (error) {
-    // Somebody who saw this process dead, and was wrong, has written it.
-    if (error.code !== 'EEXIST') throw error;
+    done();
+  } catch {
+    if (seconds > 0) setTimeout(() => until(done, seconds - 1, otherwise), 1_000);
+    else otherwise();
   }
-  process.exit(0);
 }
+
+function end(record) {
+  const ended = { ...record, endedAt: new Date().toISOString() };
+  const exit = () => process.exit(0);
+  until(
+    () => {
+      try {
+        writeRecord('exit.json', ended, { first: true });
+      } catch (error) {
+        // Somebody who saw this process dead, and was wrong, has written it; or the folder is gone, with all in it.
+        if (error.code !== 'EEXIST' && error.code !== 'ENOENT') throw error;
+      }
+      exit();
+    },
+    300,
+    exit,
+  );
+}
+
+// What it says to its log is worth less than the command.
+process.stderr.on('error', () => undefined);
 
 let child;
 let waiting;
@@ -145,12 +170,13 @@ function start(locks) {
   const env = { ...order.env, ANNEAL_PROCESS: mark };
   child = spawn(order.command, order.args, { cwd: order.cwd, env, stdio, detached: true });
   child.on('error', (error) => {
-    writeSync(stderr, `could not start ${order.command} in ${order.cwd}: ${error.message}\n`);
+    process.stderr.write(`could not start ${order.command} in ${order.cwd}: ${error.message}\n`);
     end({ code: error.code === 'ENOENT' ? 127 : 126, signal: null });
   });
   if (child.pid === undefined) return;
   const { pid } = child;
-  writeRecord('run.json', { ...run, state: 'running', pid, startTime: startTimeOf(pid), pgid: pid });
+  const running = { ...run, state: 'running', pid, startTime: startTimeOf(pid), pgid: pid };
+  until(() => writeRecord('run.json', running), 300);
   child.on('exit', (code, signal) => end({ code, signal, ...(unattended ? { unattended } : {}) }));
 }
 

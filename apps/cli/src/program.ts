@@ -1,3 +1,4 @@
+import { build } from '@anneal/service';
 import { Command } from 'commander';
 import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';
@@ -26,6 +27,7 @@ import { upCommand } from './commands/up.command.js';
 export function buildProgram(): Command {
   const program = new Command('anneal')
     .description('Turns a fine-tuning request into a published, evaluated language model on your own machine.')
+    .version(build.version, '--version', 'print the version of this command')
     .showHelpAfterError('(see --help)')
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : 2);

@@ -99,6 +99,17 @@ export class TestGateway {
     await source.destroy();
   }
 
+  /** Looks into the database of the service, or changes it, as the service itself would. */
+  async onOwnDatabase<Result>(work: (source: DataSource) => Promise<Result>): Promise<Result> {
+    const url = this.environment['POSTGRES_URL'] ?? '';
+    const source = await createDataSource({ url, schema: 'gateway' }).initialize();
+    try {
+      return await work(source);
+    } finally {
+      await source.destroy();
+    }
+  }
+
   /** Stops the service while the servers go on. */
   async stopService(): Promise<void> {
     await this.service.stop();

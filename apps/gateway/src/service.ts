@@ -27,6 +27,7 @@ import { AddRunTree1767226000000 } from './migrations/1767226000000-AddRunTree.j
 import { AddAlarms1767226200000 } from './migrations/1767226200000-AddAlarms.js';
 import { AddFileObjective1767226300000 } from './migrations/1767226300000-AddFileObjective.js';
 import { AddVerdictRule1767226350000 } from './migrations/1767226350000-AddVerdictRule.js';
+import { AddUploadLifetime1767226400000 } from './migrations/1767226400000-AddUploadLifetime.js';
 import { AddKeyLimits1767226100000 } from './migrations/1767226100000-AddKeyLimits.js';
 import { openaiControllers, openaiProviders } from './openai/openai.surface.js';
 import { RunArtifacts } from './runs/run.artifacts.js';
@@ -53,6 +54,7 @@ export const gatewayService = defineService({
     AddAlarms1767226200000,
     AddFileObjective1767226300000,
     AddVerdictRule1767226350000,
+    AddUploadLifetime1767226400000,
   ],
   http: {
     // What is refused before there is a route, such as a path that cannot be decoded, is answered in the same form.

@@ -27,14 +27,23 @@ export async function endLeftover(
   const record = readRecord(pidFile);
   const ours = record !== undefined && isRunning(record) && executableOf(record.pid) === record.executable;
   if (ours) {
-    process.kill(record.pid, stopSignal);
+    signal(record.pid, stopSignal);
     if (!(await isGoneWithin(record, graceMs))) {
-      process.kill(record.pid, 'SIGKILL');
+      signal(record.pid, 'SIGKILL');
       await isGoneWithin(record, Number.POSITIVE_INFINITY);
     }
   }
   rmSync(pidFile, { force: true });
   return ours ? record.pid : undefined;
+}
+
+/** It may have ended since it was looked at, which is what was wanted. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 function readRecord(pidFile: string): ProcessRecord | undefined {

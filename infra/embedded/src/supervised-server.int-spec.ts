@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { endLeftover, recordProcess } from './leftover.js';
 import { identify } from './process-identity.js';
 import { SupervisedServer, type ServerProgram } from './supervised-server.js';
@@ -145,6 +145,16 @@ describe('a process left by a killed supervisor', () => {
     await server.start();
     const pid = server.pid;
     expect(await endLeftover(file('pid'), 'SIGTERM', 1_000)).toBe(pid);
+  });
+
+  it('may end by itself in the moment in which it is to be ended', async () => {
+    const server = supervise(runsForEver);
+    await server.start();
+    const { pid } = server;
+    vi.spyOn(process, 'kill').mockImplementationOnce(() => {
+      throw Object.assign(new Error('kill ESRCH'), { code: 'ESRCH' });
+    });
+    expect(await endLeftover(file('pid'), 'SIGTERM', 100)).toBe(pid);
   });
 
   it('is left alone when its program or its start time differ', async () => {

@@ -61,6 +61,20 @@ const withWorker = (file: string, after = ''): string => `
   ${after}`;
 
 describe('a process', () => {
+  it('has its end on record as soon as that can be written again, as after a full disk', async () => {
+    const one = await start('full', untilFile(join(folder, 'go')));
+    const { pid: supervisor = 0 } = readRun(join(folder, 'full'))?.supervisor ?? {};
+    // A folder in the place of the file that becomes the record: writing fails, whatever this account may do.
+    const blocked = join(folder, 'full', `.exit.json.${supervisor}`);
+    await mkdir(blocked);
+    await writeFile(join(folder, 'go'), '');
+    const ended = one.wait();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect([living(supervisor), one.state()]).toEqual([true, 'running']);
+    await rm(blocked, { recursive: true });
+    expect(await ended).toMatchObject({ code: 5, signal: null });
+  });
+
   it('runs with its own environment and folder, and its end is on record', async () => {
     const script =
       'console.log(process.cwd(), Object.keys(process.env).sort().join()); console.error("bad"); process.exit(3)';

@@ -44,8 +44,17 @@ export const fileFields = z.strictObject({
 });
 const mostListed = 10_000;
 export const fileListQuery = pageParameters({ limit: mostListed, most: mostListed }).extend({
-  purpose: filePurpose.optional(),
+  order: z.enum(['asc', 'desc']).default('desc'),
+  purpose: z
+    .string()
+    .max(100)
+    .optional()
+    .describe('fine-tune or fine-tune-results; of any other purpose there are no files.'),
 });
+export type FileListQuery = z.infer<typeof fileListQuery>;
+
+/** How long a file lasts, as callers ask for it. */
+const lifetime = z.strictObject({ anchor: z.literal('created_at'), seconds: z.int().min(3600).max(2_592_000) });
 
 export const uploadStatus = z.enum(['pending', 'completed', 'cancelled']);
 
@@ -75,7 +84,7 @@ export const uploadCreation = z.strictObject({
   filename: fileName,
   mime_type: z.string().min(1).max(255),
   purpose: trainingPurpose,
-  expires_after: z.unknown().optional(),
+  expires_after: lifetime.optional().describe('Of the file that is made of the parts.'),
 });
 
 /** The body of `client.uploads.complete`. */

@@ -175,6 +175,7 @@ export {
   uploadCompletion,
   uploadCreation,
   uploadStatus,
+  type FileListQuery,
   type FilePurpose,
   type OpenaiFile,
   type OpenaiPart,

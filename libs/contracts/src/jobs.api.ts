@@ -56,10 +56,9 @@ export const jobBody = z
   .meta({ id: 'FineTuningJobWish' });
 export type JobBody = z.infer<typeof jobBody>;
 
-const mostListed = 100;
-export const jobListQuery = pageParameters({ limit: 20, most: mostListed });
-export const jobEventListQuery = pageParameters({ limit: 20, most: mostListed });
-export const checkpointListQuery = pageParameters({ limit: 10, most: mostListed });
+export const jobListQuery = pageParameters({ limit: 20, most: 1_000 });
+export const jobEventListQuery = pageParameters({ limit: 20, most: 10_000 });
+export const checkpointListQuery = pageParameters({ limit: 10, most: 1_000 });
 
 /** Every value is a number: what callers left to us is settled when the job is made. */
 export const hyperparameters = z.object({

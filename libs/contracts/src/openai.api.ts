@@ -37,7 +37,6 @@ export function pageParameters({ limit, most }: { limit: number; most: number })
   return z.object({
     limit: z.coerce.number().int().min(1).max(most).default(limit),
     after: z.string().min(1).max(200).optional().describe('Id of the last item of the page before.'),
-    order: z.enum(['asc', 'desc']).default('desc'),
   });
 }
 export type PageQuery = z.infer<ReturnType<typeof pageParameters>>;

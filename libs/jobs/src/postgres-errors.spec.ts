@@ -16,6 +16,11 @@ describe('isPassing', () => {
     expect(isPassing(new QueryFailedError('SELECT 1', [], coded(code)))).toBe(false);
   });
 
+  it('is said of the socket of a server that is away, and of no other file that is missing', () => {
+    expect(isPassing(Object.assign(coded('ENOENT'), { syscall: 'connect' }))).toBe(true);
+    expect(isPassing(Object.assign(coded('ENOENT'), { syscall: 'open' }))).toBe(false);
+  });
+
   it('knows what pg and TypeORM say without a code', () => {
     expect(isPassing(new Error('Connection terminated unexpectedly'))).toBe(true);
     expect(isPassing(new Error('Query runner already released. Cannot run queries anymore.'))).toBe(true);

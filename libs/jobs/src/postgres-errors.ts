@@ -2,7 +2,7 @@ import { Failure } from '@anneal/contracts';
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html; class 08 is matched by its prefix.
 const passingStates = new Set(['25P03', '40001', '40P01', '53300', '57P01', '57P02', '57P03', '57P05']);
-const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'ENOENT']);
+const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 // pg and TypeORM give these no code.
 const passingMessages = [
   /^Connection terminated/,
@@ -18,6 +18,8 @@ const passingMessages = [
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string') {
+    // The socket of a server that is away; any other file that is missing is not the database's.
+    if (error.code === 'ENOENT' && 'syscall' in error && error.syscall === 'connect') return true;
     if (error.code.startsWith('08') || passingStates.has(error.code) || networkCodes.has(error.code)) return true;
   }
   if (passingMessages.some((form) => form.test(error.message))) return true;

@@ -11,7 +11,7 @@ export {
 export { BaseModels } from './base-models.js';
 export { build } from './build.js';
 export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
-export { createLogger, type Logger } from './logging.js';
+export { createLogger, logDestination, type Logger } from './logging.js';
 export { HealthController } from './health.controller.js';
 export type { Metrics } from './metrics.js';
 export { runService } from './run.js';

@@ -1,6 +1,6 @@
 import { Failure } from '@anneal/contracts';
 import { describe, expect, it } from 'vitest';
-import { createLogger, NestLogger, type Logger } from './logging.js';
+import { createLogger, logDestination, NestLogger, type Logger } from './logging.js';
 
 function logged(act: (logger: Logger) => void, level = 'info'): string[] {
   const lines: string[] = [];
@@ -43,6 +43,13 @@ describe('the log', () => {
     expect(only([line])).toMatchObject({
       err: { type: 'Failure', code: 'BROKER_UNAVAILABLE', message: 'The broker is away.' },
     });
+  });
+
+  it('goes on without its lines when the disk is full', () => {
+    // Every write to it fails as on a disk without room.
+    const log = createLogger('merger', 'info', logDestination('/dev/full'));
+    const long = 'x'.repeat(400_000);
+    expect(() => Array.from({ length: 5 }, () => log.info(long))).not.toThrow();
   });
 
   it('keeps the chatter of the framework for debugging', () => {

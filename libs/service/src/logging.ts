@@ -6,8 +6,22 @@ export type { Logger } from 'pino';
 
 const secretFields = ['password', 'token', 'authorization', 'secretKey', 'apiKey', 'url'];
 
+/** What waits for room on a disk that is full; lines that come then are dropped. */
+const mostWaitingBytes = 1024 * 1024;
+
+/**
+ * Where log lines are written: a file, or standard output. A disk that is full, or a reader that is gone, costs lines and
+ * not the process. What waits is not written at its end: the library would wait for room for ever.
+ */
+export function logDestination(file?: string): DestinationStream {
+  const dest = file === undefined ? {} : { dest: file, mkdir: true };
+  const destination = pino.destination({ ...dest, sync: true, maxLength: mostWaitingBytes });
+  destination.on('error', () => undefined);
+  return destination;
+}
+
 /** One JSON line per entry, with the service's name and the trace that it belongs to; credentials are cut out of the fields that may hold them. */
-export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
+export function createLogger(service: string, level: string, destination = logDestination()): Logger {
   const options = {
     level,
     base: { service },
@@ -18,7 +32,7 @@ export function createLogger(service: string, level: string, destination?: Desti
     serializers: { err: describeError },
     redact: { paths: secretFields.flatMap((field) => [field, `*.${field}`]), censor: '[cut]' },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination);
 }
 
 function describeError(error: unknown): unknown {

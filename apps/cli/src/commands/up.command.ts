@@ -30,8 +30,9 @@ export function upCommand(): Command {
     .action(async (options: UpOptions) => {
       const dataDir = dataFolder(options.data);
       const say = (line: string): void => void process.stderr.write(`${line}\n`);
-      const { stopped } = untilStopped(() => say('Stopped at once.'));
+      const { stopped, signal } = untilStopped(() => say('Stopped at once.'));
       const installation = await install(say);
+      if (signal.aborted) return;
       // All services: too much to load for whoever asks for something else.
       const { startSystem } = await import('../embedded/system.js');
       const { httpPort: http, grpcPort: grpc, natsPort: nats, postgresPort: postgres, s3Port: s3 } = options;

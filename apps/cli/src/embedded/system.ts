@@ -11,13 +11,13 @@ import { permissionsOf } from '@anneal/messaging';
 import { publisherService } from '@anneal/publisher';
 import {
   createLogger,
+  logDestination,
   startService,
   type BaseConfig,
   type RunningService,
   type ServiceDefinition,
 } from '@anneal/service';
 import { trainerService } from '@anneal/trainer';
-import { pino } from 'pino';
 import { removeEndpoints, writeEndpoints, type Endpoints } from '../gateway/endpoints.js';
 import { migrate } from './migrate.js';
 import { serviceEnvironment, storeUsers, type HostSettings } from './environments.js';
@@ -92,11 +92,7 @@ export async function startSystem({
 
 async function startServices(settings: HostSettings): Promise<RunningService[]> {
   // One file for all six: the terminal belongs to the person in front of it.
-  const destination = pino.destination({
-    dest: join(settings.dataDir, 'log', 'services.log'),
-    mkdir: true,
-    sync: false,
-  });
+  const destination = logDestination(join(settings.dataDir, 'log', 'services.log'));
   const start = <Config extends BaseConfig>(definition: ServiceDefinition<Config>): Promise<RunningService> => {
     const environment = serviceEnvironment(definition.name, settings);
     const logger = createLogger(definition.name, environment.LOG_LEVEL ?? 'info', destination);

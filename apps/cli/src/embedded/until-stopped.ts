@@ -1,4 +1,4 @@
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** Resolves at the first SIGINT or SIGTERM, or when the terminal is closed; a second one of the two ends the process at once. */
 export function untilStopped(onSecond: () => void): { stopped: Promise<void>; signal: AbortSignal } {
   const controller = new AbortController();
   const stopped = new Promise<void>((resolve) => {
@@ -12,6 +12,10 @@ export function untilStopped(onSecond: () => void): { stopped: Promise<void>; si
     };
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
+    // Shell and kernel may both say that the terminal is closed. Unheard, it would leave the servers without a supervisor.
+    process.on('SIGHUP', () => {
+      if (!controller.signal.aborted) stop();
+    });
   });
   return { stopped, signal: controller.signal };
 }

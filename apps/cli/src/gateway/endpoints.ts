@@ -37,6 +37,11 @@ export async function removeEndpoints(data: string): Promise<void> {
 export async function findGateway(option: string | undefined): Promise<Pick<Endpoints, 'http' | 'apiKey'>> {
   const { ANNEAL_URL: http, ANNEAL_API_KEY: apiKey } = process.env;
   if (option === undefined && http && apiKey) return { http, apiKey };
+  if (option === undefined && (http || apiKey)) {
+    throw new Failure('CONFIG_INVALID', `${http ? 'ANNEAL_API_KEY' : 'ANNEAL_URL'} is missing.`, {
+      remedy: 'Set both ANNEAL_URL and ANNEAL_API_KEY, or neither and name a data folder with --data.',
+    });
+  }
   return readEndpoints(option);
 }
 

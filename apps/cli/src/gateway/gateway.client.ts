@@ -41,82 +41,72 @@ export class GatewayClient {
   constructor(private readonly endpoint: { http: string; apiKey: string }) {}
 
   async submit(spec: unknown): Promise<RunView> {
-    const response = await this.call('/api/runs', {
-      method: 'POST',
-      body: JSON.stringify(spec),
-      headers: { 'content-type': 'application/json' },
-    });
-    return oneRun.parse(await response.json()).run;
+    return (
+      await this.ask(oneRun, '/api/runs', {
+        method: 'POST',
+        body: JSON.stringify(spec),
+        headers: { 'content-type': 'application/json' },
+      })
+    ).run;
   }
 
   async list(limit: number): Promise<RunView[]> {
-    const response = await this.call(`/api/runs?limit=${limit}`);
-    return runList.parse(await response.json()).runs;
+    return (await this.ask(runList, `/api/runs?limit=${limit}`)).runs;
   }
 
   async get(id: string): Promise<RunView> {
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}`);
-    return oneRun.parse(await response.json()).run;
+    return (await this.ask(oneRun, `/api/runs/${encodeURIComponent(id)}`)).run;
   }
 
   /** What its stages have stored so far. */
   async artifacts(id: string): Promise<ArtifactOfRun[]> {
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts`);
-    return artifactList.parse(await response.json()).artifacts;
+    return (await this.ask(artifactList, `/api/runs/${encodeURIComponent(id)}/artifacts`)).artifacts;
   }
 
   async filesOf(id: string, digest: string): Promise<ArtifactFiles['files']> {
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts/${digest}`);
-    return artifactFiles.parse(await response.json()).files;
+    return (await this.ask(artifactFiles, `/api/runs/${encodeURIComponent(id)}/artifacts/${digest}`)).files;
   }
 
   /** A link by which the bytes of a file are fetched without a key, for some minutes. */
   async linkTo(id: string, digest: string, path: string): Promise<ArtifactLink> {
     const file = `${digest}/files/${encodeURIComponent(path)}`;
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/artifacts/${file}`);
-    return artifactLink.parse(await response.json());
+    return this.ask(artifactLink, `/api/runs/${encodeURIComponent(id)}/artifacts/${file}`);
   }
 
   async compare(a: string, b: string): Promise<RunComparison> {
-    const response = await this.call(`/api/runs/compare?${new URLSearchParams({ a, b }).toString()}`);
-    return runComparison.parse(await response.json());
+    return this.ask(runComparison, `/api/runs/compare?${new URLSearchParams({ a, b }).toString()}`);
   }
 
   async report(id: string): Promise<EvaluationReport> {
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/report`);
-    return evaluationReport.parse(await response.json());
+    return this.ask(evaluationReport, `/api/runs/${encodeURIComponent(id)}/report`);
   }
 
   /** @throws Failure RUN_CONFLICT when the run is in no state for it */
   async steer(id: string, verb: SteerVerb, wish?: z.infer<typeof retryWish>): Promise<RunView> {
     const body = wish && { body: JSON.stringify(wish), headers: { 'content-type': 'application/json' } };
-    const response = await this.call(`/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST', ...body });
-    return oneRun.parse(await response.json()).run;
+    return (await this.ask(oneRun, `/api/runs/${encodeURIComponent(id)}/${verb}`, { method: 'POST', ...body })).run;
   }
 
   /** @returns the key, and its text, which is never to be had again */
   async createKey(wish: Partial<ApiKeyWish> & { name: string }): Promise<{ key: ApiKeyView; text: string }> {
-    const response = await this.call('/api/keys', {
+    return this.ask(oneKey.extend({ text: z.string() }), '/api/keys', {
       method: 'POST',
       body: JSON.stringify(wish),
       headers: { 'content-type': 'application/json' },
     });
-    return oneKey.extend({ text: z.string() }).parse(await response.json());
   }
 
   async listKeys(): Promise<ApiKeyView[]> {
-    const response = await this.call('/api/keys');
-    return z.object({ keys: z.array(apiKeyView) }).parse(await response.json()).keys;
+    return (await this.ask(z.object({ keys: z.array(apiKeyView) }), '/api/keys')).keys;
   }
 
   /** @throws Failure KEY_NOT_FOUND */
   async revokeKey(id: string): Promise<ApiKeyView> {
-    const response = await this.call(`/api/keys/${encodeURIComponent(id)}`, { method: 'DELETE' });
-    return oneKey.parse(await response.json()).key;
+    return (await this.ask(oneKey, `/api/keys/${encodeURIComponent(id)}`, { method: 'DELETE' })).key;
   }
 
   async hosts(): Promise<HostsView> {
-    return hostsView.parse(await (await this.call('/api/hosts')).json());
+    return this.ask(hostsView, '/api/hosts');
   }
 
   /** What trainings really took of a GPU. */
@@ -125,7 +115,7 @@ export class GatewayClient {
   }
 
   async system(): Promise<SystemView> {
-    return systemView.parse(await (await this.call('/api/system')).json());
+    return this.ask(systemView, '/api/system');
   }
 
   /** Waits until the gateway has heard of a run that was requested past it, on the broker. */
@@ -172,6 +162,25 @@ export class GatewayClient {
     }
   }
 
+  /** @throws Failure INTERNAL for an answer that no gateway gives */
+  private async ask<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    init?: RequestInit,
+  ): Promise<z.output<Schema>> {
+    const response = await this.call(path, init);
+    const answer = schema.safeParse(await response.json().catch(() => undefined));
+    if (answer.success) return answer.data;
+    throw this.noGateway(response, path, answer.error);
+  }
+
+  private noGateway({ status }: Response, path: string, cause?: unknown): Failure {
+    return new Failure('INTERNAL', `${this.endpoint.http} answered ${status} to ${path}, and not as a gateway does.`, {
+      remedy: 'Check that an Anneal gateway of this version listens there.',
+      cause,
+    });
+  }
+
   private async call(path: string, init: RequestInit = {}): Promise<Response> {
     let response: Response;
     try {
@@ -181,18 +190,14 @@ export class GatewayClient {
       });
     } catch (cause) {
       throw new Failure('NOT_RUNNING', `Nothing answers at ${this.endpoint.http}.`, {
-        remedy: 'Start the system with "npm run up", or name the right folder with --data.',
+        remedy: 'Start the system with "npm run up", or name the right one with --data or ANNEAL_URL.',
         retryable: true,
         cause,
       });
     }
     if (response.ok) return response;
     const answer = apiError.safeParse(await response.json().catch(() => undefined));
-    if (!answer.success) {
-      throw new Failure('INTERNAL', `${this.endpoint.http} answered ${response.status} to ${path}.`, {
-        remedy: 'Check that this is an Anneal gateway.',
-      });
-    }
+    if (!answer.success) throw this.noGateway(response, path, answer.error);
     const { problems, ...detail } = answer.data.error;
     const fields = (problems ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('');
     throw Failure.fromDetail({ ...detail, message: detail.message + fields + (fields ? '\n' : '') });

@@ -33,6 +33,7 @@ describe('an error answer', () => {
     ['another refusal of the framework', new HttpException('whatever', 405), 405],
     ['a bug', new TypeError('cannot read secret of undefined'), 500],
     ['a failing part of the framework', new HttpException('trace', 503), 500],
+    ['a database that is away', Object.assign(new Error('connect to secret'), { code: 'ECONNREFUSED' }), 503],
     ['an unavailable store', new Failure('STORE_UNAVAILABLE', 'http://10.0.0.1 secret', { remedy: 'secret' }), 503],
   ])('has the one form for %s and tells nothing of the inside', (_what, error, status) => {
     const given = toErrorAnswer(error);

@@ -1,4 +1,5 @@
 import { Failure, type ApiError, type FailureCode } from '@anneal/contracts';
+import { databaseError } from '@anneal/jobs';
 import { HttpException } from '@nestjs/common';
 import { InvalidSpec } from '../runs/spec.check.js';
 
@@ -52,7 +53,8 @@ const unexpected: Failure = new Failure('INTERNAL', 'Something unexpected happen
 });
 
 /** The one place that turns an error into an answer. What is not known becomes INTERNAL and tells nothing. */
-export function toErrorAnswer(error: unknown): ErrorAnswer {
+export function toErrorAnswer(given: unknown): ErrorAnswer {
+  const error = databaseError(given);
   if (error instanceof Failure) return { status: statusByCode[error.code] ?? 500, failure: withoutInternals(error) };
   const status = statusOf(error);
   const failure = status === undefined || status >= 500 ? undefined : frameworkFailure(status);

@@ -21,7 +21,13 @@ describe('a body', () => {
   });
 
   it('that cannot be read says where', () => {
-    expect(problemsOf(() => readJson('{"model": '))[0]?.message).toMatch(/not JSON/);
+    // Also of a job or a key, which are no RunSpecs.
+    expect(() => readJson('{"model": ')).toThrow(
+      expect.objectContaining({
+        code: 'REQUEST_INVALID',
+        message: expect.stringMatching(/^The body is not JSON \(.*\)\.$/) as string,
+      }) as Error,
+    );
     expect(problemsOf(() => readYaml('a: [1\nb: 2'))[0]?.message).toMatch(/not YAML .*line/);
   });
 

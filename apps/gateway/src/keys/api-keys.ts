@@ -72,11 +72,11 @@ export class ApiKeys {
 
   private async find(id: string): Promise<ApiKeyRow | undefined> {
     const present = this.remembered.get(id);
-    if (present && present.until > Date.now()) return present.row;
+    if (present && present.until > performance.now()) return present.row;
     const row = await this.table.find(id);
     // Ids that nobody has would fill the memory of whoever remembers them.
     if (!row) return undefined;
-    this.remembered.set(id, { row, until: Date.now() + rememberMs });
+    this.remembered.set(id, { row, until: performance.now() + rememberMs });
     this.table.used(id).catch((error: unknown) => {
       this.logger.warn({ err: error, key: id }, 'the use of a key could not be noted');
     });

@@ -1,6 +1,8 @@
-import { LOGGER, type Logger } from '@anneal/service';
+import { CONFIG, LOGGER, type Logger } from '@anneal/service';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { GatewayConfig } from '../gateway.config.js';
+import { removeLeftOvers } from './files/leftovers.js';
 import { windowMinutes } from './request.memory.js';
 
 const everyMs = 3_600_000;
@@ -14,13 +16,14 @@ const statements = [
   "DELETE FROM webhook_delivery WHERE next_try_at IS NULL AND created_at < now() - interval '30 days'",
 ];
 
-/** Keeps the tables of the OpenAI surface from growing for ever. */
+/** Keeps the tables of the OpenAI surface, and the folder that files pass through, from growing for ever. */
 @Injectable()
 export class OpenaiHousekeeping implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
   private sweeping: Promise<void> = Promise.resolve();
 
   constructor(
+    @Inject(CONFIG) private readonly config: GatewayConfig,
     private readonly dataSource: DataSource,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -42,8 +45,9 @@ export class OpenaiHousekeeping implements OnApplicationBootstrap, BeforeApplica
   private async sweep(): Promise<void> {
     try {
       for (const statement of statements) await this.dataSource.query(statement);
+      await removeLeftOvers(this.config.WORK_DIR);
     } catch (error) {
-      this.logger.warn({ err: error }, 'old rows could not be deleted and are looked for again in an hour');
+      this.logger.warn({ err: error }, 'what is old could not be deleted and is looked for again in an hour');
     }
   }
 }

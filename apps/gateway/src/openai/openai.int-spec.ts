@@ -4,6 +4,7 @@ import { EvaluationCompleted, ModelPublished, TrainingCompleted, TrainingStarted
 import { sampleEvents } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { largestFileBytes, TestGateway, until } from '../gateway.fixture.js';
+import { JobTable } from './jobs/job.table.js';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -302,18 +303,17 @@ describe('a job', () => {
     }
   });
 
-  it('cannot have a file that was deleted, or one that is still being checked', async () => {
+  it('may be asked for as soon as its file is here', async () => {
+    const { id: training_file } = (await (await upload(rows(20_000))).json()) as FileView;
+    const made = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file });
+    expect(await made.json()).toMatchObject({ object: 'fine_tuning.job', training_file });
+  });
+
+  it('cannot have a file that was deleted', async () => {
     const { id } = await uploaded(rows(10));
     await gateway.call(`/v1/files/${id}`, { method: 'DELETE' });
     const gone = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file: id });
     expect(await errorOf(gone, 400)).toMatchObject({ param: 'training_file' });
-    const large = (await (await upload(rows(20_000))).json()) as FileView;
-    const early = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file: large.id });
-    await gateway.call(`/v1/files/${large.id}`, { method: 'DELETE' });
-    expect(await errorOf(early, 400)).toMatchObject({
-      param: 'training_file',
-      message: expect.stringContaining('is still being checked') as string,
-    });
   });
 
   it('tells the batch that the trainer settled, and the tokens that were trained', async () => {
@@ -336,6 +336,18 @@ describe('a job', () => {
     expect(await job()).toMatchObject({ trained_tokens: 12_345, hyperparameters });
   });
 
+  it('gets no result of an end that it has left behind, since it was retried', async () => {
+    const { id: training_file } = await uploaded(rows(10));
+    const made = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file });
+    const { id } = (await made.json()) as { id: string };
+    // It runs, as one does that was begun anew while its metrics were put into the store.
+    const given = await gateway.onOwnDatabase((source) =>
+      source.transaction((tx) => new JobTable(source).hasResult(tx, id, 'file-of-the-last-end')),
+    );
+    expect(given).toBe(false);
+    expect(await (await gateway.call(`/v1/fine_tuning/jobs/${id}`)).json()).toMatchObject({ result_files: [] });
+  });
+
   it('is started once, however often it is asked for with one key', async () => {
     const { id: training_file } = await uploaded(rows(10));
     const body = JSON.stringify({ model: 'tiny', training_file });
@@ -346,6 +358,21 @@ describe('a job', () => {
     };
     const ids = await Promise.all([ask(), ask(), ask(), ask()]);
     expect(new Set(ids).size).toBe(1);
+  });
+});
+
+describe('a list', () => {
+  it('of files of a purpose that no file here has is empty', async () => {
+    const answer = await gateway.call('/v1/files?purpose=assistants');
+    expect(await answer.json()).toMatchObject({ object: 'list', data: [], has_more: false });
+  });
+
+  it('of what a job has told may be as long as the story', async () => {
+    const { id: training_file } = await uploaded(rows(10));
+    const made = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file });
+    const { id } = (await made.json()) as { id: string };
+    const answer = await gateway.call(`/v1/fine_tuning/jobs/${id}/events?limit=1000`);
+    expect(answer.status).toBe(200);
   });
 });
 
@@ -396,6 +423,25 @@ describe('an upload in parts', () => {
     const { file } = (await complete()) as { file: { id: string } };
     await gateway.call(`/v1/files/${file.id}`, { method: 'DELETE' });
     expect(await complete()).toMatchObject({ status: 'completed', file: null });
+  });
+
+  it('has a file that lasts as long as was asked for', async () => {
+    const text = rows(12);
+    const wish = { bytes: text.length, filename: 'a.jsonl', mime_type: 'application/jsonl', purpose: 'fine-tune' };
+    const lifetime = { expires_after: { anchor: 'created_at', seconds: 7200 } };
+    const { id } = (await (await gateway.post('/v1/uploads', { ...wish, ...lifetime })).json()) as { id: string };
+    const answer = await gateway.post(`/v1/uploads/${id}/complete`, { part_ids: [await part(id, text)] });
+    const { file } = (await answer.json()) as { file: { created_at: number; expires_at: number } };
+    expect(Math.abs(file.expires_at - file.created_at - 7200)).toBeLessThanOrEqual(1);
+  });
+
+  it('with more bytes than announced is refused by the parts, and not as a file that is too large', async () => {
+    const id = await begin(10);
+    const part_ids = [await part(id, 'x'.repeat(100))];
+    expect(await errorOf(await gateway.post(`/v1/uploads/${id}/complete`, { part_ids }), 400)).toMatchObject({
+      param: 'part_ids',
+      message: expect.stringContaining('100 bytes together, and 10') as string,
+    });
   });
 
   it('of another size than announced, and one that was cancelled, cannot be completed', async () => {

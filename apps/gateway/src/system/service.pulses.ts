@@ -16,6 +16,7 @@ export class ServicePulses implements OnModuleInit, BeforeApplicationShutdown {
 
   onModuleInit(): void {
     this.end = followPulses(this.connection, (pulse) => {
+      this.forgetSilent();
       this.last.set(pulse.instance, { pulse, heardAt: performance.now() });
     });
   }
@@ -25,14 +26,19 @@ export class ServicePulses implements OnModuleInit, BeforeApplicationShutdown {
   }
 
   view(): SystemView {
-    // By this process's own clock: those of other hosts may differ.
-    for (const [instance, { heardAt }] of this.last) {
-      if (performance.now() - heardAt > silentMs) this.last.delete(instance);
-    }
+    this.forgetSilent();
     const services = [...this.last.values()]
       .map(({ pulse }) => pulse)
       .toSorted((a, b) => serviceNames.indexOf(a.service) - serviceNames.indexOf(b.service));
     const heard = new Set(services.map(({ service }) => service));
     return { services, missing: serviceNames.filter((name) => !heard.has(name)) };
+  }
+
+  /** Every start of a process is another instance: without looking at them, they would be remembered for ever. */
+  private forgetSilent(): void {
+    // By this process's own clock: those of other hosts may differ.
+    for (const [instance, { heardAt }] of this.last) {
+      if (performance.now() - heardAt > silentMs) this.last.delete(instance);
+    }
   }
 }

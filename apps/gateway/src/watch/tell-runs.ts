@@ -31,11 +31,26 @@ export async function tellRuns(client: Writable, telling: TellingOfRuns): Promis
     waiting.set(change.runId, change);
     ring();
   };
+  const remember = ({ runId, change }: RunChange): void => {
+    told.delete(runId);
+    told.set(runId, change);
+    for (const [oldest] of told) {
+      if (told.size <= mostKnown) break;
+      told.delete(oldest);
+    }
+  };
+  /** Read while it is told: all the runs of a project do not fit into memory at once. */
+  async function* past(): AsyncIterable<string> {
+    for await (const change of changes.since(project, since)) {
+      remember(change);
+      yield change.frame;
+    }
+  }
   const stop = changes.watch(take);
   try {
-    for await (const change of changes.since(project, since)) take(change);
     await tell(client, {
       signal,
+      past,
       // Nothing is looked for by this client alone: what changes is read once for all.
       recheckMs: 60_000,
       listen: (listener) => {
@@ -47,17 +62,11 @@ export async function tellRuns(client: Writable, telling: TellingOfRuns): Promis
         return feed.listenToAll({ changed: () => undefined, progress });
       },
       news: async () => {
-        const frames = [...waiting.values()].map(({ runId, change, frame }) => {
-          told.delete(runId);
-          told.set(runId, change);
-          return frame;
-        });
+        // What was told as the past meanwhile is no news.
+        const unknown = [...waiting.values()].filter(({ runId, change }) => (told.get(runId) ?? 0) < change);
         waiting.clear();
-        for (const [oldest] of told) {
-          if (told.size <= mostKnown) break;
-          told.delete(oldest);
-        }
-        return { frames, done: false };
+        unknown.forEach(remember);
+        return { frames: unknown.map(({ frame }) => frame), done: false };
       },
     });
   } finally {

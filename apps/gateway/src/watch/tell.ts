@@ -5,6 +5,8 @@ import { News } from './news.js';
 import type { RunListener } from './run.feed.js';
 
 export interface Telling {
+  /** What comes before all news: it may be long, and is told no faster than the client reads. */
+  readonly past?: () => AsyncIterable<string>;
   /** What is to be told now, in order, and whether nothing will come after it. */
   readonly news: () => Promise<{ frames: readonly string[]; done: boolean }>;
   readonly listen: (listener: RunListener) => () => void;
@@ -20,7 +22,7 @@ export interface Telling {
  * progress, but never news. Resolves when all is told or the client is gone.
  */
 export async function tell(client: Writable, telling: Telling): Promise<void> {
-  const { news, listen, signal, heartbeatMs = 15_000, recheckMs = 2_000 } = telling;
+  const { past, news, listen, signal, heartbeatMs = 15_000, recheckMs = 2_000 } = telling;
   const bell = new News();
   const gone = new AbortController();
   const leave = (): void => {
@@ -41,7 +43,12 @@ export async function tell(client: Writable, telling: Telling): Promise<void> {
   const heartbeat = setInterval(() => offer(': heartbeat\n\n'), heartbeatMs);
   const recheck = setInterval(() => bell.ring(), recheckMs);
   try {
-    if (signal.aborted) leave();
+    if (signal.aborted || client.destroyed) leave();
+    for await (const frame of past?.() ?? []) {
+      if (gone.signal.aborted) return;
+      client.write(frame);
+      await drained(client, gone.signal);
+    }
     while (!gone.signal.aborted) {
       const { frames, done } = await news();
       for (const frame of frames) client.write(frame);

@@ -8,8 +8,12 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationB
 import type { GatewayConfig } from '../../gateway.config.js';
 import { storedName, type FileRow } from './file.row.js';
 import { FileTable, type CheckedFile } from './file.table.js';
+import { passingFolders } from './leftovers.js';
 
-const lookAgainMs = 5_000;
+const tryAgainMs = 5_000;
+/** Another process of the gateway may have been stopped before it looked at a file that it took. */
+const lookAgainMs = 30_000;
+const atOnce = 100;
 
 /** Looks at the rows of every new file, one file after the other; what a stop interrupts is looked at after the start. */
 @Injectable()
@@ -40,6 +44,7 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
   wake(): void {
     this.again = true;
     if (this.working || this.stopping.signal.aborted) return;
+    clearTimeout(this.timer);
     this.working = this.work()
       .catch((error: unknown) => {
         this.logger.warn({ err: error }, 'files could not be checked and are looked at again');
@@ -47,14 +52,17 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
       })
       .finally(() => {
         this.working = undefined;
-        if (this.again && !this.stopping.signal.aborted) this.timer = setTimeout(() => this.wake(), lookAgainMs);
+        if (this.stopping.signal.aborted) return;
+        this.timer = setTimeout(() => this.wake(), this.again ? tryAgainMs : lookAgainMs);
       });
   }
 
   private async work(): Promise<void> {
     while (this.again && !this.stopping.signal.aborted) {
       this.again = false;
-      for (const file of await this.table.unchecked()) {
+      const files = await this.table.unchecked(atOnce);
+      this.again ||= files.length === atOnce;
+      for (const file of files) {
         if (this.stopping.signal.aborted) return;
         await this.table.checked(file.id, await this.check(file).catch((error: unknown) => unreadable(error)));
       }
@@ -62,7 +70,7 @@ export class FileChecks implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private async check({ artifact, filename }: FileRow): Promise<CheckedFile> {
-    const parent = join(this.config.WORK_DIR, 'checked');
+    const parent = join(this.config.WORK_DIR, passingFolders.checked);
     await mkdir(parent, { recursive: true });
     const folder = await mkdtemp(join(parent, 'file-'));
     try {

@@ -1,4 +1,10 @@
-import { Failure, type ArtifactRef, type FilePurpose, type PageQuery, type TrainingObjective } from '@anneal/contracts';
+import {
+  Failure,
+  type ArtifactRef,
+  type FileListQuery,
+  type FilePurpose,
+  type TrainingObjective,
+} from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -57,11 +63,7 @@ export class FileTable {
   }
 
   /** @returns one more than the limit if there are more */
-  async list(
-    project: string,
-    { limit, after, order }: PageQuery,
-    purpose: FilePurpose | undefined,
-  ): Promise<FileRow[]> {
+  async list(project: string, { limit, after, order, purpose }: FileListQuery): Promise<FileRow[]> {
     const last = after === undefined ? undefined : await this.find(project, after, 'after');
     const [compare, direction] = order === 'asc' ? ['>', 'ASC'] : ['<', 'DESC'];
     return this.read(
@@ -76,8 +78,8 @@ export class FileTable {
   }
 
   /** Those whose rows nobody has looked at yet, the oldest first. */
-  async unchecked(): Promise<FileRow[]> {
-    return this.read("WHERE status = 'uploaded' ORDER BY place LIMIT 100", []);
+  async unchecked(limit: number): Promise<FileRow[]> {
+    return this.read("WHERE status = 'uploaded' ORDER BY place LIMIT $1", [limit]);
   }
 
   async checked(id: string, { status, details, rows, characters, objective }: CheckedFile): Promise<void> {

@@ -51,9 +51,9 @@ export class FilesController {
 
   @Get()
   async list(@By() caller: Caller, @Query() query: unknown): Promise<Page<OpenaiFile>> {
-    const { purpose, ...page } = readRequest(fileListQuery, query);
-    const found = await this.table.list(caller.project, page, purpose);
-    return toPage(found.map(toOpenaiFile), page.limit);
+    const asked = readRequest(fileListQuery, query);
+    const found = await this.table.list(caller.project, asked);
+    return toPage(found.map(toOpenaiFile), asked.limit);
   }
 
   @Get(':id')

@@ -6,6 +6,7 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Failure } from '@anneal/contracts';
 import type { Caller } from '../../keys/caller.js';
+import { passingFolders } from './leftovers.js';
 
 /** Bytes that a caller sent, on this machine's disk until they are in the store. */
 export interface ReceivedFile {
@@ -22,7 +23,7 @@ export interface ReceivedFile {
  * @throws Failure REQUEST_TOO_LARGE
  */
 export async function receive(source: Readable, workDir: string, mostBytes: number): Promise<ReceivedFile> {
-  const parent = join(workDir, 'received');
+  const parent = join(workDir, passingFolders.received);
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, 'file-'));
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });

@@ -92,8 +92,10 @@ export class JobTable {
     return this.read("WHERE run.state = 'succeeded' AND job.result_file IS NULL ORDER BY job.place LIMIT 100", []);
   }
 
-  /** @returns whether this was the first result of the job */
+  /** @returns whether this was the first result of the job, and its run has not begun anew meanwhile */
   async hasResult(tx: EntityManager, id: string, file: string): Promise<boolean> {
+    const over: unknown[] = await tx.query(`SELECT FROM run WHERE id = $1 AND state = 'succeeded' FOR SHARE`, [id]);
+    if (over.length === 0) return false;
     const written: unknown = await tx.query(
       `WITH changed AS (
          UPDATE fine_tuning_job SET result_file = $2 WHERE id = $1 AND result_file IS NULL RETURNING id)

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Failure, type JobBody } from '@anneal/contracts';
 import { Injectable } from '@nestjs/common';
 import { FitCheck } from '../../estimates/fit.check.js';
@@ -15,6 +16,9 @@ import type { JobRow } from './job.row.js';
 import { JobTable } from './job.table.js';
 import { runSpecOfJob } from './run-spec.of.job.js';
 
+/** So long a job waits for the check of its files: many callers ask for one as soon as the file is here. */
+const checkMs = 20_000;
+const lookMs = 100;
 /** As OpenAI has it: fewer examples teach nothing. */
 const fewestRows = 10;
 
@@ -72,7 +76,7 @@ export class Jobs {
 
   /** @throws Failure REQUEST_INVALID for a file whose rows are wrong, or not looked at yet */
   private async checkedFile({ project }: Caller, id: string, field: string): Promise<FileRow> {
-    const file = await asParameter(this.files.find(project, id, field));
+    const file = await this.settledFile(project, id, field);
     if (file.status === 'processed' && file.purpose === 'fine-tune') return file;
     const said =
       file.status === 'error'
@@ -83,10 +87,19 @@ export class Jobs {
     throw new Failure('REQUEST_INVALID', `The file ${id} ${said}${said.endsWith('.') ? '' : '.'}`, {
       remedy:
         file.status === 'uploaded'
-          ? 'Wait until its status is "processed", as client.files.waitForProcessing does.'
+          ? 'Wait until its status is "processed", as waitForProcessing of client.files does, and ask again.'
           : 'Correct the rows that are named and upload the file again.',
       field,
     });
+  }
+
+  private async settledFile(project: string, id: string, field: string): Promise<FileRow> {
+    const giveUpAt = performance.now() + checkMs;
+    for (;;) {
+      const file = await asParameter(this.files.find(project, id, field));
+      if (file.status !== 'uploaded' || performance.now() > giveUpAt) return file;
+      await pause(lookMs);
+    }
   }
 }
 

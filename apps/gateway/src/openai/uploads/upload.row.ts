@@ -1,6 +1,6 @@
 import { artifactRef, uploadStatus, type OpenaiFile, type OpenaiPart, type OpenaiUpload } from '@anneal/contracts';
 import { z } from 'zod';
-import { bigint, instant } from '../../database/columns.js';
+import { absent, bigint, instant } from '../../database/columns.js';
 import { toSeconds } from '../openai-id.js';
 
 export const uploadRow = z.object({
@@ -12,6 +12,7 @@ export const uploadRow = z.object({
   status: uploadStatus,
   part_ids: z.array(z.string()).nullable(),
   file_id: z.string().nullable(),
+  file_seconds: absent(z.int()),
   created_at: instant,
   expires_at: instant,
 });

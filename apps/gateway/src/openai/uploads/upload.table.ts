@@ -10,6 +10,8 @@ export interface NewUpload {
   readonly filename: string;
   readonly mimeType: string;
   readonly bytes: number;
+  /** How long the file lasts that is made of it; for ever when left out. */
+  readonly fileSeconds: number | undefined;
 }
 
 /** The tables `upload` and `upload_part`. */
@@ -18,11 +20,12 @@ export class UploadTable {
   constructor(private readonly dataSource: DataSource) {}
 
   /** An upload that is not completed within an hour has expired. */
-  async insert(tx: EntityManager, { id, project, filename, mimeType, bytes }: NewUpload): Promise<void> {
+  async insert(tx: EntityManager, upload: NewUpload): Promise<void> {
+    const { id, project, filename, mimeType, bytes, fileSeconds } = upload;
     await tx.query(
-      `INSERT INTO upload (id, project, purpose, filename, mime_type, bytes, status, expires_at)
-       VALUES ($1, $2, 'fine-tune', $3, $4, $5, 'pending', now() + interval '1 hour')`,
-      [id, project, filename, mimeType, bytes],
+      `INSERT INTO upload (id, project, purpose, filename, mime_type, bytes, file_seconds, status, expires_at)
+       VALUES ($1, $2, 'fine-tune', $3, $4, $5, $6, 'pending', now() + interval '1 hour')`,
+      [id, project, filename, mimeType, bytes, fileSeconds ?? null],
     );
   }
 

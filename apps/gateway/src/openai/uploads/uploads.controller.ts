@@ -27,10 +27,11 @@ export class UploadsController {
   @Post()
   @HttpCode(HttpStatus.OK)
   async create(@By() caller: Caller, @Body() body: unknown, @Req() request: Request): Promise<OpenaiUpload> {
-    const { filename, mime_type: mimeType, bytes } = readRequest(uploadCreation, body);
+    const { filename, mime_type: mimeType, bytes, expires_after: lifetime } = readRequest(uploadCreation, body);
     const most = largestFileOf(caller, this.config);
     if (bytes > most) throw tooLarge(most);
-    return this.uploads.create(caller, { filename, mimeType, bytes }, repetitionOf(request.headers));
+    const wish = { filename, mimeType, bytes, fileSeconds: lifetime?.seconds };
+    return this.uploads.create(caller, wish, repetitionOf(request.headers));
   }
 
   @Post(':id/parts')

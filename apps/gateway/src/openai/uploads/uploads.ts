@@ -17,7 +17,7 @@ import { receive, type ReceivedFile } from '../files/received.file.js';
 import { newOpenaiId } from '../openai-id.js';
 import { RequestMemory, type Repetition } from '../request.memory.js';
 import { isExpired, partName, toOpenaiPart, toOpenaiUpload, type PartRow, type UploadRow } from './upload.row.js';
-import { UploadTable } from './upload.table.js';
+import { UploadTable, type NewUpload } from './upload.table.js';
 
 /** Large files in parts: each is stored as it comes, and completing makes one file of those that are named. */
 @Injectable()
@@ -32,11 +32,7 @@ export class Uploads {
     @Inject(CONFIG) private readonly config: GatewayConfig,
   ) {}
 
-  async create(
-    caller: Caller,
-    wish: { filename: string; mimeType: string; bytes: number },
-    repetition: Repetition,
-  ): Promise<OpenaiUpload> {
+  async create(caller: Caller, wish: Omit<NewUpload, 'id' | 'project'>, repetition: Repetition): Promise<OpenaiUpload> {
     const content = JSON.stringify(wish);
     const id = await this.memory.once({ caller, call: 'uploads', content, repetition }, async (tx) => {
       const upload = { id: newOpenaiId('upload_'), project: caller.project, ...wish };
@@ -71,17 +67,19 @@ export class Uploads {
     if (isSameCompletion(upload, partIds)) return this.view(caller, id);
     requireOpen(upload);
     const parts = await this.partsOf(id, partIds);
-    const whole = await receive(Readable.from(this.bytesOf(parts)), this.config.WORK_DIR, upload.bytes + 1);
+    requireSize(parts, upload);
+    const whole = await receive(Readable.from(this.bytesOf(parts)), this.config.WORK_DIR, upload.bytes);
     try {
-      await requireWhole(whole, upload, md5);
+      if (md5 !== undefined) await requireDigest(whole, md5);
       const artifact = await this.store.putFiles('file', [{ path: storedName, source: whole.path }]);
       await this.dataSource.transaction(async (tx) => {
         const now = await this.table.lock(tx, caller.project, id);
         if (isSameCompletion(now, partIds)) return;
         requireOpen(now);
-        const { filename, bytes } = now;
+        const { filename, bytes, file_seconds: seconds } = now;
         const file = { id: newOpenaiId('file-'), project: caller.project, filename, bytes, artifact };
-        await this.files.insert(tx, { ...file, purpose: 'fine-tune', status: 'uploaded' });
+        const expiresAt = seconds === undefined ? undefined : new Date(Date.now() + seconds * 1000).toISOString();
+        await this.files.insert(tx, { ...file, purpose: 'fine-tune', status: 'uploaded', expiresAt });
         await this.table.completed(tx, id, partIds, file.id);
       });
     } finally {
@@ -139,14 +137,17 @@ function requireOpen(upload: UploadRow): void {
   });
 }
 
-async function requireWhole(whole: ReceivedFile, { bytes }: UploadRow, md5: string | undefined): Promise<void> {
-  if (whole.bytes !== bytes) {
-    throw new Failure('REQUEST_INVALID', `The parts have ${whole.bytes} bytes together, and ${bytes} were announced.`, {
-      remedy: 'Name all parts, in their order, or begin a new upload with the right size.',
-      field: 'part_ids',
-    });
-  }
-  if (md5 === undefined) return;
+/** Known before a byte is fetched. */
+function requireSize(parts: readonly PartRow[], { bytes }: UploadRow): void {
+  const together = parts.reduce((sum, part) => sum + part.bytes, 0);
+  if (together === bytes) return;
+  throw new Failure('REQUEST_INVALID', `The parts have ${together} bytes together, and ${bytes} were announced.`, {
+    remedy: 'Name all parts, in their order, or begin a new upload with the right size.',
+    field: 'part_ids',
+  });
+}
+
+async function requireDigest(whole: ReceivedFile, md5: string): Promise<void> {
   const hash = createHash('md5');
   await pipeline(createReadStream(whole.path), hash);
   if (hash.digest('hex') === md5.toLowerCase()) return;
