@@ -47,7 +47,12 @@ describe('the model card', () => {
     expect(card).not.toContain('Look at this first');
   });
 
-  it('tells nothing of the host on which the run was made', () => {
+  it('tells nothing of the host on which the run was made, and nothing that opens an address', () => {
     expect(card).not.toContain('/home/somebody');
+    const input = evaluated();
+    const source = 'https://bucket.example.com/team/train.jsonl?X-Amz-Signature=0123abcd';
+    const fetched = modelCard('run-1', { ...input, dataset: { ...input.dataset, source } });
+    expect(fetched).toContain('`https://bucket.example.com/team/train.jsonl`');
+    expect(fetched).not.toContain('0123abcd');
   });
 });

@@ -81,8 +81,15 @@ function alarmList(alarms: readonly EvaluationAlarm[]): string {
   return `\nLook at this first:\n\n${alarms.map(({ message }) => `- ${message}`).join('\n')}\n`;
 }
 
-/** Paths of the host on which a run was made are nobody's business: a local reference shows its last part only. */
+/**
+ * Paths of the host on which a run was made are nobody's business: a local reference shows its last part only. What opens
+ * an address stays out of it, too: the query of a signed one does.
+ */
 function displayName(reference: string): string {
+  if (URL.canParse(reference) && reference.startsWith('https:')) {
+    const { origin, pathname } = new URL(reference);
+    return `\`${origin}${pathname}\``;
+  }
   return reference.startsWith('file:') ? `the local \`${reference.split('/').at(-1) ?? ''}\`` : `\`${reference}\``;
 }
 
