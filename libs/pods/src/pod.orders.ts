@@ -15,6 +15,7 @@ export class PodOrders {
   private links: { readonly made: number; readonly inputs: InputLink[] } | undefined;
   private readonly loans = new Map<string, Record<string, UploadLoan>>();
   private readonly stored: string[] = [];
+  private readonly again: string[] = [];
   private writing: Promise<void> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
 
@@ -68,6 +69,12 @@ export class PodOrders {
     return this.write();
   }
 
+  askAgain(offer: string): Promise<void> {
+    this.loans.delete(offer);
+    this.again.push(offer);
+    return this.write();
+  }
+
   /** One writing after the other, each with the newest word. @throws Failure of the store */
   write(): Promise<void> {
     this.writing = this.writing.catch(() => undefined).then(() => this.writeOnce());
@@ -98,6 +105,7 @@ export class PodOrders {
       inputs: this.links?.inputs ?? null,
       loans: Object.fromEntries(this.loans),
       stored: this.stored,
+      again: this.again,
     });
   }
 }

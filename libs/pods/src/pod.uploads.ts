@@ -16,6 +16,9 @@ export interface UploadSink {
   result(files: ManifestFile[]): Promise<void>;
 }
 
+type SentWord = Extract<PodWord, { word: 'sent' }>;
+type SentFile = SentWord['files'][string];
+
 const retryMs = 2_000;
 
 /** Brings what a pod offers into the store: lends it links, completes what it sent, and says so. */
@@ -47,7 +50,7 @@ export class PodUploads {
     return this.work;
   }
 
-  /** A store that is away is waited for; what cannot be helped is logged, and the pod offers it again or gives up. */
+  /** A store that is away is waited for; what cannot be helped is logged, and the pod offers it again when asked to, or gives up. */
   private async insist(step: () => Promise<void>): Promise<void> {
     while (!this.signal.aborted) {
       try {
@@ -72,18 +75,34 @@ export class PodUploads {
     await this.orders.lend(offer.id, loans);
   }
 
-  private async take(sent: Extract<PodWord, { word: 'sent' }>, sink: UploadSink): Promise<void> {
+  private async take(sent: SentWord, sink: UploadSink): Promise<void> {
     const offer = this.offers.get(sent.id);
     if (offer === undefined) return;
     const files = wantedFiles(offer, sink);
-    for (const file of files) {
-      const parts = sent.files[file.path];
-      if (parts !== undefined) await this.store.finishUpload(file, parts.uploadId, parts.etags);
+    try {
+      for (const file of files) await this.bring(file, sent.files[file.path]);
+      if (offer.what === 'checkpoint') await sink.checkpoint?.(offer.step, files);
+      else await sink.result(files);
+    } catch (error) {
+      if (sent.id === this.newest && isGone(error)) await this.orders.askAgain(sent.id);
+      throw error;
     }
-    if (offer.what === 'checkpoint') await sink.checkpoint?.(offer.step, files);
-    else await sink.result(files);
     await this.orders.tellStored(sent.id);
   }
+
+  /** What was there when it was offered was not sent, and may have gone since with an artifact that was removed. */
+  private async bring(file: ManifestFile, parts: SentFile | undefined): Promise<void> {
+    if (parts !== undefined) return this.store.finishUpload(file, parts.uploadId, parts.etags);
+    if (await this.store.holds(file)) return;
+    throw new Failure('ARTIFACT_MISSING', `${file.path} was in the store when a pod offered it, and is not any more.`, {
+      remedy: 'Nothing: the pod offers it again.',
+      file: file.path,
+    });
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Failure && error.code === 'ARTIFACT_MISSING';
 }
 
 function wantedFiles(offer: PodOffer, sink: UploadSink): ManifestFile[] {

@@ -139,7 +139,13 @@ export class KubernetesHost implements TrainingHost {
         remedy: 'It goes on from its last checkpoint; if it stays, check that pods reach the object store.',
       });
     }
-    return nameResult(this.store, method, baseReference, files);
+    try {
+      return await nameResult(this.store, method, baseReference, files);
+    } catch (error) {
+      // It would be missing at each further look, too; from its last checkpoint the training makes it again.
+      if (error instanceof Failure && error.code === 'ARTIFACT_MISSING') await this.putAside(job, folder);
+      throw error;
+    }
   }
 
   leave(): Promise<void> {

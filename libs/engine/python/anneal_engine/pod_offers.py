@@ -1,7 +1,7 @@
 """What a pod offers to the store: its newest checkpoint, and its result.
 
 An offer is a word with the names, sizes and digests of files. The service answers in the orders with links for those that it
-wants and that are not there yet, the files are sent, and the service says that the offer is stored.
+wants and that are not there yet, the files are sent, and the service says that the offer is stored, or is to be made again.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Offers:
                 self._voice.say("unsent", id=offer, why=str(error))
                 continue
             self._voice.say("sent", id=offer, files=sent)
-            return self._wait_until_stored(offer)
+            stored = self._wait_until_stored(offer)
+            if stored is not None:
+                return stored
         return False
 
     def _wait_for_loans(self, offer: str) -> dict[str, Loan] | None:
@@ -138,11 +140,14 @@ class Offers:
                 return None
         return None
 
-    def _wait_until_stored(self, offer: str) -> bool:
+    def _wait_until_stored(self, offer: str) -> bool | None:
+        """Whether it is stored; None when it is to be offered again."""
         while not self._given_up():
             orders = self._book.wait(1.0)
             if offer in orders.stored:
                 return True
+            if offer in orders.again:
+                return None
             if orders.stop == "now":
                 return False
         return False

@@ -14,6 +14,7 @@ Orders are one JSON object:
     inputs           [{path, url, size, sha256, cache}], as soon as they are ready
     loans            {offer: {path: {uploadId, partBytes, urls}}}: where to send the files of an offer, and which of them
     stored           offers that are in the store as a whole
+    again            offers to be made once more: a file of them was in the store, and was removed
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ class Orders:
     inputs: list[Input] | None = None
     loans: dict[str, dict[str, Loan]] = field(default_factory=dict)
     stored: frozenset[str] = frozenset()
+    again: frozenset[str] = frozenset()
 
 
 def parse_orders(text: bytes) -> tuple[Orders, str | None]:
@@ -115,6 +117,7 @@ def parse_orders(text: bytes) -> tuple[Orders, str | None]:
             for offer, files in said.get("loans", {}).items()
         },
         stored=frozenset(said.get("stored", [])),
+        again=frozenset(said.get("again", [])),
     )
     return orders, said.get("ordersUrl")
 

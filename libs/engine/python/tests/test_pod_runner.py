@@ -191,7 +191,9 @@ class Trainer:
             "inputs": [vars(item) for item in inputs],
             "loans": {},
             "stored": [],
+            "again": [],
         }
+        self.gone: str | None = None
         self.write()
         self.work = work
 
@@ -239,7 +241,7 @@ class Trainer:
                 }
                 self.write()
             if word["word"] == "sent":
-                self.orders["stored"].append(word["id"])
+                self.orders["again" if word["id"] == self.gone else "stored"].append(word["id"])
                 self.write()
 
     def end(self) -> int:
@@ -283,6 +285,14 @@ class PodRunnerTest(StoreTest):
         self.assertEqual((checkpoint["what"], checkpoint["step"]), ("checkpoint", 4))
         self.assertEqual(sorted(checkpoint["files"]), ["anneal_complete.json", "state"])
         self.assertEqual([line.strip() for line in trainer.lines], ["loading"])
+
+    def test_offers_again_what_was_removed_meanwhile(self) -> None:
+        trainer = self.trainer()
+        trainer.gone = "result-1"
+        trainer.run("1", "0")
+        self.assertEqual(trainer.end(), 0)
+        self.assertEqual([offer["id"] for offer in trainer.said("offer")], ["result-1", "result-2"])
+        self.assertEqual(trainer.orders["stored"], ["result-2"])
 
     def test_hands_on_the_exit_status_of_a_training_that_failed(self) -> None:
         trainer = self.trainer()
