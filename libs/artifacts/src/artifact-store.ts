@@ -238,8 +238,9 @@ export class ArtifactStore {
     return this.#attempt('list the notes', () =>
       withRetry(async () => {
         const names: string[] = [];
-        for await (const { name } of client.listObjectsV2(bucket, noteFolder, true)) {
-          const note = nameOfNote(name ?? '');
+        for await (const item of client.listObjectsV2(bucket, noteFolder, true)) {
+          const { name = '' } = item as { name?: string };
+          const note = nameOfNote(name);
           if (note !== undefined) names.push(note);
         }
         return names;

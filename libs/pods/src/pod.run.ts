@@ -254,7 +254,7 @@ function exitOf(code: number | null): PodExit {
 }
 
 function podFailure({ code, message }: { code: FailureCode; message: string }): Failure {
-  return new Failure(code, `The pod could not begin: ${message}.`, {
+  return new Failure(code, `The pod gave up: ${message}.`, {
     remedy: 'Check that pods reach KUBERNETES_STORE_ENDPOINT, and the clocks of the store and of this service.',
   });
 }

@@ -19,5 +19,6 @@ export { SpanReceiver, type ReceivedSpan } from './otlp/span-receiver.js';
 export { objectProblems } from './kubernetes/object-problems.js';
 export { restrictedProblems } from './kubernetes/restricted.js';
 export { SmallCluster, type ClusterFault } from './cluster/small-cluster.js';
+export type { WatchEvent } from './cluster/cluster-objects.js';
 export { makeEngineImage } from './cluster/engine-image.js';
 export { startPodHost, type PodHost } from './cluster/pod-host.js';

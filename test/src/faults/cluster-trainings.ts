@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { makeEngineImage, SmallCluster, type TestServers } from '@anneal/testing';
+import { makeEngineImage, SmallCluster, type TestServers, type WatchEvent } from '@anneal/testing';
 import { Client } from 'minio';
 import type { CheapEngine } from './cheap-engine.js';
 import { trainingsBelow } from './processes.js';
@@ -29,7 +29,7 @@ export class ClusterTrainings implements Trainings {
     readonly way: Proxy,
     private readonly image: { readonly python: string; readonly code: string },
   ) {
-    cluster.objects.changes.on('change', ({ type, plural, object }) => {
+    cluster.objects.changes.on('change', ({ type, plural, object }: WatchEvent) => {
       if (type !== 'ADDED') return;
       this.told.push(JSON.stringify(object));
       if (plural === 'jobs') this.made += 1;
@@ -126,7 +126,8 @@ export class ClusterTrainings implements Trainings {
     const { hostname, port } = new URL(endpoint);
     const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
     const found: string[] = [];
-    for await (const { name } of client.listObjectsV2(bucket, 'notes/', true)) found.push(String(name));
+    for await (const item of client.listObjectsV2(bucket, 'notes/', true))
+      found.push(String((item as { name?: string }).name));
     return found;
   }
 

@@ -77,8 +77,8 @@ async function everything(): Promise<void> {
       [['disk'], 'the full disk', fillingTheDisk],
       [['controls'], 'the controls', switchingOff],
     ]),
-    inOrder([[['kubernetes'], 'the cluster', trainingInCluster]]),
   ]);
+  await inOrder([[['kubernetes'], 'the cluster', trainingInCluster]]);
 }
 
 async function inOrder(row: readonly [parts: Part[], name: string, run: () => Promise<void>][]): Promise<void> {

@@ -64,22 +64,18 @@ class PodRunner:
         if not self.fetch_inputs():
             return EXIT_NO_INPUTS
         if self.stop_asked():
+            self.fail_unbegun()
             return EXIT_NO_INPUTS
         status = self.train()
         return self.hand_over(status)
 
     def fetch_inputs(self) -> bool:
         """Brings all inputs here, with fresh links as long as somebody attends."""
-        problem = "no orders were found"
         refused = 0
         refused_count = -1
         while not self.stop_asked():
             inputs = self.book.wait(1.0).inputs
             if inputs is None:
-                problem = self.book.last_error or problem
-                if self.unattended():
-                    self.fail("STORE_UNAVAILABLE", f"nobody gave this pod its inputs: {problem}")
-                    return False
                 continue
             try:
                 for item in inputs:
@@ -87,13 +83,12 @@ class PodRunner:
                 self.voice.say("fetched", bytes=sum(item.size for item in inputs))
                 return True
             except LinkExpired as error:
-                problem = str(error)
                 # Links may have grown old while nobody was there; fresh ones that are refused are another matter.
                 if self.book.orders.count != refused_count:
                     refused_count = self.book.orders.count
                     refused += 1
                 if self.unattended() or refused > _FRESH_LINKS:
-                    self.fail("STORE_UNAVAILABLE", f"the store refuses the links of this pod: {problem}")
+                    self.fail("STORE_UNAVAILABLE", f"the store refuses the links of this pod: {error}")
                     return False
             except TransferError as error:
                 self.fail(error.code, str(error))
@@ -102,6 +97,7 @@ class PodRunner:
                 full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
                 self.fail("DISK_FULL" if full else "INTERNAL", f"the inputs could not be written: {error}")
                 return False
+        self.fail_unbegun()
         return False
 
     def train(self) -> int:
@@ -148,7 +144,10 @@ class PodRunner:
         if self.book.orders.stop == "now":
             return status
         if status == 0 and not self.stopped_early():
-            return status if self.offers.offer_result() else EXIT_NOT_TAKEN
+            if self.offers.offer_result():
+                return status
+            self.fail("STORE_UNAVAILABLE", "nobody took the result of its training")
+            return EXIT_NOT_TAKEN
         self.offers.offer_checkpoint(wait=True)
         return status
 
@@ -202,8 +201,16 @@ class PodRunner:
         while data := os.read(process.stdout.fileno(), 1 << 16):
             self.voice.raw(data)
 
+    def fail_unbegun(self) -> None:
+        """Says that the end was asked for too early: without a word it would be taken for a training that broke."""
+        if self.unattended():
+            problem = self.book.last_error or "no orders were found"
+            self.fail("STORE_UNAVAILABLE", f"nobody gave this pod its inputs: {problem}")
+        else:
+            self.fail("KILLED", "it was told to end before its training began")
+
     def fail(self, code: str, message: str) -> None:
-        """Says why there is no training."""
+        """Says why there is no training, or no result."""
         self.voice.say("failed", code=code, message=message)
 
 

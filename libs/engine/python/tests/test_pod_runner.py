@@ -332,6 +332,8 @@ class PodRunnerTest(StoreTest):
         trainer = self.trainer(attended_seconds=1.5)
         trainer.run("1", "0", answers=False)
         self.assertEqual(trainer.end(), 71)
+        [failed] = trainer.said("failed")
+        self.assertEqual(failed["code"], "STORE_UNAVAILABLE")
 
     def test_says_why_it_has_no_inputs(self) -> None:
         trainer = self.trainer()
@@ -340,6 +342,26 @@ class PodRunnerTest(StoreTest):
         self.assertEqual(trainer.end(), 70)
         [failed] = trainer.said("failed")
         self.assertEqual(failed["code"], "ARTIFACT_MISSING")
+
+    def test_says_that_it_was_told_to_end_before_it_began(self) -> None:
+        trainer = self.trainer()
+        trainer.orders["inputs"] = None
+        trainer.write()
+        trainer.run("1", "0")
+        time.sleep(1)
+        trainer.process.send_signal(signal.SIGTERM)
+        self.assertEqual(trainer.end(), 70)
+        [failed] = trainer.said("failed")
+        self.assertEqual(failed["code"], "KILLED")
+
+    def test_says_that_nobody_gave_it_its_inputs(self) -> None:
+        trainer = self.trainer(attended_seconds=1.5)
+        trainer.orders["inputs"] = None
+        trainer.write()
+        trainer.run("1", "0")
+        self.assertEqual(trainer.end(), 70)
+        [failed] = trainer.said("failed")
+        self.assertEqual(failed["code"], "STORE_UNAVAILABLE")
 
 
 if __name__ == "__main__":
