@@ -96,13 +96,9 @@ describe.each(serviceNames)('the user %s of the store', (service) => {
 });
 
 describe('the registry', () => {
-  it.each(others('gateway'))('is read by the %s', async (service) => {
+  it.each(serviceNames)('is read by the %s', async (service) => {
     expect(await as(service).resolveTag('published')).toMatchObject({ runId: 'run' });
     await expect(as(service).resolveTag('nobody')).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
-  });
-
-  it('is not read by the gateway', async () => {
-    await expect(as('gateway').resolveTag('published')).rejects.toMatchObject(refusedFailure);
   });
 
   it('is written by the publisher', async () => {
@@ -111,7 +107,7 @@ describe('the registry', () => {
     expect(await as('trainer').resolveTag('new')).toMatchObject({ runId: 'another' });
   });
 
-  it.each(others('publisher', 'gateway'))('is not written by the %s', async (service) => {
+  it.each(others('publisher'))('is not written by the %s', async (service) => {
     await expect(as(service).setTag(entry(`of-${service}`))).rejects.toMatchObject(refusedFailure);
     await expect(as('publisher').resolveTag(`of-${service}`)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
   });

@@ -42,7 +42,7 @@ export function storePolicyOf(service: ServiceName, { own, data = [] }: StoreBuc
       allow(['s3:PutObject', 's3:DeleteObject'], objects('probe')),
       // Whoever stores the same bytes as what is being removed waits for that.
       allow(['s3:GetObject'], objects('removals')),
-      ...(service === 'gateway' ? [] : [allow(['s3:GetObject'], objects('registry'))]),
+      allow(['s3:GetObject'], objects('registry')),
       ...(service === 'publisher' ? [allow(['s3:PutObject'], objects('registry'))] : []),
       ...(service === 'trainer' ? removalOf(objects) : []),
       ...(withPods.includes(service)
