@@ -1,19 +1,38 @@
-const firstCapacity = 8192;
+const tables = 16;
+const firstCapacity = 512;
 const wordsOfDigest = 3;
 const wordsOfCell = wordsOfDigest + 1;
 const mostFilled = 0.75;
-/** Less than double: what was there before and what comes after are in memory together. */
 const growth = 1.5;
 
-/** Which rows were there before, by the first 96 bits of their digests: 16 to 32 bytes a row, where a Set takes 200. */
+/**
+ * Which rows were there before, by the first 96 bits of their digests: 16 to 32 bytes a row, where a Set takes 200. They are in several
+ * tables, since one that grows is in memory twice meanwhile.
+ */
 export class DigestMap {
+  private readonly tables = Array.from({ length: tables }, () => new DigestTable());
+
+  /** The value that the digest was added with before, or nothing; then it is added with this one, from 0 on. */
+  add(digest: string, value: number): number | undefined {
+    return this.tableOf(digest).add(word(digest, 0), word(digest, 1), word(digest, 2), value);
+  }
+
+  has(digest: string): boolean {
+    return this.tableOf(digest).has(word(digest, 0), word(digest, 1), word(digest, 2));
+  }
+
+  /** By the last digit, which is no part of what places a digest in its table. */
+  private tableOf(digest: string): DigestTable {
+    return this.tables[Number.parseInt(digest.slice(-1), tables)] as DigestTable;
+  }
+}
+
+class DigestTable {
   private capacity = firstCapacity;
   private cells = new Uint32Array(firstCapacity * wordsOfCell);
   private size = 0;
 
-  /** The value that the digest was added with before, or nothing; then it is added with this one, from 0 on. */
-  add(digest: string, value: number): number | undefined {
-    const [first, second, third] = [word(digest, 0), word(digest, 1), word(digest, 2)];
+  add(first: number, second: number, third: number, value: number): number | undefined {
     const cell = this.cellOf(first, second, third);
     const held = this.cells[cell + wordsOfDigest] ?? 0;
     if (held !== 0) return held - 1;
@@ -23,9 +42,8 @@ export class DigestMap {
     return undefined;
   }
 
-  has(digest: string): boolean {
-    if (this.size === 0) return false;
-    return this.cells[this.cellOf(word(digest, 0), word(digest, 1), word(digest, 2)) + wordsOfDigest] !== 0;
+  has(first: number, second: number, third: number): boolean {
+    return this.cells[this.cellOf(first, second, third) + wordsOfDigest] !== 0;
   }
 
   private cellOf(first: number, second: number, third: number): number {
