@@ -122,6 +122,7 @@ const faults: Record<UnpackFault, (compression: Compression) => readonly [what: 
   broken: (compression) => [`is not readable as ${compression}`, incomplete],
   unsupported: (compression) => [`uses a rare form of ${compression} that cannot be read`, usualForm],
 };
+
 function unpackFailure(
   fault: UnpackFault,
   { name, compression, cause }: { name: string; compression: Compression; cause: unknown },

@@ -141,7 +141,10 @@ describe('rows of a text', () => {
     ['d.json', '{"data":[{"a":"1"},{"a":"', '\\\\"},{"a":"3"}]}', 'Row 2'],
     ['d.csv', 'a\n1\n', '\n3\n', 'Line 3'],
     ['d.csv', 'a\n1\n"""', '"\n3\n', 'Line 3'],
-  ])('go on in %s after a row of 200 MB, of which nothing is kept', async (name, begin, end, row) => {
+    ['d.csv', 'a\n1\n"', '\n""\n"\n3\n', 'Lines 3 to 5'],
+    ['d.csv', 'a\n1\n"\n', '\n"\r\n3\n', 'Lines 3 to 5'],
+    ['d.csv', 'a\n1\n"\n\n', '"\n3\n', 'Lines 3 to 5'],
+  ])('go on in %s after a row of 200 MB, of which nothing is kept: %j and %j', async (name, begin, end, row) => {
     const path = at(name);
     await writeFile(path, begin);
     await truncate(path, 200 * 1024 * 1024);
@@ -149,9 +152,40 @@ describe('rows of a text', () => {
     const before = process.memoryUsage().rss;
     expect(await allOf(await stagedFile(path, name))).toEqual({
       columns: [{ a: '1' }, { a: '3' }],
-      problems: [`${row} of ${name} is longer than 16777216 bytes.`],
+      problems: [
+        row.startsWith('Lines')
+          ? `${row} of ${name} are one row of more than 16777216 characters.`
+          : `${row} of ${name} is longer than 16777216 bytes.`,
+      ],
     });
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  it('go on in CSV after a row of many lines, and keep their numbers', async () => {
+    const path = at('d.csv');
+    const lines = Buffer.from('some ""text""\n'.repeat(700_000));
+    const longs = 20;
+    await writeFile(path, 'a,b\n1,2\n3,"');
+    for (let written = 0; written < longs; written += 1) await appendFile(path, lines);
+    await appendFile(path, '"\n\n5,"6\n6"\n7\n8,9\n');
+    const before = process.memoryUsage().rss;
+    const rows: unknown[] = [];
+    const problems: unknown[] = [];
+    for await (const batch of readSourceBatches({ name: 'd', files: [await stagedFile(path, 'd.csv')] })) {
+      rows.push(...batch.rows.map(({ number, columns }) => [number, columns]));
+      problems.push(...batch.problems.map(({ row, message }) => [row, message]));
+    }
+    const last = 3 + longs * 700_000;
+    expect(rows).toEqual([
+      [2, { a: '1', b: '2' }],
+      [last + 2, { a: '5', b: '6\n6' }],
+      [last + 5, { a: '8', b: '9' }],
+    ]);
+    expect(problems).toEqual([
+      [3, `Lines 3 to ${last} of d.csv are one row of more than 16777216 characters.`],
+      [last + 4, `Line ${last + 4} of d.csv has 1 columns, where the header has 2.`],
+    ]);
+    expect(process.memoryUsage().rss - before).toBeLessThan(250 * 1024 * 1024);
   });
 
   it('are none in a header, and one in one line', async () => {
@@ -281,6 +315,18 @@ describe('a file that is refused', () => {
       { 'd.jsonl': tooLong(1), 'd.json': { code: 'DATASET_UNREADABLE' }, 'd.csv': tooLong(2) }[name] ?? {},
     );
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  it('opens a quote and never closes it, however much comes after', async () => {
+    await put('d.csv', 'a,b\n1,2\n3,"4\n');
+    await appendFile(at('d.csv'), '5,6\n'.repeat(5_000_000));
+    await appendFile(at('d.csv'), '7,"8"\n'.repeat(100_000));
+    await expect(allOf(await stagedFile(at('d.csv'), 'd.csv'))).rejects.toMatchObject({
+      code: 'DATASET_ROW_INVALID',
+      message:
+        'Line 3 of d.csv begins a row of more than 16777216 characters; a quote that is not closed is the usual cause.',
+      row: 3,
+    });
   });
 
   it('becomes far more than it is', async () => {
