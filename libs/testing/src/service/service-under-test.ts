@@ -13,7 +13,7 @@ import { until } from './until.js';
 type Settings = Readonly<Record<string, string>>;
 
 /** What one service has that the others have not. */
-export interface Tested<Service> {
+interface Tested<Service> {
   readonly name: ServiceName;
   readonly start: (environment: Record<string, string>) => Promise<Service>;
   /** What it is told beyond its servers. */
