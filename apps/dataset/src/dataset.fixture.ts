@@ -14,7 +14,7 @@ export class TestDatasetService extends ServiceUnderTest {
   ) {
     super(surroundings, {
       name: 'dataset',
-      start: (environment) => startService(datasetService, environment),
+      start: (environment, options) => startService(datasetService, environment, options),
       settings: { FILE_ROOTS: data, HF_ENDPOINT: hub.url, DATA_BUCKETS: 'data' },
     });
   }

@@ -50,7 +50,7 @@ export class TestEvaluator extends ServiceUnderTest {
   ) {
     super(surroundings, {
       name: 'evaluator',
-      start: (environment) => startService(evaluatorService, environment),
+      start: (environment, options) => startService(evaluatorService, environment, options),
       settings: { ENGINE_PYTHON: generator.python, DEVICE: 'cpu', BATCH: '2' },
       pods: { standIn: generator, settings: { EVALUATION_HOST: 'kubernetes' } },
     });

@@ -22,7 +22,7 @@ export class TestMerger extends ServiceUnderTest {
   ) {
     super(surroundings, {
       name: 'merger',
-      start: (environment) => startService(mergerService, environment),
+      start: (environment, options) => startService(mergerService, environment, options),
       settings: { ENGINE_PYTHON: engine.python },
       pods: { standIn: engine, settings: { MERGE_HOST: 'kubernetes' } },
     });

@@ -14,7 +14,7 @@ export class TestPublisher extends ServiceUnderTest {
   ) {
     super(surroundings, {
       name: 'publisher',
-      start: (environment) => startService(publisherService, environment),
+      start: (environment, options) => startService(publisherService, environment, options),
       settings: { HF_ENDPOINT: hub.url },
     });
   }

@@ -23,7 +23,7 @@ export class TestTrainer extends ServiceUnderTest {
   ) {
     super(surroundings, {
       name: 'trainer',
-      start: (environment) => startService(trainerService, environment),
+      start: (environment, options) => startService(trainerService, environment, options),
       settings: { ENGINE_PYTHON: engine.python, DEVICE: 'cpu' },
       // Pods are processes of one machine.
       pods: { standIn: engine, settings: { TRAINING_HOST: 'kubernetes', KUBERNETES_MEMORY_GB: '64' } },

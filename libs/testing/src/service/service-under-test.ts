@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectStore, type ArtifactStore } from '@anneal/artifacts';
 import type { EventData, EventDefinition, Progress, ServiceName } from '@anneal/contracts';
-import { createDataSource } from '@anneal/jobs';
+import { createDataSource, type Backoff } from '@anneal/jobs';
 import { encodeEvent, jetstream, publishEvent, type NatsConnection } from '@anneal/messaging';
 import type { DataSource } from 'typeorm';
 import { startPodHost, type PodHost } from '../cluster/pod-host.js';
@@ -12,10 +12,13 @@ import { until } from './until.js';
 
 type Settings = Readonly<Record<string, string>>;
 
+/** No server is to come back while a job waits: nobody gains by a pause. */
+const backoff: Backoff = { firstMs: 100, factor: 3, maxMs: 2_000 };
+
 /** What one service has that the others have not. */
 interface Tested<Service> {
   readonly name: ServiceName;
-  readonly start: (environment: Record<string, string>) => Promise<Service>;
+  readonly start: (environment: Record<string, string>, options: { backoff: Backoff }) => Promise<Service>;
   /** What it is told beyond its servers. */
   readonly settings?: Settings;
   /** Who works in its pods, and what it is told when it has any. */
@@ -114,7 +117,7 @@ export class ServiceUnderTest<Service extends { stop(): Promise<void> } = { stop
 
   /** One more of it, which is stopped by whoever starts it. */
   startBeside(changes: Settings): Promise<Service> {
-    return this.tested.start(this.environmentWith(changes));
+    return this.tested.start(this.environmentWith(changes), { backoff });
   }
 
   /** Stops the service while the servers go on. */
