@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Waits for what is to come true within 20 s, or as long as is said. */
+/** Waits for what is to come true within 30 s, or as long as is said. */
 export async function until<T>(
   what: string,
   look: () => T | undefined | false | Promise<T | undefined | false>,
-  withinMs = 20_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const giveUpAt = Date.now() + withinMs;
   for (;;) {
