@@ -46,7 +46,7 @@ beforeAll(async () => {
   const engine = await installEngine();
   enginePython = engine.python;
   model = (await installDemoModel({ engine })).dir;
-  test = await startTestServers();
+  test = await startTestServers({ durable: true });
   logFile = join(test.folder, 'services.log');
   // This client does not read user and password from a URL, as those of other languages do.
   const { host, username: user, password: pass } = new URL(test.servers.nats.url);

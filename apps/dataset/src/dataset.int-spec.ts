@@ -4,74 +4,21 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { ArtifactCache, connectStore } from '@anneal/artifacts';
-import {
-  DatasetPrepared,
-  dataReport,
-  progress,
-  progressSubject,
-  RunCancelled,
-  StageFailed,
-  type RunSpecInput,
-} from '@anneal/contracts';
-import {
-  connectNats,
-  encodeEvent,
-  followEvents,
-  jetstream,
-  publishEvent,
-  publishTrainRequest,
-  type DecodedEvent,
-  type NatsConnection,
-} from '@anneal/messaging';
+import { ArtifactCache } from '@anneal/artifacts';
+import { dataReport, progress, progressSubject, RunCancelled, type RunSpecInput } from '@anneal/contracts';
 import { readPreparedRows } from '@anneal/datasets';
-import { createLogger, startService, type RunningService } from '@anneal/service';
-import { startHub, startTestServers, type SmallHub, type TestServers } from '@anneal/testing';
+import { publishTrainRequest } from '@anneal/messaging';
+import type { SmallHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { datasetService } from './service.js';
+import { TestDatasetService } from './dataset.fixture.js';
 
-const heard: Extract<DecodedEvent, { ok: true }>[] = [];
-let servers: TestServers;
-let nats: NatsConnection;
+let service: TestDatasetService;
 let hub: SmallHub;
-let data: string;
-let service: RunningService | undefined;
-
 beforeAll(async () => {
-  servers = await startTestServers();
-  hub = await startHub();
-  nats = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-  await followEvents(nats, {}, (decoded) => {
-    if (decoded.ok) heard.push(decoded);
-  });
-  data = join(servers.folder, 'data-of-the-user');
-  await mkdir(data);
-  await start();
+  service = await TestDatasetService.start();
+  ({ hub } = service);
 }, 120_000);
-afterAll(async () => {
-  await service?.stop();
-  await nats?.close();
-  await hub?.stop();
-  await servers?.stop();
-});
-
-async function start(): Promise<void> {
-  service = await startService(
-    datasetService,
-    { ...servers.environment('dataset'), FILE_ROOTS: data, HF_ENDPOINT: hub.url, DATA_BUCKETS: 'data' },
-    { logger: createLogger('dataset', process.env.TEST_LOG_LEVEL ?? 'silent') },
-  );
-}
-
-async function stop(): Promise<void> {
-  await service?.stop();
-  service = undefined;
-}
-
-async function file(name: string, lines: string[]): Promise<string> {
-  await writeFile(join(data, name), lines.map((line) => `${line}\n`).join(''));
-  return `file:${join(data, name)}`;
-}
+afterAll(() => service?.stop());
 
 const row = (number: number): string => JSON.stringify({ problem: `What is ${number} + 1?`, answer: `${number + 1}` });
 const rows = (count: number): string[] => Array.from({ length: count }, (_, index) => row(index));
@@ -85,53 +32,28 @@ function request(source: string, more: Partial<RunSpecInput['dataset']> = {}): R
   };
 }
 
-/** What the service said about a run, but for its attempts. */
-const said = (runId: string) =>
-  heard
-    .filter(({ event }) => event.runId === runId && event.source.includes('dataset'))
-    .filter(({ definition }) => definition.name !== 'StageAttempted');
-
 async function trainRows(folder: string): Promise<unknown[]> {
   const read: unknown[] = [];
   for await (const row of readPreparedRows(folder)) read.push(row);
   return read;
 }
 
-/** Everything that the service says about a run, once it has said something and had time to say more. */
-async function allSaid(runId: string): Promise<ReturnType<typeof said>> {
-  await vi.waitFor(() => expect(said(runId)).not.toEqual([]), { timeout: 15_000, interval: 50 });
-  await pause(300);
-  return said(runId);
-}
-
-async function prepared(runId: string) {
-  const [event, ...more] = await allSaid(runId);
-  expect(more).toEqual([]);
-  return DatasetPrepared.data.parse(event?.event.data).dataset;
-}
-
-async function failed(runId: string) {
-  const [event, ...more] = await allSaid(runId);
-  expect(more).toEqual([]);
-  return StageFailed.data.parse(event?.event.data);
-}
-
 describe('a request', () => {
   it('becomes one prepared set that can be fetched by its digest', async () => {
-    const source = await file('sums.jsonl', [...rows(100), row(7)]);
+    const source = await service.file('sums.jsonl', [...rows(100), row(7)]);
     const spec = request(source);
-    const { eventId } = await publishTrainRequest(nats, spec);
-    const dataset = await prepared(spec.id);
+    const { eventId } = await publishTrainRequest(service.broker, spec);
+    const dataset = await service.prepared(spec.id);
     expect(dataset).toMatchObject({ source, rows: { read: 101, duplicates: 1, dropped: 0 } });
     expect(dataset.rows.train + dataset.rows.heldOut).toBe(100);
     expect(dataset.sourceDigest).toBe(
       createHash('sha256')
-        .update(await readFile(join(data, 'sums.jsonl')))
+        .update(await readFile(join(service.data, 'sums.jsonl')))
         .digest('hex'),
     );
-    expect(said(spec.id)[0]?.event).toMatchObject({ causationId: eventId, data: { spec: { id: spec.id } } });
+    expect(service.said(spec.id)[0]?.event).toMatchObject({ causationId: eventId, data: { spec: { id: spec.id } } });
 
-    const cache = new ArtifactCache(connectStore(servers.servers.s3), join(servers.folder, 'cache'));
+    const cache = new ArtifactCache(service.store, join(service.folder, 'cache'));
     const folder = await cache.materialise(dataset.artifact);
     expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.parquet']);
     const train = await trainRows(folder);
@@ -142,45 +64,51 @@ describe('a request', () => {
         { role: 'assistant', content: expect.stringMatching(/^\d+$/) as string },
       ],
     });
-    expect(existsSync(join(servers.folder, 'work', 'dataset', spec.id))).toBe(false);
+    expect(existsSync(service.workFolder(spec.id))).toBe(false);
   });
 
   it('without an id or a header is taken, too', async () => {
-    const { id, ...spec } = request(await file('bare.jsonl', rows(30)));
-    await publishTrainRequest(nats, spec, { id: `event-of-${id}` });
-    expect((await prepared(`event-of-${id}`)).rows.read).toBe(30);
+    const { id, ...spec } = request(await service.file('bare.jsonl', rows(30)));
+    await publishTrainRequest(service.broker, spec, { id: `event-of-${id}` });
+    expect((await service.prepared(`event-of-${id}`)).rows.read).toBe(30);
   });
 
   it('gives the same artifact for the same input', async () => {
-    const [one, two] = [request(await file('same.jsonl', rows(50))), request(await file('copy.jsonl', rows(50)))];
-    await Promise.all([publishTrainRequest(nats, one), publishTrainRequest(nats, two)]);
-    expect((await prepared(one.id)).artifact).toEqual((await prepared(two.id)).artifact);
+    const [one, two] = [
+      request(await service.file('same.jsonl', rows(50))),
+      request(await service.file('copy.jsonl', rows(50))),
+    ];
+    await Promise.all([publishTrainRequest(service.broker, one), publishTrainRequest(service.broker, two)]);
+    expect((await service.prepared(one.id)).artifact).toEqual((await service.prepared(two.id)).artifact);
   });
 
   it('is answered at once when the same set was made before', async () => {
     const lines = rows(60);
-    const [one, two] = [request(await file('first.jsonl', lines)), request(await file('second.jsonl', lines))];
-    await publishTrainRequest(nats, one);
-    const made = await prepared(one.id);
+    const [one, two] = [
+      request(await service.file('first.jsonl', lines)),
+      request(await service.file('second.jsonl', lines)),
+    ];
+    await publishTrainRequest(service.broker, one);
+    const made = await service.prepared(one.id);
     const phases: string[] = [];
-    nats.subscribe(progressSubject(two.id, 'dataset'), {
+    service.broker.subscribe(progressSubject(two.id, 'dataset'), {
       callback: (_error, message) => void phases.push(progress.parse(message.json()).phase),
     });
-    await nats.flush();
-    await publishTrainRequest(nats, two);
-    expect(await prepared(two.id)).toEqual({ ...made, source: two.dataset.source });
+    await service.broker.flush();
+    await publishTrainRequest(service.broker, two);
+    expect(await service.prepared(two.id)).toEqual({ ...made, source: two.dataset.source });
     expect(phases).toEqual(['starting', 'fetching']);
   });
 
   it('tells what is worth knowing about the rows, in the event and in a report', async () => {
     const lines = [...rows(150), JSON.stringify({ problem: 'Who?', answer: '' }), JSON.stringify({ problem: 3 })];
-    const spec = request(await file('told.jsonl', lines), { mostBadRows: 2 });
-    await publishTrainRequest(nats, spec);
-    const dataset = await prepared(spec.id);
+    const spec = request(await service.file('told.jsonl', lines), { mostBadRows: 2 });
+    await publishTrainRequest(service.broker, spec);
+    const dataset = await service.prepared(spec.id);
     expect(dataset.rows).toMatchObject({ read: 152, dropped: 2 });
     expect(dataset.report).toMatchObject({ format: 'question-answer', dropped: 2 });
     expect(dataset.report?.warnings).toEqual(expect.arrayContaining(['no-tokenizer', 'rows-dropped', 'short-answers']));
-    const store = connectStore(servers.servers.s3);
+    const { store } = service;
     const report = dataReport.parse(JSON.parse((await store.getFile(dataset.artifact, 'report.json')).toString()));
     expect(report.problems.map(({ code, rows: count }) => [code, count])).toEqual([
       ['answer-missing', 1],
@@ -190,18 +118,19 @@ describe('a request', () => {
   });
 
   it('that comes often is done once', async () => {
-    const spec = request(await file('often.jsonl', rows(20)));
+    const spec = request(await service.file('often.jsonl', rows(20)));
     // The same event again, and other events with the same run id.
-    for (const id of ['often-1', 'often-1', 'often-2', 'often-3']) await publishTrainRequest(nats, spec, { id });
-    await prepared(spec.id);
+    for (const id of ['often-1', 'often-1', 'often-2', 'often-3'])
+      await publishTrainRequest(service.broker, spec, { id });
+    await service.prepared(spec.id);
   });
 
   it('that cannot be read is left to the gateway', async () => {
-    const spec = request(await file('later.jsonl', rows(20)));
-    await publishTrainRequest(nats, { ...spec, dataset: {} }, { id: 'unreadable' });
-    await publishTrainRequest(nats, spec);
-    await prepared(spec.id);
-    expect(said('unreadable')).toEqual([]);
+    const spec = request(await service.file('later.jsonl', rows(20)));
+    await publishTrainRequest(service.broker, { ...spec, dataset: {} }, { id: 'unreadable' });
+    await publishTrainRequest(service.broker, spec);
+    await service.prepared(spec.id);
+    expect(service.said('unreadable')).toEqual([]);
   });
 
   it('for several files of the Hub names the digest of all of them', async () => {
@@ -209,8 +138,8 @@ describe('a request', () => {
     const put = { 'train-00000-of-00002.jsonl': parts[0] ?? '', 'train-00001-of-00002.jsonl': parts[1] ?? '' };
     hub.create('acme/sums', { type: 'dataset' }).commit('add', { put });
     const spec = request('acme/sums');
-    await publishTrainRequest(nats, spec);
-    const dataset = await prepared(spec.id);
+    await publishTrainRequest(service.broker, spec);
+    const dataset = await service.prepared(spec.id);
     expect(dataset.rows.read).toBe(30);
     expect(dataset.sourceDigest).toBe(createHash('sha256').update(parts.join('')).digest('hex'));
   });
@@ -219,8 +148,8 @@ describe('a request', () => {
     hub.create('acme/shy', { type: 'dataset' }).commit('add', { put: { 'train.jsonl': `${rows(29).join('\n')}\n` } });
     hub.faults.add('info', { kind: 'status', status: 503 });
     const spec = request('acme/shy');
-    await publishTrainRequest(nats, spec);
-    expect((await prepared(spec.id)).rows.read).toBe(29);
+    await publishTrainRequest(service.broker, spec);
+    expect((await service.prepared(spec.id)).rows.read).toBe(29);
   });
 });
 
@@ -228,15 +157,15 @@ describe('an artifact as source', () => {
   const lines = (part: string[]): Buffer => Buffer.from(part.map((line) => `${line}\n`).join(''));
   const put = async (files: Record<string, Uint8Array>): Promise<string> => {
     const sources = Object.entries(files).map(([path, source]) => ({ path, source }));
-    return (await connectStore(servers.servers.s3).putFiles('file', sources)).digest;
+    return (await service.store.putFiles('file', sources)).digest;
   };
 
   it('gives the rows of all its files that hold rows', async () => {
     const parts = [lines(rows(30).slice(0, 10)), lines(rows(30).slice(10))] as const;
     const digest = await put({ 'b/more.jsonl': parts[1], 'a.jsonl': parts[0], 'notes.txt': Buffer.from('notes') });
     const spec = request(`artifact:${digest}`);
-    await publishTrainRequest(nats, spec);
-    const dataset = await prepared(spec.id);
+    await publishTrainRequest(service.broker, spec);
+    const dataset = await service.prepared(spec.id);
     expect(dataset).toMatchObject({ source: `artifact:${digest}`, rows: { read: 30 } });
     expect(dataset.sourceDigest).toBe(createHash('sha256').update(Buffer.concat(parts)).digest('hex'));
   });
@@ -244,8 +173,8 @@ describe('an artifact as source', () => {
   it('is named by the beginning of its digest, with the file that is wrong', async () => {
     const digest = await put({ 'train.jsonl': lines([row(1), '{"problem":']) });
     const spec = request(`artifact:${digest}`);
-    await publishTrainRequest(nats, spec);
-    const { failure } = await failed(spec.id);
+    await publishTrainRequest(service.broker, spec);
+    const { failure } = await service.failed(spec.id);
     const file = `artifact:${digest.slice(0, 12)}/train.jsonl`;
     expect(failure).toMatchObject({ code: 'DATASET_ROW_INVALID', file, row: 2 });
     expect(failure.message).toContain(`Line 2 of ${file}`);
@@ -256,8 +185,8 @@ describe('an artifact as source', () => {
     ['has no rows', () => put({ 'notes.txt': Buffer.from('notes') }), 'without a .jsonl, .json, .csv or .parquet file'],
   ])('that %s is not found', async (_what, digest, message) => {
     const spec = request(`artifact:${await digest()}`);
-    await publishTrainRequest(nats, spec);
-    const { attempts, failure } = await failed(spec.id);
+    await publishTrainRequest(service.broker, spec);
+    const { attempts, failure } = await service.failed(spec.id);
     expect(attempts).toBe(1);
     expect(failure).toMatchObject({ code: 'DATASET_NOT_FOUND', field: 'dataset.source' });
     expect(failure.message).toContain(message);
@@ -270,11 +199,11 @@ describe('questions that will judge a run', () => {
   const taught = JSON.stringify({ problem: question, answer: '4' });
   const judge = async (name: string, source: string, more: Partial<RunSpecInput['dataset']> = {}) => {
     const evaluation = { benchmarks: [{ name: 'mmlu-pro' as const, source, revision: 'main' }] };
-    const spec = { ...request(await file(name, [...rows(40), taught]), more), evaluation };
-    await publishTrainRequest(nats, spec);
+    const spec = { ...request(await service.file(name, [...rows(40), taught]), more), evaluation };
+    await publishTrainRequest(service.broker, spec);
     return spec.id;
   };
-  const judged = async (...asked: Parameters<typeof judge>) => prepared(await judge(...asked));
+  const judged = async (...asked: Parameters<typeof judge>) => service.prepared(await judge(...asked));
 
   it.each([
     [
@@ -288,7 +217,7 @@ describe('questions that will judge a run', () => {
       'the store',
       async () => {
         const files = [{ path: 'test.jsonl', source: Buffer.from(asked) }];
-        return `artifact:${(await connectStore(servers.servers.s3).putFiles('file', files)).digest}`;
+        return `artifact:${(await service.store.putFiles('file', files)).digest}`;
       },
     ],
   ])('are not trained on, when they come from %s', async (_where, put) => {
@@ -299,7 +228,7 @@ describe('questions that will judge a run', () => {
   });
 
   it('that nobody has end the run, since rows with one were to be removed', async () => {
-    const { failure } = await failed(await judge('needed.jsonl', 'acme/none'));
+    const { failure } = await service.failed(await judge('needed.jsonl', 'acme/none'));
     expect(failure.message).toContain('The rows cannot be checked against mmlu-pro');
     expect(failure.remedy).toContain('dataset.decontamination');
   });
@@ -319,14 +248,13 @@ describe('questions that will judge a run', () => {
 
 describe('a source elsewhere', () => {
   it('may be an object of a bucket of data', async () => {
-    const store = connectStore({ ...servers.servers.s3, bucket: 'data' });
-    await store.ensureReady();
+    const store = await service.bucket('data');
     const bytes = Buffer.from(rows(30).join('\n'));
     await store.putFiles('file', [{ path: 'rows', source: bytes }]);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const spec = request(`s3:data/sha256/${sha256.slice(0, 2)}/${sha256}`);
-    await publishTrainRequest(nats, spec);
-    const dataset = await prepared(spec.id);
+    await publishTrainRequest(service.broker, spec);
+    const dataset = await service.prepared(spec.id);
     expect(dataset).toMatchObject({ source: spec.dataset.source, sourceDigest: sha256, rows: { read: 30 } });
   });
 
@@ -336,46 +264,52 @@ describe('a source elsewhere', () => {
     ['https://localhost/rows.jsonl', { code: 'SOURCE_REFUSED' }],
   ])('may be none that others cannot reach: %s', async (source, failure) => {
     const spec = request(source);
-    await publishTrainRequest(nats, spec);
-    expect(await failed(spec.id)).toMatchObject({ attempts: 1, failure: { ...failure, field: 'dataset.source' } });
+    await publishTrainRequest(service.broker, spec);
+    expect(await service.failed(spec.id)).toMatchObject({
+      attempts: 1,
+      failure: { ...failure, field: 'dataset.source' },
+    });
   });
 
   it('may be a folder of compressed tables', async () => {
-    await mkdir(join(data, 'tables'));
+    await mkdir(join(service.data, 'tables'));
     for (const [index, part] of [rows(30).slice(0, 10), rows(30).slice(10)].entries()) {
       const lines = part.map((line) => Object.values(JSON.parse(line) as Record<string, string>).join(';'));
-      await writeFile(join(data, 'tables', `train-${index}.csv.gz`), gzipSync(`problem;answer\n${lines.join('\n')}\n`));
+      await writeFile(
+        join(service.data, 'tables', `train-${index}.csv.gz`),
+        gzipSync(`problem;answer\n${lines.join('\n')}\n`),
+      );
     }
-    const spec = request(`file:${join(data, 'tables')}`);
-    await publishTrainRequest(nats, spec);
-    expect((await prepared(spec.id)).rows.read).toBe(30);
+    const spec = request(`file:${join(service.data, 'tables')}`);
+    await publishTrainRequest(service.broker, spec);
+    expect((await service.prepared(spec.id)).rows.read).toBe(30);
   });
 });
 
 describe('rows that are held out of another source', () => {
   it('are asked, and none of them is trained', async () => {
-    const source = await file('all.jsonl', rows(40));
-    const heldOutFrom = await file('questions.jsonl', rows(48).slice(30));
+    const source = await service.file('all.jsonl', rows(40));
+    const heldOutFrom = await service.file('questions.jsonl', rows(48).slice(30));
     const spec = request(source, { heldOutFrom, limit: 35 });
-    await publishTrainRequest(nats, spec);
-    const dataset = await prepared(spec.id);
+    await publishTrainRequest(service.broker, spec);
+    const dataset = await service.prepared(spec.id);
     expect(dataset.source).toBe(source);
     expect(dataset.rows).toEqual({ read: 35, train: 30, heldOut: 18, duplicates: 0, dropped: 5 });
-    const store = connectStore(servers.servers.s3);
+    const { store } = service;
     const heldOut = (await store.getFile(dataset.artifact, 'held-out.jsonl')).toString().trim().split('\n');
     const answers = heldOut.map((line) => Number((JSON.parse(line) as { expected: string }).expected));
     expect(answers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 18 }, (_, index) => index + 31));
-    const folder = await mkdtemp(join(servers.folder, 'set-'));
+    const folder = await mkdtemp(join(service.folder, 'set-'));
     await store.getDirectory(dataset.artifact, folder);
     expect(JSON.stringify(await trainRows(folder))).not.toContain('What is 30 + 1?');
   });
 
   it('are not read when nobody asks them', async () => {
-    const source = await file('asked-by-nobody.jsonl', rows(20));
+    const source = await service.file('asked-by-nobody.jsonl', rows(20));
     const evaluation = { benchmarks: [{ name: 'mmlu-pro' as const }] };
     const spec = { ...request(source, { heldOutFrom: source, decontamination: 'off' }), evaluation };
-    await publishTrainRequest(nats, spec);
-    expect((await prepared(spec.id)).rows).toMatchObject({ train: 20, heldOut: 0, dropped: 0 });
+    await publishTrainRequest(service.broker, spec);
+    expect((await service.prepared(spec.id)).rows).toMatchObject({ train: 20, heldOut: 0, dropped: 0 });
   });
 
   it.each([
@@ -384,10 +318,10 @@ describe('rows that are held out of another source', () => {
     ['acme/nowhere', { code: 'DATASET_NOT_FOUND' }],
     ['blank.jsonl', { code: 'DATASET_EMPTY', file: 'blank.jsonl' }],
   ])('are missing: %s', async (from, failure) => {
-    const heldOutFrom = from === 'blank.jsonl' ? await file(from, ['']) : from;
-    const spec = request(await file('enough.jsonl', rows(20)), { heldOutFrom });
-    await publishTrainRequest(nats, spec);
-    expect((await failed(spec.id)).failure).toMatchObject({ ...failure, field: 'dataset.heldOutFrom' });
+    const heldOutFrom = from === 'blank.jsonl' ? await service.file(from, ['']) : from;
+    const spec = request(await service.file('enough.jsonl', rows(20)), { heldOutFrom });
+    await publishTrainRequest(service.broker, spec);
+    expect((await service.failed(spec.id)).failure).toMatchObject({ ...failure, field: 'dataset.heldOutFrom' });
   });
 });
 
@@ -400,35 +334,38 @@ describe('a source that is wrong', () => {
     ['too few rows to hold one out', [row(3)], { code: 'DATASET_EMPTY', field: 'dataset.source' }],
   ])('%s fails the run at once, by file and row', async (what, lines, failure) => {
     const name = `${what.replaceAll(' ', '-')}.jsonl`;
-    const spec = request(await file(name, lines));
-    await publishTrainRequest(nats, spec);
-    expect(await failed(spec.id)).toMatchObject({ stage: 'dataset', attempts: 1, failure: { ...failure, file: name } });
+    const spec = request(await service.file(name, lines));
+    await publishTrainRequest(service.broker, spec);
+    expect(await service.failed(spec.id)).toMatchObject({
+      stage: 'dataset',
+      attempts: 1,
+      failure: { ...failure, file: name },
+    });
   });
 
   it('lies outside the folders of the service', async () => {
     const spec = request('file:/etc/hostname');
-    await publishTrainRequest(nats, spec);
-    expect(await failed(spec.id)).toMatchObject({ failure: { code: 'DATASET_NOT_FOUND', field: 'dataset.source' } });
+    await publishTrainRequest(service.broker, spec);
+    expect(await service.failed(spec.id)).toMatchObject({
+      failure: { code: 'DATASET_NOT_FOUND', field: 'dataset.source' },
+    });
   });
 });
 
 describe('a cancelled run', () => {
-  const cancelled = async (runId: string): Promise<void> => {
-    const what = { id: randomUUID(), source: 'test', runId };
-    const words = { runId, name: 'n', seconds: 1, by: 'somebody' };
-    await publishEvent(jetstream(nats), encodeEvent(RunCancelled, words, what));
-  };
+  const cancelled = (runId: string): Promise<void> =>
+    service.say(RunCancelled, { runId, name: 'n', seconds: 1, by: 'somebody', turn: 1 });
 
   it('is not begun', async () => {
-    await stop();
-    const spec = request(await file('cancelled.jsonl', rows(20)));
-    const next = request(await file('next.jsonl', rows(20)));
-    await publishTrainRequest(nats, spec);
+    await service.stopService();
+    const spec = request(await service.file('cancelled.jsonl', rows(20)));
+    const next = request(await service.file('next.jsonl', rows(20)));
+    await publishTrainRequest(service.broker, spec);
     await cancelled(spec.id);
-    await publishTrainRequest(nats, next);
-    await start();
-    await prepared(next.id);
-    expect(said(spec.id)).toEqual([]);
+    await publishTrainRequest(service.broker, next);
+    await service.startService();
+    await service.prepared(next.id);
+    expect(service.said(spec.id)).toEqual([]);
   });
 
   it('is dropped in the middle of a download', async () => {
@@ -441,10 +378,10 @@ describe('a cancelled run', () => {
         await pause(1_000);
       },
     });
-    await publishTrainRequest(nats, spec);
+    await publishTrainRequest(service.broker, spec);
     await vi.waitFor(() => expect(hub.requests.some(({ path }) => path.includes('acme/slow/resolve'))).toBe(true));
     await pause(2_000);
-    expect(said(spec.id)).toEqual([]);
+    expect(service.said(spec.id)).toEqual([]);
     expect(hub.requests.filter(({ path }) => path.includes('acme/slow/resolve'))).toHaveLength(1);
   });
 });

@@ -5,11 +5,11 @@ import {
   RunCancelled,
   RetryRequested,
   StageFailed,
-  TrainRequested,
 } from '@anneal/contracts';
-import { CompletionsServer, writeLetterTokenizer } from '@anneal/testing';
+import { publishTrainRequest } from '@anneal/messaging';
+import { CompletionsServer, until, writeLetterTokenizer } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TestEvaluator, until, type Knowledge, type TestRun } from './evaluator.fixture.js';
+import { TestEvaluator, type Knowledge, type TestRun } from './evaluator.fixture.js';
 
 let evaluator: TestEvaluator;
 beforeAll(async () => {
@@ -36,9 +36,11 @@ async function runOf(id: string, count: number, { base, tuned }: { base: number;
   const evaluation = { benchmarks: [{ name: 'own-set' as const, source, score: 'json' as const }] };
   return evaluator.run(id, evaluation, { base: knowing(base), tuned: knowing(tuned) });
 }
-const request = (id: string, { spec }: TestRun): Promise<void> => evaluator.say(TrainRequested, spec, id);
-const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared, id);
-const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged, id);
+const request = async ({ spec }: TestRun): Promise<void> => {
+  await publishTrainRequest(evaluator.broker, spec);
+};
+const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared);
+const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged);
 const judgeJobs = (id: string): Promise<number> => evaluator.count(`job WHERE kind = 'judge'`, id);
 const answers = (id: string, subject: string): Promise<number> =>
   evaluator.count(`answer WHERE subject = '${subject}'`, id);
@@ -55,7 +57,7 @@ describe('an evaluation', () => {
       { benchmarks: [{ name: 'held-out' }, { name: 'own-set', source, score: 'json' }] },
       { base: {}, tuned: { ...knowing(8), 'Capital of Italy?': ' Rome\n' }, heldOut },
     );
-    await request('plain', run);
+    await request(run);
     await prepare('plain', run);
     await merge('plain', run);
     const { evaluation, ...carried } = await evaluator.word(EvaluationCompleted, 'plain');
@@ -97,7 +99,7 @@ describe('an evaluation', () => {
       base: { revision: run.merged.training.base.revision, inference: { form: 'batch', batch: 2 } },
       tuned: { artifact: run.merged.merge.artifact.digest, inference: { form: 'batch', batch: 2 } },
     });
-    expect(evaluator.said('plain')).toEqual(['EvaluationCompleted']);
+    expect(evaluator.names('plain')).toEqual(['EvaluationCompleted']);
   });
 
   it('puts as many examples before a question as fit into the base, for both models', async () => {
@@ -112,7 +114,7 @@ describe('an evaluation', () => {
     const run = await evaluator.run('fitting', { benchmarks }, {});
     // The tuned model has another tokenizer, and four times as many positions.
     writeLetterTokenizer(run.spec.model.base.replace('file:', ''), 512);
-    await request('fitting', run);
+    await request(run);
     await prepare('fitting', run);
     await merge('fitting', run);
     const { evaluation } = await evaluator.word(EvaluationCompleted, 'fitting');
@@ -138,22 +140,22 @@ describe('an evaluation', () => {
     await merge('again', run);
     expect((await evaluator.word(EvaluationCompleted, 'again')).evaluation.results[0]?.tuned.correct).toBe(3);
     const word = { runId: 'again', by: 'test', turn: 2, from: 'merger' as const };
-    await evaluator.say(RetryRequested, word, 'again');
+    await evaluator.say(RetryRequested, word);
     await until('the word', async () => (await answers('again', 'tuned')) === 0);
     // What the merger said before, for example because the broker lost it and it is said again.
-    await evaluator.say(ModelMerged, run.merged, 'again', { id: 'from-before' });
+    await evaluator.say(ModelMerged, run.merged, { id: 'from-before' });
     const { merged } = await runOf('another', 3, { base: 1, tuned: 2 });
-    await evaluator.say(ModelMerged, { ...run.merged, merge: merged.merge }, 'again', { id: 'anew', turn: 2 });
+    await evaluator.say(ModelMerged, { ...run.merged, merge: merged.merge }, { id: 'anew', turn: 2 });
     const { evaluation, merge: judged } = await evaluator.word(EvaluationCompleted, 'again', 2);
     expect(judged).toEqual(merged.merge);
     expect(evaluation.results[0]).toMatchObject({ base: { correct: 1 }, tuned: { correct: 2 } });
     expect([evaluator.asked('again', 'base').length, await answers('again', 'tuned')]).toEqual([3, 3]);
-    expect(evaluator.said('again')).toEqual(['EvaluationCompleted', 'EvaluationCompleted']);
+    expect(evaluator.names('again')).toEqual(['EvaluationCompleted', 'EvaluationCompleted']);
   });
 
   it('begins with the base as soon as the request is there, when no question comes out of the dataset', async () => {
     const run = await runOf('early', 3, { base: 1, tuned: 3 });
-    await request('early', run);
+    await request(run);
     await until('the base', () => evaluator.asked('early', 'base').length === 3);
     await prepare('early', run);
     await merge('early', run);
@@ -170,10 +172,10 @@ describe('an evaluation', () => {
     const { evaluation } = await evaluator.word(EvaluationCompleted, 'late');
     expect(evaluation.verdict).toBe('regressed');
     const both = await runOf('both', 4, { base: 2, tuned: 2 });
-    await Promise.all([merge('both', both), prepare('both', both), request('both', both)]);
+    await Promise.all([merge('both', both), prepare('both', both), request(both)]);
     expect((await evaluator.word(EvaluationCompleted, 'both')).evaluation.reason).toContain('same items right');
     expect([await judgeJobs('late'), await judgeJobs('both')]).toEqual([1, 1]);
-    expect([evaluator.said('late'), evaluator.said('both')]).toEqual([
+    expect([evaluator.names('late'), evaluator.names('both')]).toEqual([
       ['EvaluationCompleted'],
       ['EvaluationCompleted'],
     ]);
@@ -226,7 +228,7 @@ describe('a measurement that is disturbed', () => {
     const run = await runOf('cancelled', 20, { base: 0, tuned: 0 });
     await prepare('cancelled', run);
     await until('some questions', () => evaluator.asked('cancelled', 'base').length >= 2);
-    await evaluator.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test', turn: 1 }, 'cancelled');
+    await evaluator.say(RunCancelled, { runId: 'cancelled', name: 'x', seconds: 1, by: 'test', turn: 1 });
     const pid = evaluator.generator.asked().find(({ id }) => id.includes('cancelled'))?.pid ?? 0;
     await until('the end of the generation', () => !isAlive(pid));
     await merge('cancelled', run);
@@ -236,7 +238,7 @@ describe('a measurement that is disturbed', () => {
     await merge('next', next);
     await evaluator.word(EvaluationCompleted, 'next');
     expect(evaluator.asked('cancelled', 'tuned')).toEqual([]);
-    expect(evaluator.said('cancelled')).toEqual([]);
+    expect(evaluator.names('cancelled')).toEqual([]);
   });
 });
 
@@ -337,7 +339,7 @@ describe('an evaluation that cannot be', () => {
       },
     ];
     const run = await evaluator.run('seen', { benchmarks: [{ name: 'own-set', source }] }, { train });
-    await request('seen', run);
+    await request(run);
     await merge('seen', run);
     expect((await evaluator.word(StageFailed, 'seen')).failure).toMatchObject({
       code: 'BENCHMARK_INVALID',
@@ -367,7 +369,7 @@ describe('an evaluation that cannot be', () => {
     const { training } = run.merged;
     const merged = { ...run.merged, training: { ...training, base: { ...training.base, revision: 'another' } } };
     await prepare('moved', run);
-    await evaluator.say(ModelMerged, merged, 'moved');
+    await evaluator.say(ModelMerged, merged);
     expect((await evaluator.word(StageFailed, 'moved')).failure).toMatchObject({ code: 'MODEL_INVALID' });
   });
 });

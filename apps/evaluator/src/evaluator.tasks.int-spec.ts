@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { DatasetPrepared, EvaluationCompleted, ModelMerged, StageFailed } from '@anneal/contracts';
-import { CompletionsServer, installedLmEval, writeOwnTasks } from '@anneal/testing';
+import { CompletionsServer, installedLmEval, until, writeOwnTasks } from '@anneal/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { TestEvaluator, until, type TestRun } from './evaluator.fixture.js';
+import { TestEvaluator, type TestRun } from './evaluator.fixture.js';
 
 const installed = installedLmEval();
 /** lm-eval takes its time to start, on a busy machine a minute. */
@@ -35,10 +35,10 @@ describe('tasks of lm-eval in a run', { timeout: 900_000 }, () => {
     };
   };
   const evaluation = { benchmarks: [{ name: 'lm-eval' as const, task: 'own_sums' }] };
-  const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared, id);
-  const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged, id);
+  const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared);
+  const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged);
   const judged = (id: string) =>
-    until('a word', () => evaluator.said(id).find((name) => /Completed|Failed/.test(name)), patienceMs);
+    until('a word', () => evaluator.names(id).find((name) => /Completed|Failed/.test(name)), patienceMs);
   const askedOfBase = (id: string): string[] =>
     server.asked.filter(({ model }) => model.includes(`${id}-base`)).map(({ text }) => text);
 

@@ -1,4 +1,4 @@
-import type { ArtifactRef, MergedModel, PreparedDataset, TrainedModel } from '@anneal/contracts';
+import type { ArtifactRef, BaseModel, MergedModel, PreparedDataset, TrainedModel } from '@anneal/contracts';
 
 /** What the dataset stage says about a stored set. */
 export function preparedFrom(artifact: ArtifactRef): PreparedDataset {
@@ -12,13 +12,10 @@ export function preparedFrom(artifact: ArtifactRef): PreparedDataset {
 }
 
 /** What trainer and merger say about a stored model that was trained from a base. */
-export function mergedFrom(
-  artifact: ArtifactRef,
-  base: { reference: string; revision: string },
-): { training: TrainedModel; merge: MergedModel } {
+export function mergedFrom(artifact: ArtifactRef, base: BaseModel): { training: TrainedModel; merge: MergedModel } {
   const training: TrainedModel = {
     artifact: { ...artifact, kind: 'adapter' },
-    base: { ...base, parameters: 8 },
+    base,
     plan: {
       ...{ method: 'lora', strategy: 'single', device: 'cpu', processes: 1, steps: 1, epochs: 1, microBatch: 1 },
       ...{ gradientAccumulation: 1, effectiveBatch: 1, sequenceLength: 128, learningRate: 0.1, scheduler: 'cosine' },

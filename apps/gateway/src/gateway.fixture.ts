@@ -1,5 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { connectStore, type ArtifactStore } from '@anneal/artifacts';
 import type { Gpu } from '@anneal/compute';
 import {
   readTrainRequest,
@@ -11,64 +9,42 @@ import {
   type RunView,
 } from '@anneal/contracts';
 import { openDeviceSchema, registerHost } from '@anneal/devices';
-import { createDataSource } from '@anneal/jobs';
-import {
-  connectNats,
-  encodeEvent,
-  followEvents,
-  jetstream,
-  publishEvent,
-  type DecodedEvent,
-  type NatsConnection,
-} from '@anneal/messaging';
-import { createLogger, startService, type Logger, type RunningService } from '@anneal/service';
-import { startTestServers, type TestServers } from '@anneal/testing';
+import { encodeEvent, jetstream, publishEvent } from '@anneal/messaging';
+import { startService, type Logger, type RunningService } from '@anneal/service';
+import { ServiceUnderTest, startSurroundings, until, type HeardEvent, type Surroundings } from '@anneal/testing';
 import type { DataSource } from 'typeorm';
 import { gatewayService } from './service.js';
 
-const patienceMs = 15_000;
 export const largestFileBytes = 60_000_000;
 
-/** A gateway on real servers, and what its tests do around it: say what stages say, listen, and call the API. */
-export class TestGateway {
-  readonly heard: Extract<DecodedEvent, { ok: true }>[] = [];
+/** The gateway, and what its tests do around it: say what stages say, listen, and call the API. */
+export class TestGateway extends ServiceUnderTest<RunningService> {
   private sequence = 0;
 
-  private constructor(
-    private readonly servers: TestServers,
-    /** As a user with all rights. */
-    readonly broker: NatsConnection,
-    private service: RunningService,
-  ) {}
-
-  static async start({ settings = {}, logger }: TestSettings = {}): Promise<TestGateway> {
-    const servers = await startTestServers();
-    const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-    const test = new TestGateway(servers, broker, await serve(servers, { settings, logger }));
-    await followEvents(broker, {}, (decoded) => {
-      if (decoded.ok) test.heard.push(decoded);
+  private constructor(surroundings: Surroundings, { settings = {}, logger }: TestSettings) {
+    super(surroundings, {
+      name: 'gateway',
+      start: (environment) => startService(gatewayService, environment, logger && { logger }),
+      settings: {
+        MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
+        WEBHOOK_TARGETS: 'any',
+        CORS_ORIGINS: 'https://tools.example.com',
+        LARGEST_FILE_BYTES: String(largestFileBytes),
+        // Whoever waits for it when the gateway stops is to be seen.
+        STOP_GRACE_SECONDS: '20',
+        ...settings,
+      },
     });
-    return test;
   }
 
-  /** What the service was started with. */
-  get environment(): Record<string, string> {
-    return environmentOf(this.servers);
+  static async start(settings: TestSettings = {}): Promise<TestGateway> {
+    const gateway = new TestGateway(await startSurroundings(), settings);
+    await gateway.startService();
+    return gateway;
   }
 
   get apiKey(): string {
-    return this.servers.environment('gateway').API_KEY ?? '';
-  }
-
-  async stop(): Promise<void> {
-    await this.service.stop();
-    await this.broker.close();
-    await this.servers.stop();
-  }
-
-  /** A folder that is gone afterwards. */
-  get folder(): string {
-    return this.servers.folder;
+    return this.environmentWith()['API_KEY'] ?? '';
   }
 
   /** Registers a host with these GPUs, as a trainer on it does. */
@@ -91,32 +67,9 @@ export class TestGateway {
     });
   }
 
-  private async onDevices(change: (source: DataSource) => Promise<void>): Promise<void> {
-    const url = this.servers.environment('trainer')['POSTGRES_URL'] ?? '';
-    await openDeviceSchema(url);
-    const source = await createDataSource({ url, schema: 'trainer' }).initialize();
-    await change(source);
-    await source.destroy();
-  }
-
-  /** Looks into the database of the service, or changes it, as the service itself would. */
-  async onOwnDatabase<Result>(work: (source: DataSource) => Promise<Result>): Promise<Result> {
-    const url = this.environment['POSTGRES_URL'] ?? '';
-    const source = await createDataSource({ url, schema: 'gateway' }).initialize();
-    try {
-      return await work(source);
-    } finally {
-      await source.destroy();
-    }
-  }
-
-  /** Stops the service while the servers go on. */
-  async stopService(): Promise<void> {
-    await this.service.stop();
-  }
-
-  async startServiceAgain(): Promise<void> {
-    this.service = await serve(this.servers);
+  private async onDevices(change: (tables: DataSource) => Promise<void>): Promise<void> {
+    await openDeviceSchema(this.environmentOf('trainer')['POSTGRES_URL'] ?? '');
+    await this.onTablesOf('trainer', change);
   }
 
   get url(): string {
@@ -129,7 +82,7 @@ export class TestGateway {
   }
 
   /** Says what another service says; the same id twice is the same event twice. */
-  async say<Definition extends EventDefinition>(
+  override async say<Definition extends EventDefinition>(
     definition: Definition,
     data: EventData<Definition> & { runId: string },
     { id = `test-${(this.sequence += 1)}`, turn }: { id?: string; turn?: number } = {},
@@ -145,7 +98,7 @@ export class TestGateway {
     return this.heardOf(runId).map(({ definition }) => definition.name);
   }
 
-  heardOf(runId: string): Extract<DecodedEvent, { ok: true }>[] {
+  heardOf(runId: string): HeardEvent[] {
     // A request has no run in its envelope: the run follows from what is asked for.
     return this.heard.filter(({ event }) => (event.runId || readTrainRequest(event.data, event.id).runId) === runId);
   }
@@ -177,47 +130,12 @@ export class TestGateway {
     });
   }
 
-  async store(): Promise<ArtifactStore> {
-    const store = connectStore(this.servers.servers.s3);
-    await store.ensureReady();
-    return store;
-  }
-
   async storeReport(report: EvaluationReport): Promise<ArtifactRef> {
-    const store = await this.store();
-    return store.putFiles('report', [{ path: 'report.json', source: Buffer.from(JSON.stringify(report)) }]);
+    return this.store.putFiles('report', [{ path: 'report.json', source: Buffer.from(JSON.stringify(report)) }]);
   }
-}
-
-/** Asks again and again until there is an answer. */
-export async function until<T>(what: string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const giveUpAt = Date.now() + patienceMs;
-  while (Date.now() < giveUpAt) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    await pause(20);
-  }
-  throw new Error(`gave up waiting for ${what}`);
 }
 
 interface TestSettings {
   readonly settings?: Record<string, string>;
   readonly logger?: Logger | undefined;
-}
-
-function serve(
-  servers: TestServers,
-  { settings = {}, logger = createLogger('gateway', 'silent') }: TestSettings = {},
-): Promise<RunningService> {
-  return startService(gatewayService, { ...environmentOf(servers), ...settings }, { logger });
-}
-
-function environmentOf(servers: TestServers): Record<string, string> {
-  return {
-    ...servers.environment('gateway'),
-    MODELS: 'tiny=file:/models/tiny,acme/tiny=acme/tiny@main',
-    WEBHOOK_TARGETS: 'any',
-    CORS_ORIGINS: 'https://tools.example.com',
-    LARGEST_FILE_BYTES: String(largestFileBytes),
-  };
 }

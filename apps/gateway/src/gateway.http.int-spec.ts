@@ -11,8 +11,8 @@ import {
   type RunView,
 } from '@anneal/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestGateway, until } from './gateway.fixture.js';
-import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
+import { TestGateway } from './gateway.fixture.js';
+import { sampleEvents, sampleRequest, sampleSpec, until } from '@anneal/testing';
 
 let gateway: TestGateway;
 beforeAll(async () => {

@@ -21,8 +21,8 @@ import {
 } from '@anneal/contracts';
 import { publishTrainRequest } from '@anneal/messaging';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestGateway, until } from './gateway.fixture.js';
-import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
+import { TestGateway } from './gateway.fixture.js';
+import { sampleEvents, sampleRequest, sampleSpec, until } from '@anneal/testing';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -186,7 +186,7 @@ describe('the read model', () => {
     await gateway.runWhen('away', () => true);
     await gateway.stopService();
     await sayAll('away');
-    await gateway.startServiceAgain();
+    await gateway.startService();
     await gateway.runWhen('away', ({ state }) => state === 'succeeded');
     await until('RunSucceeded', () => gateway.namesOf('away').includes('RunSucceeded'));
   });
@@ -305,7 +305,7 @@ describe('watching', () => {
     await gateway.stopService();
     await ended;
     expect(Date.now() - began).toBeLessThan(5000);
-    await gateway.startServiceAgain();
+    await gateway.startService();
   });
 
   it('of a run that there is not is a plain error', async () => {

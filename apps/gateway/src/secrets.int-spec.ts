@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { createLogger, startService } from '@anneal/service';
 import { createDataSource, openDatabase } from '@anneal/jobs';
 import { publishTrainRequest } from '@anneal/messaging';
-import { sampleRequest, secretsIn } from '@anneal/testing';
+import { sampleRequest, secretsIn, until } from '@anneal/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { TestGateway, until } from './gateway.fixture.js';
+import { TestGateway } from './gateway.fixture.js';
 import { ArtifactsController } from './http/artifacts.controller.js';
 import { declaredRoutes } from './http/declared-routes.fixture.js';
 import { RunsController } from './http/runs.controller.js';
@@ -35,7 +35,7 @@ const withPassword = (url = ''): string => url.replace(/:[^:@]+@/, `:${strayed}@
 const secretOf = (text: string): string => text.replace(/^(whsec|ann_[a-z0-9]{12})_/, '');
 
 it('no secret reaches the log, whatever goes wrong', async () => {
-  const { environment } = gateway;
+  const environment = gateway.environmentWith();
   const { text } = await made<{ text: string }>('/api/keys', { name: 'canary' });
   const target = createServer((_request, answer) => answer.writeHead(500).end()).listen(0, '127.0.0.1');
   await until('the target', () => target.listening);

@@ -1,66 +1,37 @@
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { connectStore, type ArtifactStore } from '@anneal/artifacts';
+import { acceptRunSpec, parseRunSpec, TrainingCompleted, type ArtifactRef, type TrainingPlan } from '@anneal/contracts';
+import { startService } from '@anneal/service';
 import {
-  acceptRunSpec,
-  parseRunSpec,
-  progress,
-  TrainingCompleted,
-  type ArtifactRef,
-  type EventData,
-  type EventDefinition,
-  type Progress,
-  type TrainingPlan,
-} from '@anneal/contracts';
-import { locateBaseModel } from '@anneal/engine';
-import {
-  connectNats,
-  encodeEvent,
-  followEvents,
-  jetstream,
-  publishEvent,
-  type DecodedEvent,
-  type NatsConnection,
-} from '@anneal/messaging';
-import { startService, type RunningService } from '@anneal/service';
-import {
+  localBase,
   makeStandInEngine,
-  startPodHost,
-  startTestServers,
+  ServiceUnderTest,
+  startSurroundings,
   writeStandInAdapter,
-  type PodHost,
-  type SmallCluster,
   type StandInEngine,
-  type TestServers,
+  type Surroundings,
 } from '@anneal/testing';
 import { mergerService } from './service.js';
 
-type Heard = Extract<DecodedEvent, { ok: true }>;
-
-/** The merger with real servers around it and a stand-in for the engine. */
-export class TestMerger {
-  readonly heard: Heard[] = [];
-  readonly progress: Progress[] = [];
-  private service: RunningService | undefined;
-  /** Where it merges, if not on its own machine. */
-  private clustered: PodHost | undefined;
-
+/** The merger with a stand-in for the engine, and a training for it to merge. */
+export class TestMerger extends ServiceUnderTest {
   private constructor(
-    private readonly servers: TestServers,
-    private readonly broker: NatsConnection,
-    readonly store: ArtifactStore,
+    surroundings: Surroundings,
     readonly engine: StandInEngine,
     private readonly adapter: ArtifactRef,
     private readonly dataset: ArtifactRef,
-  ) {}
+  ) {
+    super(surroundings, {
+      name: 'merger',
+      start: (environment, options) => startService(mergerService, environment, options),
+      settings: { ENGINE_PYTHON: engine.python },
+      pods: { standIn: engine, settings: { MERGE_HOST: 'kubernetes' } },
+    });
+  }
 
   static async start(): Promise<TestMerger> {
-    const servers = await startTestServers();
+    const surroundings = await startSurroundings();
+    const { servers, store } = surroundings;
     const engine = await makeStandInEngine(join(servers.folder, 'engine'));
-    const broker = await connectNats({ url: servers.servers.nats.url, name: 'test' });
-    const { endpoint, accessKey, secretKey, bucket } = servers.servers.s3;
-    const store = connectStore({ endpoint, accessKey, secretKey, bucket, region: 'us-east-1' });
-    await store.ensureReady();
     const adapter = await store.putDirectory('adapter', await writeStandInAdapter(join(servers.folder, 'adapter')));
     const row = {
       messages: [
@@ -71,79 +42,9 @@ export class TestMerger {
     const dataset = await store.putFiles('dataset', [
       { path: 'train.jsonl', source: Buffer.from(`${JSON.stringify(row)}\n`) },
     ]);
-    const merger = new TestMerger(servers, broker, store, engine, adapter, dataset);
-    await followEvents(broker, {}, (decoded) => {
-      if (decoded.ok) merger.heard.push(decoded);
-    });
-    broker.subscribe('anneal.progress.>', {
-      callback: (_error, message) => void merger.progress.push(progress.parse(message.json())),
-    });
+    const merger = new TestMerger(surroundings, engine, adapter, dataset);
     await merger.startService();
     return merger;
-  }
-
-  /** From now on it merges in a small cluster of its own. */
-  async moveToCluster(): Promise<void> {
-    await this.stopService();
-    this.clustered = await startPodHost(this.servers.folder, this.engine);
-    await this.startService();
-  }
-
-  get cluster(): SmallCluster {
-    if (this.clustered === undefined) throw new Error('this merger merges on its own machine');
-    return this.clustered.cluster;
-  }
-
-  /** What nobody but the services may know. */
-  get storeKeys(): string[] {
-    return [this.servers.servers.s3.secretKey];
-  }
-
-  async startService(environment: Record<string, string> = {}): Promise<void> {
-    this.service = await startService(mergerService, {
-      ...this.servers.environment('merger'),
-      ENGINE_PYTHON: this.engine.python,
-      LOG_LEVEL: process.env['TEST_LOG'] ?? 'silent',
-      STOP_GRACE_SECONDS: '0',
-      ...(this.clustered ? { MERGE_HOST: 'kubernetes', ...this.clustered.environment } : {}),
-      ...environment,
-    });
-  }
-
-  async stopService(): Promise<void> {
-    await this.service?.stop();
-    this.service = undefined;
-  }
-
-  async stop(): Promise<void> {
-    await this.stopService();
-    await this.clustered?.cluster.stop();
-    await this.broker.close();
-    await this.servers.stop();
-  }
-
-  /** Where a merge works on its own machine. */
-  folder(runId: string): string {
-    return join(this.servers.folder, 'work', 'merger', runId);
-  }
-
-  async say<Definition extends EventDefinition>(
-    definition: Definition,
-    data: EventData<Definition> & { runId: string },
-  ): Promise<void> {
-    const id = `${definition.name}-${data.runId}`;
-    const envelope = { id, source: 'trainer', runId: data.runId };
-    await publishEvent(jetstream(this.broker), encodeEvent(definition, data, envelope));
-  }
-
-  async word<Definition extends EventDefinition>(
-    definition: Definition,
-    runId: string,
-  ): Promise<EventData<Definition>> {
-    const { event } = await until(`${definition.name} of ${runId}`, () =>
-      this.heard.find((entry) => entry.definition.name === definition.name && entry.event.runId === runId),
-    );
-    return definition.data.parse(event.data) as EventData<Definition>;
   }
 
   /** Says that a training is complete, which makes the merger merge. */
@@ -159,15 +60,7 @@ export class TestMerger {
     });
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     const spec = acceptRunSpec(parsed.spec, runId);
-    const { base } = await locateBaseModel(spec.model, {
-      resolveFile: async () => this.engine.model,
-      hub: { endpoint: 'http://127.0.0.1:9', token: undefined },
-      engine: this.engine,
-      workDir: join(this.servers.folder, 'test'),
-      store: { resolveTag: () => Promise.reject(new Error('not asked')) },
-      cache: { materialise: () => Promise.reject(new Error('not asked')) },
-      signal: new AbortController().signal,
-    });
+    const base = await localBase(spec, this.engine.model, { engine: this.engine, workDir: this.folder });
     await this.say(TrainingCompleted, {
       runId,
       spec,
@@ -201,18 +94,4 @@ function planOf(method: 'lora' | 'full'): TrainingPlan {
     ...{ scheduler: 'cosine', warmupSteps: 0, checkpointEvery: 1, precision: 'float32', seed: 1 },
     ...(method === 'lora' ? { lora } : {}),
   };
-}
-
-/** Waits for what is to come true within 20 s. */
-export async function until<T>(
-  what: string,
-  look: () => T | undefined | false | Promise<T | undefined | false>,
-): Promise<T> {
-  const giveUpAt = Date.now() + 20_000;
-  for (;;) {
-    const seen = await look();
-    if (seen !== undefined && seen !== false) return seen;
-    if (Date.now() > giveUpAt) throw new Error(`${what} did not happen`);
-    await pause(20);
-  }
 }

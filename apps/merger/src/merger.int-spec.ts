@@ -31,7 +31,7 @@ describe('a merge', () => {
       'tokenizer.json',
     ]);
     expect(String(await merger.store.getFile(merge.artifact, 'chat_template.jinja'))).toBe('{{ trained }}');
-    expect(existsSync(merger.folder('plain'))).toBe(false);
+    expect(existsSync(merger.workFolder('plain'))).toBe(false);
   });
 
   it('passes the weights of a full fine-tune on, byte for byte', async () => {

@@ -21,6 +21,7 @@ import {
   type S3User,
   type ServerBinaries,
   type ServerName,
+  type StartOptions,
 } from './index.js';
 import { identify } from './process-identity.js';
 import { sendS3Request, type S3Login } from './s3-request.js';
@@ -56,7 +57,7 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-function start(changes: { dataDir?: string; ports?: { nats: number } } = {}): Promise<EmbeddedServers> {
+function start(changes: Partial<StartOptions> = {}): Promise<EmbeddedServers> {
   return startServers({ dataDir, binaries, natsUsers, s3Users, ...changes });
 }
 
@@ -145,6 +146,11 @@ async function withNats<T>(url: string, use: (line: NatsLine) => Promise<T>): Pr
   }
 }
 
+function createStream(): Promise<string> {
+  const stream = { name: 'KEPT', subjects: ['anneal.kept'], storage: 'file' };
+  return withNats(servers.nats.url, (line) => line.request('$JS.API.STREAM.CREATE.KEPT', stream));
+}
+
 async function publishToStream(text: string): Promise<unknown> {
   return JSON.parse(await withNats(servers.nats.url, (line) => line.request('anneal.kept', text)));
 }
@@ -172,9 +178,7 @@ function wrongPassword(url: string): string {
 
 describe('the embedded servers', () => {
   it('answer, with the database and the bucket there', async () => {
-    const stream = { name: 'KEPT', subjects: ['anneal.kept'], storage: 'file' };
-    const created = await withNats(servers.nats.url, (line) => line.request('$JS.API.STREAM.CREATE.KEPT', stream));
-    expect(created).toContain('"did_create":true');
+    expect(await createStream()).toContain('"did_create":true');
     const { rows } = await query(servers.postgres.url, 'select current_database() as database, uuidv7() as id');
     expect(rows[0]?.database).toBe('anneal');
     expect(await putObject('a/first', 'hello')).toBe(200);
@@ -370,6 +374,30 @@ describe('a supervisor that is killed', () => {
     expect(await streamMessages()).toBe(1);
     expect((await query(servers.postgres.url, 'select value from kept')).rowCount).toBe(1);
     expect(await getObject('kept')).toBe('object');
+  });
+});
+
+describe('servers whose data is thrown away', () => {
+  it('keep it while they run, though one dies, and leave no process', async () => {
+    await servers.stop();
+    const other = mkdtempSync(join(tmpdir(), 'anneal-thrown-'));
+    servers = await start({ dataDir: other, throwaway: true });
+    await createStream();
+    await publishToStream('one');
+    await query(servers.postgres.url, "create table kept as select 'row' as value");
+    await putObject('kept', 'object');
+    const back: ServerName[] = [];
+    servers.on('restarted', (name) => back.push(name));
+    for (const name of serverNames) servers.kill(name, 'SIGKILL');
+    await expect.poll(() => back.toSorted(), { timeout: 20_000 }).toEqual(serverNames.toSorted());
+    expect(await streamMessages()).toBe(1);
+    expect((await query(servers.postgres.url, 'select value from kept')).rowCount).toBe(1);
+    expect(await getObject('kept')).toBe('object');
+
+    const processes = allProcesses();
+    await servers.stop();
+    expect(processes.filter((pid) => identify(pid) !== undefined)).toEqual([]);
+    rmSync(other, { recursive: true });
   });
 });
 

@@ -24,6 +24,11 @@ export interface StartOptions {
   readonly s3Users?: readonly S3User[];
   /** The bucket that exists from the start. */
   readonly bucket?: string;
+  /**
+   * Whether nobody needs the data after the stop: nothing waits for the disk then, and a stop is a kill. A server that dies
+   * still loses nothing.
+   */
+  readonly throwaway?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -99,6 +104,7 @@ async function startInFolder(
   folder: DataFolder,
   releaseFolder: () => void,
 ): Promise<EmbeddedServers> {
+  const { throwaway = false } = options;
   const state = ServerState.open(folder);
   const servers = new ServerSet(folder, options.log ?? (() => undefined));
   await servers.endLeftovers();
@@ -112,18 +118,18 @@ async function startInFolder(
   const startNats = async (): Promise<void> => {
     const users = options.natsUsers;
     await servers.start(
-      natsProgram({ binary: options.binaries.nats, folder, ports, users, passwordOf: nats.passwordOf }),
+      natsProgram({ binary: options.binaries.nats, folder, ports, users, passwordOf: nats.passwordOf, throwaway }),
     );
   };
   const startPostgres = async (): Promise<void> => {
-    const settings = { binFolder: options.binaries.pgBin, folder, ports, password: postgresPassword };
+    const settings = { binFolder: options.binaries.pgBin, folder, ports, password: postgresPassword, throwaway };
     await servers.start(await postgresProgram(settings));
     await ensureDatabase(settings);
   };
   const startS3 = async (): Promise<void> => {
     const users = (options.s3Users ?? []).map((user) => ({ ...user, ...s3.loginOf(user.name) }));
     await servers.start(
-      s3Program({ binary: options.binaries.weed, folder, ports, login: s3, users, bucket: s3.bucket }),
+      s3Program({ binary: options.binaries.weed, folder, ports, login: s3, users, bucket: s3.bucket, throwaway }),
     );
   };
 

@@ -4,8 +4,9 @@ import { portNames, type PortName } from './ports.js';
 
 const ports = Object.fromEntries(portNames.map((name, index) => [name, 20_000 + index])) as Record<PortName, number>;
 
-function render(users: NatsUser[]): string {
-  return renderNatsConfig({ ports, storeFolder: '/data/nats', users, passwordOf: (user) => `password of "${user}"` });
+function render(users: NatsUser[], throwaway = false): string {
+  const passwordOf = (user: string): string => `password of "${user}"`;
+  return renderNatsConfig({ ports, storeFolder: '/data/nats', users, passwordOf, throwaway });
 }
 
 describe('the NATS configuration', () => {
@@ -14,6 +15,7 @@ describe('the NATS configuration', () => {
     expect(config).toContain('listen: "127.0.0.1:20000"');
     expect(config).toContain('http: "127.0.0.1:20001"');
     expect(config).toContain('sync_interval: always');
+    expect(render([], true)).not.toContain('sync_interval');
   });
 
   it('always has an administrator of the account and a system user', () => {

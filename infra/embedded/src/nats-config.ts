@@ -28,6 +28,7 @@ export interface NatsConfig {
   readonly storeFolder: string;
   readonly users: readonly NatsUser[];
   readonly passwordOf: (user: string) => string;
+  readonly throwaway: boolean;
 }
 
 /** Throws CONFIG_INVALID for a user that cannot be told from another one. */
@@ -41,7 +42,7 @@ export function checkNatsUsers(users: readonly NatsUser[]): void {
 }
 
 /** The text of the configuration file: everything on loopback, one account for the application and one for the system. */
-export function renderNatsConfig({ ports, storeFolder, users, passwordOf }: NatsConfig): string {
+export function renderNatsConfig({ ports, storeFolder, users, passwordOf, throwaway }: NatsConfig): string {
   const login = (name: string): string => `user: ${quote(name)}, password: ${quote(passwordOf(name))}`;
   const accountUsers = [{ name: natsAdmin } as NatsUser, ...users].map(
     ({ name, permissions }) => `      { ${login(name)}${permissions ? `, ${renderPermissions(permissions)}` : ''} }`,
@@ -54,7 +55,7 @@ export function renderNatsConfig({ ports, storeFolder, users, passwordOf }: Nats
     'jetstream {',
     `  store_dir: ${quote(storeFolder)}`,
     // The default acknowledges up to two minutes before it calls fsync.
-    '  sync_interval: always',
+    ...(throwaway ? [] : ['  sync_interval: always']),
     '  max_file: 4GB',
     '  max_mem: 256MB',
     '}',

@@ -11,14 +11,16 @@ export interface NatsServerOptions {
   readonly ports: Ports;
   readonly users: readonly NatsUser[];
   readonly passwordOf: (user: string) => string;
+  readonly throwaway: boolean;
 }
 
 const probeLimitMs = 2_000;
 
 /** Writes the configuration of the broker anew, and says how to run it. */
-export function natsProgram({ binary, folder, ports, users, passwordOf }: NatsServerOptions): ServerProgram {
+export function natsProgram(options: NatsServerOptions): ServerProgram {
+  const { binary, folder, ports, throwaway } = options;
   const configFile = join(folder.run, 'nats.conf');
-  writePrivateFile(configFile, renderNatsConfig({ ports, storeFolder: folder.nats, users, passwordOf }));
+  writePrivateFile(configFile, renderNatsConfig({ ...options, storeFolder: folder.nats }));
   const health = `http://${loopback}:${ports.natsMonitor}/healthz`;
   return {
     name: 'nats',
@@ -26,7 +28,7 @@ export function natsProgram({ binary, folder, ports, users, passwordOf }: NatsSe
     executable: binary,
     environment: { HOME: folder.root },
     workingFolder: folder.root,
-    stopSignal: 'SIGTERM',
+    stopSignal: throwaway ? 'SIGKILL' : 'SIGTERM',
     stopGraceMs: 5_000,
     isReady: async () => {
       const answer = await fetch(health, { signal: AbortSignal.timeout(probeLimitMs) });

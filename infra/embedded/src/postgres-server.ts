@@ -18,6 +18,7 @@ export interface PostgresServerOptions {
   readonly folder: DataFolder;
   readonly ports: Ports;
   readonly password: string;
+  readonly throwaway: boolean;
 }
 
 const run = promisify(execFile);
@@ -25,7 +26,7 @@ const probeLimitMs = 2_000;
 
 /** Creates the database cluster at the first start, and says how to run the server. */
 export async function postgresProgram(options: PostgresServerOptions): Promise<ServerProgram> {
-  const { binFolder, folder, ports } = options;
+  const { binFolder, folder, ports, throwaway } = options;
   const binary = join(binFolder, 'postgres');
   const account = findPostgresAccount(folder.postgres);
   const environment = { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC' };
@@ -39,6 +40,7 @@ export async function postgresProgram(options: PostgresServerOptions): Promise<S
     recovery_init_sync_method: 'syncfs',
     shared_buffers: '64MB',
     max_connections: '200',
+    ...(throwaway && { fsync: 'off' }),
   };
   const settingArgs = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return {
@@ -48,8 +50,8 @@ export async function postgresProgram(options: PostgresServerOptions): Promise<S
     environment,
     workingFolder: '/',
     ...(account.account ? { account: account.account } : {}),
-    // SIGTERM would wait for clients to leave.
-    stopSignal: 'SIGINT',
+    // SIGTERM would wait for clients to leave, and SIGINT writes all that is in memory.
+    stopSignal: throwaway ? 'SIGQUIT' : 'SIGINT',
     stopGraceMs: 10_000,
     isReady: () => withClient(options, 'postgres', async (client) => (await client.query('select 1')).rowCount === 1),
   };
@@ -64,7 +66,7 @@ export async function ensureDatabase(options: PostgresServerOptions): Promise<vo
 }
 
 async function ensureCluster(
-  { binFolder, folder, password }: PostgresServerOptions,
+  { binFolder, folder, password, throwaway }: PostgresServerOptions,
   account: PostgresAccount,
   environment: Record<string, string>,
 ): Promise<void> {
@@ -88,6 +90,7 @@ async function ensureCluster(
       '-D',
       unfinished,
       ...login,
+      ...(throwaway ? ['--no-sync'] : []),
       '-E',
       'UTF8',
       '--locale=C',

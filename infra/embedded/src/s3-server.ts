@@ -14,6 +14,7 @@ export interface S3ServerOptions {
   readonly login: S3Login;
   readonly users: readonly (S3User & S3Keys)[];
   readonly bucket: string;
+  readonly throwaway: boolean;
 }
 
 type S3Keys = Pick<S3Login, 'accessKey' | 'secretKey'>;
@@ -45,7 +46,7 @@ const probeKey = '.ready';
 
 /** Writes the credentials file of the S3 server, and says how to run SeaweedFS: master, volume, filer and S3 in one. */
 export function s3Program(options: S3ServerOptions): ServerProgram {
-  const { binary, folder, ports, login, bucket } = options;
+  const { binary, folder, ports, login, bucket, throwaway } = options;
   writePrivateFile(join(folder.run, 's3.json'), renderIdentities(options));
   return {
     name: 's3',
@@ -62,7 +63,7 @@ export function s3Program(options: S3ServerOptions): ServerProgram {
     // All paths are relative: a socket's path has a length limit, and a comma in -dir separates folders.
     workingFolder: folder.root,
     // It does not end on SIGTERM within 30 s, but stops taking requests; nothing was ever lost by the kill after it.
-    stopSignal: 'SIGTERM',
+    stopSignal: throwaway ? 'SIGKILL' : 'SIGTERM',
     stopGraceMs: 1_500,
     isReady: () => storesObjects(login, bucket),
     // After a full disk its volumes stay closed to writing, although there is room again, until it is started anew.

@@ -24,7 +24,7 @@ let folder: string;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'anneal-servers-'));
-  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [] });
+  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [], throwaway: true });
   options = { ...servers.s3, bucket: 'artifacts' };
   store = connectStore(options);
   client = connect(options).client;

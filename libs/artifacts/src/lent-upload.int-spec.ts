@@ -14,7 +14,7 @@ let servers: EmbeddedServers;
 let store: ArtifactStore;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'anneal-servers-'));
-  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [] });
+  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [], throwaway: true });
   store = connectStore({ ...servers.s3, bucket: 'artifacts' }, { partBytes: 5 * MiB });
   await store.ensureReady();
 });

@@ -19,7 +19,7 @@ let store: ArtifactStore;
 let client: Client;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'anneal-servers-'));
-  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [] });
+  servers = await startServers({ dataDir: home, binaries: await installServers(), natsUsers: [], throwaway: true });
   store = connectStore({ ...servers.s3, bucket });
   client = connect({ ...servers.s3, bucket }).client;
   await store.ensureReady();

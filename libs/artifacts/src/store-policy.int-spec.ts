@@ -36,6 +36,7 @@ beforeAll(async () => {
     dataDir: home,
     binaries: await installServers(),
     natsUsers: [],
+    throwaway: true,
     s3Users: serviceNames.map((name) => ({ name, policy: storePolicyOf(name, buckets) })),
   });
   admin = connect(servers.s3).client;

@@ -144,7 +144,7 @@ let running: Promise<{ adminUrl: string; stop: () => Promise<void> }> | undefine
 
 async function startPostgres(): Promise<{ adminUrl: string; stop: () => Promise<void> }> {
   const dataDir = await mkdtemp(join(tmpdir(), 'anneal-jobs-'));
-  const servers = await startServers({ dataDir, binaries: await installServers(), natsUsers: [] });
+  const servers = await startServers({ dataDir, binaries: await installServers(), natsUsers: [], throwaway: true });
   return {
     adminUrl: servers.postgres.url,
     stop: async () => {

@@ -1,6 +1,7 @@
 import type { ArtifactRef, Failure, Progress, ServiceName, StageName } from '@anneal/contracts';
 import {
   JobWorker,
+  type Backoff,
   type ClaimedJob,
   type Completion,
   type JobChoice,
@@ -44,6 +45,7 @@ export interface WorkerHost {
   readonly outbox: Outbox;
   readonly progress: ProgressPublisher;
   readonly leaseSeconds: number;
+  readonly backoff?: Backoff;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly tracer: Tracer;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Failure } from '@anneal/contracts';
-import { createDataSource, DeadLetterTable, openDatabase, Outbox, OutboxRelay } from '@anneal/jobs';
+import { createDataSource, DeadLetterTable, openDatabase, Outbox, OutboxRelay, type Backoff } from '@anneal/jobs';
 import {
   connectNats,
   durableStreamState,
@@ -35,6 +35,12 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
+interface StartOptions {
+  readonly logger?: Logger;
+  /** How long jobs that failed wait for their next attempt; as long as servers take to come back when left out. */
+  readonly backoff?: Backoff;
+}
+
 interface Opened {
   readonly close: () => Promise<void>;
   /** For what would wait for a server or a client that is silent; the others have limits of their own. */
@@ -50,7 +56,7 @@ const closeMs = 3_000;
 export async function startService<Config extends BaseConfig>(
   definition: ServiceDefinition<Config>,
   environment: Environment,
-  options: { logger?: Logger } = {},
+  options: StartOptions = {},
 ): Promise<RunningService> {
   const config = parseConfig(definition.config, environment);
   const logger = options.logger ?? createLogger(definition.name, config.LOG_LEVEL);
@@ -62,7 +68,7 @@ export async function startService<Config extends BaseConfig>(
     await foundation.relay.start();
     // Relay and workers stop before the app closes, and what the workers wrote last is still published.
     opened.push({ close: () => foundation.relay.stop() });
-    const workers = startWorkers(definition, foundation, app);
+    const workers = startWorkers(definition, foundation, app, options);
     opened.push({
       close: async () => {
         await Promise.all(workers.map((worker) => worker.stop({ graceMs: config.STOP_GRACE_SECONDS * 1000 })));
@@ -219,6 +225,7 @@ function startWorkers<Config extends BaseConfig>(
   { stage, workers = [] }: ServiceDefinition<Config>,
   { dataSource, outbox, config, logger, metrics, tracer }: Foundation<Config>,
   app: NestFastifyApplication,
+  { backoff }: StartOptions,
 ): ReturnType<WorkerDeclaration['start']>[] {
   if (!stage) return [];
   const host: WorkerHost = {
@@ -227,6 +234,7 @@ function startWorkers<Config extends BaseConfig>(
     outbox,
     progress: app.get(ProgressPublisher),
     leaseSeconds: config.LEASE_SECONDS,
+    ...(backoff && { backoff }),
     log: logger,
     metrics,
     tracer,

@@ -29,19 +29,30 @@ const steps = 4;
 
 /** What services rely on in the engine. The real one and its stand-in are both held to it. */
 export function describeEngineContract(name: string, engine: EngineUnderContract): void {
-  describe(`the contract of ${name}`, () => {
-    const { timeoutMs } = engine;
+  const { timeoutMs: timeout } = engine;
+  describe(`the contract of ${name}`, { timeout }, () => {
     let bench: Workbench;
     beforeAll(async () => {
       bench = await Workbench.make(engine);
     });
     afterAll(() => bench.remove());
 
-    it('writes a complete checkpoint and ends well when it finds the stop file', { timeout: timeoutMs }, async () => {
+    const stopped = once(async () => {
       const training = await bench.train('stopped', {});
       await training.until('log');
-      await writeFile(bench.path('stop'), '');
-      const { exit, events, outcome } = await training.end();
+      await writeFile(training.stopFile, '');
+      return { ...(await training.end()), left: await findCompleteCheckpoint(bench.path('output')) };
+    });
+    const resumed = once(async () => {
+      const { checkpoint } = (await stopped()).left;
+      const resumeFrom = `output/${checkpoint?.name ?? ''}`;
+      const training = await bench.train('resumed', { resume_from_checkpoint: resumeFrom });
+      return { ...(await training.end()), checkpoint, resumeFrom };
+    });
+
+    // Side by side, since a real engine takes half a minute to start.
+    it.concurrent('writes a complete checkpoint and ends well when it finds the stop file', async () => {
+      const { exit, events, outcome, left } = await stopped();
       const end = events.find((event) => event.event === 'trainEnd');
       expect(exit.code).toBe(0);
       expect(namesOf(events)).toEqual([
@@ -59,18 +70,12 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       ]);
       expect(end).toMatchObject({ maxSteps: steps, stopped: true });
       expect(outcome).toEqual({ kind: 'stopped', step: end?.step });
-      const { checkpoint, rejected } = await findCompleteCheckpoint(bench.path('output'));
-      expect({ step: checkpoint?.step, rejected }).toEqual({ step: end?.step, rejected: [] });
+      expect({ step: left.checkpoint?.step, rejected: left.rejected }).toEqual({ step: end?.step, rejected: [] });
       expect(lossesOf(events)).not.toContain(undefined);
     });
 
-    it('goes on from that checkpoint and ends with all steps done', { timeout: timeoutMs }, async () => {
-      const { checkpoint } = await findCompleteCheckpoint(bench.path('output'));
-      await rm(bench.path('stop'));
-      const resumeFrom = `output/${checkpoint?.name ?? ''}`;
-      const { exit, events, outcome } = await (
-        await bench.train('resumed', { resume_from_checkpoint: resumeFrom })
-      ).end();
+    it.concurrent('goes on from that checkpoint and ends with all steps done', async () => {
+      const { exit, events, outcome, checkpoint, resumeFrom } = await resumed();
       expect(exit.code).toBe(0);
       expect(outcome).toEqual({ kind: 'completed' });
       expect(events.find((event) => event.event === 'hello')).toMatchObject({ resumeFrom });
@@ -92,17 +97,16 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       }
     });
 
-    // Side by side, since a real engine takes half a minute to start.
-    it.concurrent('makes the losses that it makes when nobody stops it', { timeout: timeoutMs }, async () => {
+    it.concurrent('makes the losses that it makes when nobody stops it', async () => {
       const { events, outcome } = await (await bench.train('whole', { output_dir: 'output-whole' })).end();
       expect(outcome).toEqual({ kind: 'completed' });
-      const again = [...(await bench.events('stopped')), ...(await bench.events('resumed'))];
+      const again = [...(await stopped()).events, ...(await resumed()).events];
       expect(stepsOf(again)).toEqual(stepsOf(events));
       const losses = lossesOf(again);
       for (const [index, loss] of lossesOf(events).entries()) expect(losses[index]).toBeCloseTo(loss ?? NaN, 4);
     });
 
-    it.concurrent('trains in two processes that share the rows', { timeout: timeoutMs }, async () => {
+    it.concurrent('trains in two processes that share the rows', async () => {
       const { events, outcome } = await (
         await bench.train('two', { output_dir: 'output-two', max_steps: 2 }, { processes: 2 })
       ).end();
@@ -112,7 +116,7 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       expect((await findCompleteCheckpoint(bench.path('output-two'))).checkpoint?.step).toBe(2);
     });
 
-    it.concurrent('trains all weights of a model', { timeout: timeoutMs }, async () => {
+    it.concurrent('trains all weights of a model', async () => {
       const full = { adapter: undefined, output_dir: 'output-full', max_steps: 2 };
       const { events, outcome } = await (await bench.train('full', full)).end();
       expect(outcome).toEqual({ kind: 'completed' });
@@ -122,7 +126,7 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       expect(existsSync(bench.path('output-full/adapter_model.safetensors'))).toBe(false);
     });
 
-    it.concurrent('learns from preference pairs, and goes on where it was', { timeout: timeoutMs }, async () => {
+    it.concurrent('learns from preference pairs, and goes on where it was', async () => {
       const whole = await (await bench.train('pairs', { ...dpo, output_dir: 'output-pairs' })).end();
       expect(whole.outcome).toEqual({ kind: 'completed' });
       const size = whole.events.find((event) => event.event === 'modelLoaded');
@@ -144,7 +148,8 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       expect(log?.rewardMargin).toBeCloseTo(last?.rewardMargin ?? NaN, 4);
     });
 
-    it('merges the adapter exactly', { timeout: timeoutMs }, async () => {
+    it.concurrent('merges the adapter exactly', async () => {
+      await resumed();
       const merge = await bench.run(
         'merge',
         mergeCommand(engine, { config: 'merge.yaml', adapter: 'output', output: 'merge-output' }),
@@ -159,14 +164,14 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       expect(found['changed']).toBeGreaterThan(0);
     });
 
-    it.concurrent('never says done after a configuration that it refuses', { timeout: timeoutMs }, async () => {
+    it.concurrent('never says done after a configuration that it refuses', async () => {
       const { exit, events, outcome } = await (await bench.train('refused', { micro_batch_size: 'many' })).end();
       expect(exit.code).not.toBe(0);
       expect(namesOf(events)).not.toContain('done');
       expect(outcome).toMatchObject({ kind: 'failed', code: 'BAD_CONFIG' });
     });
 
-    it.concurrent('refuses a row that is too long and says how long it is', { timeout: timeoutMs }, async () => {
+    it.concurrent('refuses a row that is too long and says how long it is', async () => {
       const { exit, events, outcome } = await (await bench.train('too-long', { sequence_len: 16 })).end();
       expect(exit.code).not.toBe(0);
       expect(namesOf(events)).not.toContain('done');
@@ -176,6 +181,12 @@ export function describeEngineContract(name: string, engine: EngineUnderContract
       );
     });
   });
+}
+
+/** Done when it is first asked for, and then known to all who ask. */
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let done: Promise<Result> | undefined;
+  return () => (done ??= work());
 }
 
 /** Each event's name once, in the order of the first; of the saves and logs before a stop there may be several. */
@@ -239,17 +250,15 @@ class Workbench {
     const config = this.path(`${name}.yaml`);
     // JSON is YAML, too.
     await writeFile(config, JSON.stringify({ ...training, ...change, dataset_prepared_path: `prepared-${name}` }));
-    const events = this.eventsFile(name);
+    const files = { events: this.path(`${name}.events.jsonl`), stopFile: this.path(`${name}.stop`) };
     const started = await this.start(
       name,
       trainCommand(this.engine, { config, device: 'cpu', processes, port: 29_500 + (process.pid % 1000) }),
-      {
-        events,
-        stopFile: this.path('stop'),
-      },
+      files,
     );
-    const read = () => readEvents(events);
+    const read = () => readEvents(files.events);
     return {
+      stopFile: files.stopFile,
       until: async (event: EngineEvent['event']): Promise<void> => {
         while (!(await read()).some((seen) => seen.event === event)) {
           if (started.state() === 'ended')
@@ -263,15 +272,6 @@ class Workbench {
         return { exit, events: seen, outcome: trainOutcome({ exit, events: seen, log: await started.tailLog(200) }) };
       },
     };
-  }
-
-  /** What a training said. */
-  events(name: string): Promise<EngineEvent[]> {
-    return readEvents(this.eventsFile(name));
-  }
-
-  private eventsFile(name: string): string {
-    return this.path(`${name}.events.jsonl`);
   }
 
   async run(name: string, command: EngineCommand): Promise<{ exit: ExitRecord; log: string; stdout: string }> {

@@ -1,5 +1,9 @@
 export { secretsIn } from './secrets.js';
 export { startTestServers, type TestServers } from './servers.js';
+export { startSurroundings, type HeardEvent, type Surroundings } from './service/surroundings.js';
+export { ServiceUnderTest } from './service/service-under-test.js';
+export { localBase } from './service/local-base.js';
+export { until } from './service/until.js';
 export { sampleEvents, samplePlan, sampleRequest, sampleSpec, specWith } from './run-samples.js';
 export { startHub, type HubOptions, type HubRequest, type SmallHub } from './hub/hub.js';
 export { makeStandInEngine, writeStandInAdapter, type StandInEngine } from './stand-in-engine/stand-in-engine.js';

@@ -18,8 +18,12 @@ export interface TestServers {
   stop(): Promise<void>;
 }
 
-/** Real NATS, PostgreSQL and S3 servers, migrated for the six services, in a folder of their own below `parent`. */
-export async function startTestServers(parent = tmpdir()): Promise<TestServers> {
+/**
+ * Real NATS, PostgreSQL and S3 servers, migrated for the six services, in a folder of their own below `parent`.
+ *
+ * @param options.durable whether they wait for the disk as those of a user do, which most tests do not look at
+ */
+export async function startTestServers({ parent = tmpdir(), durable = false } = {}): Promise<TestServers> {
   const folder = mkdtempSync(join(parent, 'anneal-servers-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   const binaries = await installServers();
@@ -28,6 +32,7 @@ export async function startTestServers(parent = tmpdir()): Promise<TestServers> 
     binaries,
     natsUsers: serviceNames.map((name) => ({ name, permissions: permissionsOf(name) })),
     s3Users: serviceNames.map((name) => ({ name, policy: storePolicyOf(name, storeBuckets) })),
+    throwaway: !durable,
   }).catch((error: unknown) => {
     remove();
     throw error;

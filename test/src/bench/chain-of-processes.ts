@@ -24,7 +24,7 @@ export class ChainOfProcesses {
   ) {}
 
   static async open(services: readonly ServiceName[] = serviceNames): Promise<ChainOfProcesses> {
-    const servers = await startTestServers();
+    const servers = await startTestServers({ durable: true });
     const nats = await connectNats({ url: servers.servers.nats.url, name: 'bench' });
     const log = join(servers.folder, 'log');
     mkdirSync(log, { recursive: true });

@@ -68,7 +68,7 @@ export class World {
   ) {}
 
   static async open(options: WorldOptions = {}): Promise<World> {
-    const servers = await startTestServers(options.parent);
+    const servers = await startTestServers({ parent: options.parent, durable: true });
     const hub = await startHub();
     const engine = await makeCheapEngine(join(servers.folder, 'engine'));
     await engine.setFaults({ stepMs: 25 });

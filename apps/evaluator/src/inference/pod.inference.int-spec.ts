@@ -1,7 +1,7 @@
 import { DatasetPrepared, EvaluationCompleted, ModelMerged, RunCancelled, StageFailed } from '@anneal/contracts';
-import { restrictedProblems } from '@anneal/testing';
+import { restrictedProblems, until } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TestEvaluator, until, type Knowledge, type TestRun } from '../evaluator.fixture.js';
+import { TestEvaluator, type Knowledge, type TestRun } from '../evaluator.fixture.js';
 
 let evaluator: TestEvaluator;
 beforeAll(async () => {
@@ -26,10 +26,10 @@ async function runOf(id: string, count: number): Promise<TestRun> {
   const evaluation = { benchmarks: [{ name: 'own-set' as const, source, score: 'json' as const }] };
   return evaluator.run(id, evaluation, { base: {}, tuned: knowing(count) });
 }
-const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared, id);
-const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged, id);
+const prepare = (id: string, run: TestRun): Promise<void> => evaluator.say(DatasetPrepared, run.prepared);
+const merge = (id: string, run: TestRun): Promise<void> => evaluator.say(ModelMerged, run.merged);
 const cancel = (id: string): Promise<void> =>
-  evaluator.say(RunCancelled, { runId: id, name: 'x', seconds: 1, by: 'test', turn: 1 }, id);
+  evaluator.say(RunCancelled, { runId: id, name: 'x', seconds: 1, by: 'test', turn: 1 });
 const jobOf = (runId: string): string | undefined =>
   evaluator.cluster.jobs.find(({ metadata }) => metadata.annotations?.['anneal.dev/run'] === runId)?.metadata.name;
 const gone = (runId: string) => until(`the end of the Job of ${runId}`, () => jobOf(runId) === undefined);
@@ -167,7 +167,7 @@ describe('an evaluation in pods that is disturbed', () => {
     await gone('cancelled');
     const asked = ids('cancelled').length;
     expect(asked).toBeLessThan(20);
-    expect(evaluator.said('cancelled')).toEqual([]);
+    expect(evaluator.names('cancelled')).toEqual([]);
   });
 
   it('is removed, too, when that was said while no service was there', async () => {

@@ -162,7 +162,7 @@ describe('a run at the door', () => {
     const folder = (await write('published', 80)).replace('file:', '');
     await writeFile(join(folder, 'model-00001-of-00002.safetensors'), weights({ a: [8192, 8192], b: [1000, 8192] }));
     await writeFile(join(folder, 'model-00002-of-00002.safetensors'), weights({ c: [8192, 8192, 1000] }));
-    const store = await gateway.store();
+    const store = gateway.store;
     const artifact = await store.putDirectory('model', folder);
     await store.setTag({
       ...{ name: 'large', tag: 'latest', artifact, runId: 'earlier', details: {} },

@@ -14,8 +14,8 @@ import {
 import { createLogger } from '@anneal/service';
 import { noTracer } from '@anneal/tracing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { sampleEvents, sampleRequest, sampleSpec } from '@anneal/testing';
-import { TestGateway, until } from '../gateway.fixture.js';
+import { sampleEvents, sampleRequest, sampleSpec, until } from '@anneal/testing';
+import { TestGateway } from '../gateway.fixture.js';
 import type { GatewayConfig } from '../gateway.config.js';
 import type { Admission } from '../keys/admission.js';
 import { CallEdge } from './call.edge.js';
@@ -327,7 +327,7 @@ describe('the server', () => {
       code: status.UNAVAILABLE,
       details: expect.stringContaining('stopping') as string,
     });
-    await gateway.startServiceAgain();
+    await gateway.startService();
     const again = caller().watch('goes-on');
     await until('the run as it is now', () => again.states.length > 0);
     await fail('goes-on');

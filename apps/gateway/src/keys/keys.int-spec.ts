@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sampleRequest } from '@anneal/testing';
-import { TestGateway, until } from '../gateway.fixture.js';
+import { sampleRequest, until } from '@anneal/testing';
+import { TestGateway } from '../gateway.fixture.js';
 import { declaredRoutes, type DeclaredRoute } from '../http/declared-routes.fixture.js';
 import { ArtifactsController } from '../http/artifacts.controller.js';
 import { RunsController } from '../http/runs.controller.js';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { EvaluationCompleted, ModelPublished, TrainingCompleted, TrainingStarted } from '@anneal/contracts';
-import { sampleEvents } from '@anneal/testing';
+import { sampleEvents, until } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { largestFileBytes, TestGateway, until } from '../gateway.fixture.js';
+import { largestFileBytes, TestGateway } from '../gateway.fixture.js';
 import { JobTable } from './jobs/job.table.js';
 
 let gateway: TestGateway;
@@ -341,7 +341,7 @@ describe('a job', () => {
     const made = await gateway.post('/v1/fine_tuning/jobs', { model: 'tiny', training_file });
     const { id } = (await made.json()) as { id: string };
     // It runs, as one does that was begun anew while its metrics were put into the store.
-    const given = await gateway.onOwnDatabase((source) =>
+    const given = await gateway.onTables((source) =>
       source.transaction((tx) => new JobTable(source).hasResult(tx, id, 'file-of-the-last-end')),
     );
     expect(given).toBe(false);

@@ -1,7 +1,7 @@
 import { ModelMerged, RunCancelled, StageFailed } from '@anneal/contracts';
-import { restrictedProblems } from '@anneal/testing';
+import { restrictedProblems, until } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { TestMerger, until } from '../merger.fixture.js';
+import { TestMerger } from '../merger.fixture.js';
 
 let merger: TestMerger;
 beforeAll(async () => {

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   PauseRequested,
   ResumeRequested,
@@ -7,8 +8,9 @@ import {
   TrainingCompleted,
   TrainingPaused,
 } from '@anneal/contracts';
+import { until } from '@anneal/testing';
 import { describe, expect, it } from 'vitest';
-import { isAlive, until, type TestTrainer } from '../trainer.fixture.js';
+import { isAlive, type TestTrainer } from '../trainer.fixture.js';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -108,7 +110,7 @@ export function describeHostContract(name: string, given: () => TestTrainer): vo
       await expect(trainer.store.readManifest(old?.artifact.digest ?? '')).rejects.toMatchObject({
         code: 'ARTIFACT_MISSING',
       });
-      rmSync(trainer.folder('tidied'), { recursive: true, force: true });
+      rmSync(trainer.workFolder('tidied'), { recursive: true, force: true });
       await trainer.engine.setFaults({});
       await trainer.say(ResumeRequested, { runId: 'tidied', by: 'test', turn: 2 });
       const { training } = await trainer.word(TrainingCompleted, 'tidied');
@@ -117,7 +119,7 @@ export function describeHostContract(name: string, given: () => TestTrainer): vo
       // The model has files of its last checkpoint.
       await trainer.removeOldCheckpoints({ running: 1, ended: 0, failedDays: 7 });
       expect(await trainer.checkpoints('tidied')).toEqual([]);
-      await trainer.store.getDirectory(training.artifact, trainer.folder('tidied', 'fetched-result'));
+      await trainer.store.getDirectory(training.artifact, join(trainer.folder, 'fetched-result'));
     });
 
     it('ends a training whose run is cancelled', async () => {

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { PauseRequested, RunCancelled, StageFailed, TrainingCompleted, TrainingPaused } from '@anneal/contracts';
+import { until } from '@anneal/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { isAlive, TestTrainer, until } from '../trainer.fixture.js';
+import { isAlive, TestTrainer } from '../trainer.fixture.js';
 import { describeHostContract } from './host.contract.suite.js';
 
 const settings = { CHECKPOINT_UPLOAD_SECONDS: '1' };
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 let trainer: TestTrainer;
 beforeAll(async () => {
-  trainer = await TestTrainer.startInCluster(settings);
+  trainer = await TestTrainer.start();
+  await trainer.moveToCluster(settings);
 }, 120_000);
 afterAll(() => trainer.stop());
 afterEach(async () => {
@@ -147,7 +149,7 @@ describe('a trainer that is no longer the one', () => {
     await trainer.prepare('elsewhere', { checkpointEvery: 4 }, 40);
     await storedCheckpoint('elsewhere');
     await trainer.stopService();
-    rmSync(trainer.folder('elsewhere'), { recursive: true, force: true });
+    rmSync(trainer.workFolder('elsewhere'), { recursive: true, force: true });
     await trainer.startService(settings);
     const { training } = await trainer.word(TrainingCompleted, 'elsewhere');
     expect(training).toMatchObject({ resumed: 0, steps: 40 });

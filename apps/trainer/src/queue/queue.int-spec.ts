@@ -13,8 +13,9 @@ import {
   TrainingCompleted,
   TrainingPaused,
 } from '@anneal/contracts';
+import { until } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAlive, TestTrainer, until } from '../trainer.fixture.js';
+import { isAlive, TestTrainer } from '../trainer.fixture.js';
 
 const onGpus = { DEVICE: 'auto', HOST_NAME: 'three-gpus' };
 const path = process.env['PATH'] ?? '';
@@ -146,7 +147,7 @@ describe('trainings on a host with three GPUs', () => {
     await until('its request', async () => (await requests('rests')).length > 0);
     await cancel('busy');
     await trainer.word(TrainingCompleted, 'rests');
-    expect(existsSync(trainer.folder('unwanted'))).toBe(false);
+    expect(existsSync(trainer.workFolder('unwanted'))).toBe(false);
   });
 
   it('take GPUs first that no evaluation uses', async () => {
@@ -169,7 +170,7 @@ describe('trainings on a host with three GPUs', () => {
       attempts: 1,
     });
     const step = Math.max(...trainer.steps('timed'));
-    expect(existsSync(trainer.folder('timed', `output/checkpoint-${step}/anneal_complete.json`))).toBe(true);
+    expect(existsSync(trainer.workFolder('timed', `output/checkpoint-${step}/anneal_complete.json`))).toBe(true);
     await trainer.engine.setFaults({});
     await trainer.say(RetryRequested, { runId: 'timed', by: 'test', turn: 1 });
     const { training } = await trainer.word(TrainingCompleted, 'timed');

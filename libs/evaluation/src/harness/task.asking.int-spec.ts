@@ -5,7 +5,7 @@ import { runToEnd } from '@anneal/compute';
 import { lmEvalProcessEnv } from '@anneal/engine';
 import { CompletionsServer, installedEngine, installedLmEval, specWith, writeOwnTasks } from '@anneal/testing';
 import type { RunSpecInput } from '@anneal/contracts';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, type TestContext } from 'vitest';
 import { benchmarkTexts } from '../benchmarks/benchmark.texts.js';
 import { loadBenchmarks, type LoadedBenchmark } from '../benchmarks/load.benchmarks.js';
 import type { InstalledHarness } from './installed-harness.js';
@@ -18,40 +18,43 @@ const job = { id: 'job', attempt: 1, token: '1' };
 
 type Benchmark = NonNullable<NonNullable<RunSpecInput['evaluation']>['benchmarks']>[number];
 
-describe('a task of lm-eval', { timeout: 900_000 }, () => {
+// Side by side, since lm-eval takes seconds to start on one core.
+describe('a task of lm-eval', { timeout: 900_000, concurrent: true }, () => {
   let folder = '';
-  let server: CompletionsServer;
   let harness: InstalledHarness;
   beforeEach(({ skip }) => {
     if (typeof installed === 'string') skip(installed);
   });
-  beforeAll(async () => {
+  beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'anneal-harness-'));
-    server = await CompletionsServer.start();
     writeOwnTasks(join(folder, 'tasks'), 4);
     const { python, packages } = typeof installed === 'string' ? { python: '', packages: '' } : installed;
     const folders = [join(folder, 'tasks')];
     harness = { engine: { python }, packages, folders, data: join(folder, 'data'), threads: 1 };
   });
-  afterAll(async () => {
-    await server.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  async function load(benchmark: Benchmark): Promise<LoadedBenchmark> {
-    const context = { fileRoots: [], dataset: undefined, harness, signal: new AbortController().signal };
+  async function startServer({ onTestFinished }: TestContext): Promise<CompletionsServer> {
+    const server = await CompletionsServer.start();
+    onTestFinished(() => server.stop());
+    return server;
+  }
+  async function load(benchmark: Benchmark, by = harness): Promise<LoadedBenchmark> {
+    const context = { fileRoots: [], dataset: undefined, harness: by, signal: new AbortController().signal };
     const [loaded] = await loadBenchmarks(specWith({ benchmarks: [benchmark] }), context);
     if (!loaded) throw new Error('nothing was loaded');
     return loaded;
   }
+  // Each with a line of its own for the CPU.
   const asking = (place: HarnessPlace): TaskAsking =>
-    new TaskAsking(harness, place, { workDir: folder, leaseSeconds: 5 });
+    new TaskAsking(harness, place, { workDir: mkdtempSync(join(folder, 'work-')), leaseSeconds: 5 });
   function requestOf({ task }: LoadedBenchmark, name: string): Omit<TaskRequest, 'model'> {
     if (!task) throw new Error('it is no task');
     return { ...task, directory: join(folder, name), job, signal: new AbortController().signal };
   }
 
-  it('says what it asks without a model, and is asked and scored on a server, where nothing is asked twice', async () => {
+  it('says what it asks without a model, and is asked and scored on a server, where nothing is asked twice', async (test) => {
+    const server = await startServer(test);
     const loaded = await load({ name: 'lm-eval', task: 'own_sums', limit: 3, seed: 7 });
     expect(loaded).toMatchObject({ label: 'lm-eval:own_sums', sampledFrom: 4 });
     expect(loaded.settings).toMatchObject({ harness: 'lm-eval 0.4.13', task: 'own_sums', version: '1', shots: 0 });
@@ -87,7 +90,8 @@ describe('a task of lm-eval', { timeout: 900_000 }, () => {
     expect(items.map(({ text }) => text.match(/true|false/g)?.length)).toEqual([2, 2, 2, 2]);
   });
 
-  it('is asked through the chat template, with its examples as turns or in one, and under an instruction', async () => {
+  it('is asked through the chat template, with its examples as turns or in one, and under an instruction', async (test) => {
+    const server = await startServer(test);
     const task = { name: 'lm-eval', task: 'own_shots', limit: 2, prompt: 'chat', system: 'Be short.' } as const;
     server.answer = ({ text }) => String(Number(/(\d+) \+ 1\?\nAnswer:$/.exec(text)?.[1]) + 1);
     const place = { form: 'server', url: server.url, concurrency: 1 } as const;
@@ -137,7 +141,8 @@ describe('a task of lm-eval', { timeout: 900_000 }, () => {
     });
   });
 
-  it('may be a group: items of all its tasks, a share of each, and the sums that lm-eval itself makes', async () => {
+  it('may be a group: items of all its tasks, a share of each, and the sums that lm-eval itself makes', async (test) => {
+    const server = await startServer(test);
     const sample = await load({ name: 'lm-eval', task: 'own_all', limit: 9 });
     expect(sample).toMatchObject({ label: 'lm-eval:own_all', sampledFrom: 12 });
     expect(sample.settings).toMatchObject({ tasks: [{ task: 'own_sums' }, { task: 'own_shots', shots: 2 }] });
@@ -159,11 +164,14 @@ describe('a task of lm-eval', { timeout: 900_000 }, () => {
       ['own_all', 8 / 12],
       ['own_even', 0.75],
     ]);
-    expect(await scoresOfHarness('own_all')).toEqual(Object.fromEntries(scores));
+    expect(await scoresOfHarness('own_all', server)).toEqual(Object.fromEntries(scores));
   });
 
   /** What lm-eval says of a group and of those in it when it is called by hand. */
-  async function scoresOfHarness(group: string): Promise<Record<string, number | undefined>> {
+  async function scoresOfHarness(
+    group: string,
+    server: CompletionsServer,
+  ): Promise<Record<string, number | undefined>> {
     const output = join(folder, 'by-hand');
     const model = `model=small,base_url=${server.url}/completions,tokenizer_backend=none,tokenized_requests=False`;
     const { code, stderr } = await runToEnd({
@@ -194,18 +202,14 @@ describe('a task of lm-eval', { timeout: 900_000 }, () => {
 
   it('is refused before anything is asked when its data is not here, or lm-eval is not', async () => {
     const gone = { task: 'own_gone', dataset_path: 'acme/nothing', test_split: 'test', output_type: 'generate_until' };
-    writeFileSync(
-      join(folder, 'tasks', 'own_gone.yaml'),
-      JSON.stringify({ ...gone, doc_to_text: 'q', doc_to_target: 'a' }),
-    );
-    await expect(load({ name: 'lm-eval', task: 'own_gone' })).rejects.toMatchObject({
+    const folders = [mkdtempSync(join(folder, 'tasks-'))];
+    writeFileSync(join(...folders, 'own_gone.yaml'), JSON.stringify({ ...gone, doc_to_text: 'q', doc_to_target: 'a' }));
+    await expect(load({ name: 'lm-eval', task: 'own_gone' }, { ...harness, folders })).rejects.toMatchObject({
       code: 'SOURCE_OFFLINE',
       message: expect.stringContaining('The data of the task own_gone (acme/nothing) cannot be read') as string,
     });
-    rmSync(join(folder, 'tasks', 'own_gone.yaml'));
-    harness = { ...harness, packages: folder };
-    await expect(load({ name: 'lm-eval', task: 'own_sums' })).rejects.toMatchObject({ code: 'ENGINE_MISSING' });
-    harness = { ...harness, packages: typeof installed === 'string' ? '' : installed.packages };
+    const bare = { ...harness, packages: folder };
+    await expect(load({ name: 'lm-eval', task: 'own_sums' }, bare)).rejects.toMatchObject({ code: 'ENGINE_MISSING' });
   });
 
   it('gives its questions to whoever looks for them in a training set, and says why not where it cannot', async () => {
