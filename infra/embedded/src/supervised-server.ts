@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -194,15 +194,19 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
   #spawn(): ServerProcess {
     const [file, ...args] = this.#program.command;
     const log = openSync(this.#files.log, 'a', 0o600);
-    const child = spawn(file, args, {
-      cwd: this.#program.workingFolder,
-      env: { ...this.#program.environment },
-      ...this.#program.account,
-      stdio: ['ignore', log, log],
-      // A group of its own: Ctrl-C in a terminal must reach the services before their servers.
-      detached: true,
-    });
-    closeSync(log);
+    let child: ChildProcess;
+    try {
+      child = spawn(file, args, {
+        cwd: this.#program.workingFolder,
+        env: { ...this.#program.environment },
+        ...this.#program.account,
+        stdio: ['ignore', log, log],
+        // A group of its own: Ctrl-C in a terminal must reach the services before their servers.
+        detached: true,
+      });
+    } finally {
+      closeSync(log);
+    }
     let over = false;
     const ended = new Promise<string>((done) => {
       child.once('exit', (code, signal) => done(signal ?? `exit status ${code}`));
