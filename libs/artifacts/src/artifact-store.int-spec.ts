@@ -5,6 +5,7 @@ import { connect as dial, createServer, type AddressInfo, type Socket } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ArtifactRef } from '@anneal/contracts';
 import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
 import type { Client } from 'minio';
@@ -90,6 +91,19 @@ describe('a store', () => {
       retryable: false,
     });
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('answers others while many read slowly', async () => {
+    const ref = await store.putFiles('weights', [{ path: 'w', source: randomBytes(16 * MiB) }]);
+    const readers = await Promise.all(Array.from({ length: 40 }, () => store.openFile(ref, 'w')));
+    const first = Promise.all(readers.map((reader) => once(reader, 'readable')));
+    try {
+      await Promise.race([first, delay(10_000)]);
+      const answer = store.probe().then(() => 'answered');
+      expect(await Promise.race([answer, delay(3_000, 'silent')])).toBe('answered');
+    } finally {
+      for (const reader of readers) reader.destroy();
+    }
   });
 
   it('that accepts and then says nothing is given up', async () => {
