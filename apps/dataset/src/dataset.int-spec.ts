@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { ArtifactCache, connectStore } from '@anneal/artifacts';
+import { connectStore } from '@anneal/artifacts';
 import {
   DatasetPrepared,
   dataReport,
@@ -131,8 +131,8 @@ describe('a request', () => {
     );
     expect(said(spec.id)[0]?.event).toMatchObject({ causationId: eventId, data: { spec: { id: spec.id } } });
 
-    const cache = new ArtifactCache(connectStore(servers.servers.s3), join(servers.folder, 'cache'));
-    const folder = await cache.materialise(dataset.artifact);
+    const folder = join(servers.folder, 'fetched');
+    await connectStore(servers.servers.s3).getDirectory(dataset.artifact, folder);
     expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.parquet']);
     const train = await trainRows(folder);
     expect(train).toHaveLength(dataset.rows.train);

@@ -33,7 +33,7 @@ function load(revision: string, more: Record<string, string> = {}) {
   const store = connectStore({
     ...{ endpoint: config.S3_ENDPOINT, accessKey: 'x', secretKey: 'xxxxxxxx', bucket: 'x', region: 'x' },
   });
-  const loader = new BenchmarkLoader(config, store, new ArtifactCache(store, join(folder, 'artifacts')));
+  const loader = new BenchmarkLoader(config, store, new ArtifactCache(store, join(folder, 'artifacts'), Infinity));
   const spec = specWith({ benchmarks: [{ name: 'mmlu-pro', source: repository, revision }] });
   return loader.load(spec, undefined, new AbortController().signal);
 }

@@ -33,8 +33,9 @@ export class BenchmarkLoader {
     try {
       return await loadBenchmarks(spec, {
         fileRoots,
-        dataset: dataset && (await this.cache.materialise(dataset.artifact, signal)),
-        fetchArtifact: async (digest) => this.cache.materialise(await this.store.refOf(digest), signal),
+        dataset: dataset && (await this.cache.place(dataset.artifact, join(fetched, 'dataset'), signal)),
+        fetchArtifact: async (digest) =>
+          this.cache.place(await this.store.refOf(digest), join(fetched, digest), signal),
         fetchDataset: fromHub(fetched, this.reach),
         harness: harnessOf(this.config),
         signal,

@@ -290,7 +290,7 @@ export class TestEvaluator {
       engine: this.generator,
       workDir: join(this.servers.folder, 'test'),
       store: { resolveTag: () => Promise.reject(new Error('not asked')) },
-      cache: { materialise: () => Promise.reject(new Error('not asked')) },
+      place: () => Promise.reject(new Error('not asked')),
       signal: new AbortController().signal,
     });
     return base.revision;

@@ -165,7 +165,7 @@ export class TestMerger {
       engine: this.engine,
       workDir: join(this.servers.folder, 'test'),
       store: { resolveTag: () => Promise.reject(new Error('not asked')) },
-      cache: { materialise: () => Promise.reject(new Error('not asked')) },
+      place: () => Promise.reject(new Error('not asked')),
       signal: new AbortController().signal,
     });
     await this.say(TrainingCompleted, {

@@ -5,6 +5,7 @@ export {
   parseConfig,
   storeConfigShape,
   workConfigShape,
+  cacheConfigShape,
   type BaseConfig,
   type Environment,
 } from './config.js';
