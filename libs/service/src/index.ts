@@ -1,17 +1,18 @@
 export {
   baseConfigShape,
+  cacheConfigShape,
   fileRootsShape,
   isOffline,
   parseConfig,
   storeConfigShape,
   workConfigShape,
-  cacheConfigShape,
   type BaseConfig,
   type Environment,
 } from './config.js';
 export { BaseModels } from './base-models.js';
 export { build } from './build.js';
 export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
+export { finishedFoldersProvider } from './finished-folders.js';
 export { createLogger, logDestination, type Logger } from './logging.js';
 export { HealthController } from './health.controller.js';
 export type { Metrics } from './metrics.js';
