@@ -56,7 +56,7 @@ describe('a benchmark of the Hub', () => {
     expect(downloads().some((path) => path.includes('train'))).toBe(false);
     await load(oid);
     expect(downloads()).toHaveLength(before);
-    expect(readdirSync(join(folder, 'evaluator'))).toEqual([]);
+    expect(readdirSync(join(folder, 'evaluator', 'run-1'))).toEqual([]);
   });
 
   it('says what is missing, and asks nothing where it must not', async () => {

@@ -26,7 +26,8 @@ export class BenchmarkLoader {
     signal: AbortSignal,
   ): Promise<LoadedBenchmark[]> {
     const { FILE_ROOTS: fileRoots, WORK_DIR } = this.config;
-    const parent = join(WORK_DIR, 'evaluator');
+    // Of the run, so that what a killed service leaves goes with the rest of it.
+    const parent = join(WORK_DIR, 'evaluator', spec.id);
     await mkdir(parent, { recursive: true });
     // A folder of its own each time: two runs may load the same benchmark in two revisions. What was fetched is in the cache.
     const fetched = await mkdtemp(join(parent, 'benchmarks-'));
