@@ -65,7 +65,7 @@ export const cacheConfigShape = {
     .number()
     .min(0)
     .max(1_000_000)
-    .default(100)
+    .default(50)
     .describe(
       'Artifacts that were fetched are kept below WORK_DIR/artifacts up to this size; what was not used for longest goes first.',
     ),
