@@ -33,6 +33,13 @@ interface SharedDownload {
   waiting: number;
 }
 
+interface Copy {
+  readonly digest: string;
+  readonly bytes: number;
+  readonly usedMs: number;
+  readonly inUse: boolean;
+}
+
 /**
  * Local copies of artifacts, one folder per digest, of which those that were not wanted for longest are removed when there
  * is no room. Several processes may share the directory.
@@ -44,11 +51,15 @@ interface SharedDownload {
 export class ArtifactCache {
   #running = new Map<string, SharedDownload>();
 
-  /** @param maxBytes of the copies together; a single larger artifact is fetched all the same */
+  /**
+   * @param maxBytes of the copies together; a single larger artifact is fetched all the same
+   * @param freeBytes of the disk that a folder is on
+   */
   constructor(
     private readonly store: ArtifactStore,
     private readonly directory: string,
     private readonly maxBytes: number,
+    private readonly freeBytes: (folder: string) => Promise<number> = freeBytesOf,
   ) {}
 
   /**
@@ -177,27 +188,28 @@ export class ArtifactCache {
     const copies = await this.#copies();
     let held = copies.reduce((sum, copy) => sum + copy.bytes, 0);
     for (const copy of copies.toSorted((a, b) => a.usedMs - b.usedMs)) {
-      if (held + bytes <= this.maxBytes && (await this.#diskHas(bytes))) return;
+      if (held + bytes <= this.maxBytes) {
+        if ((await this.freeBytes(this.directory)) > bytes) return;
+        // While somebody has the files, the disk gains nothing by it.
+        if (copy.inUse) continue;
+      }
       await this.#evict(copy.digest);
       held -= copy.bytes;
     }
   }
 
-  async #copies(): Promise<{ digest: string; bytes: number; usedMs: number }[]> {
-    const copies = [];
+  async #copies(): Promise<Copy[]> {
+    const copies: Copy[] = [];
     for (const name of await readdir(this.directory)) {
       const [, digest] = /^([0-9a-f]{64})\.json$/.exec(name) ?? [];
-      if (digest === undefined) continue;
-      const manifest = await this.#noted(digest);
+      const manifest = digest === undefined ? undefined : await this.#noted(digest);
       const noted = await stat(join(this.directory, name)).catch(() => undefined);
-      if (manifest && noted) copies.push({ digest, bytes: bytesOf(manifest), usedMs: noted.mtimeMs });
+      if (digest === undefined || !manifest || !noted) continue;
+      const file = await stat(join(this.directory, digest, manifest.files[0]?.path ?? '')).catch(() => undefined);
+      const inUse = file !== undefined && file.nlink > 1;
+      copies.push({ digest, bytes: bytesOf(manifest), usedMs: noted.mtimeMs, inUse });
     }
     return copies;
-  }
-
-  async #diskHas(bytes: number): Promise<boolean> {
-    const disk = await statfs(this.directory).catch(() => undefined);
-    return disk === undefined || disk.bavail * disk.bsize > bytes;
   }
 
   async #evict(digest: string): Promise<void> {
@@ -258,4 +270,9 @@ function bytesOf({ files }: Manifest): number {
 async function touch(path: string): Promise<void> {
   const now = new Date();
   await utimes(path, now, now).catch(() => undefined);
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }

@@ -498,6 +498,16 @@ describe('the cache', () => {
       expect(await inCache()).toEqual([a.digest, b.digest].toSorted());
     });
 
+    it('gives up as much as a disk without room needs, and keeps what would free nothing', async () => {
+      const [a, b, c] = [await put('a'), await put('b'), await put('c')];
+      const disk = async (): Promise<number> => ((await inCache()).length > 1 ? MiB / 2 : 2 * MiB);
+      const cache = new ArtifactCache(store, join(folder, 'cache'), Infinity, disk);
+      await cache.place(a, join(folder, 'of-a-job'));
+      await cache.use(b, undefined, () => Promise.resolve());
+      await cache.use(c, undefined, () => Promise.resolve());
+      expect(await inCache()).toEqual([a.digest, c.digest].toSorted());
+    });
+
     it('fetches what is larger than all of it', async () => {
       const [small, large] = [await put('s'), await put('l', 4 * MiB)];
       const cache = cached(store, 2 * MiB);
