@@ -1,5 +1,6 @@
 import { Failure } from '@anneal/contracts';
 import pg from 'pg';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource, openDatabase, transaction } from './database.js';
 import { jobMigrations } from './migrations.js';
@@ -81,6 +82,27 @@ describe('the database', () => {
       for (const _ of [...ownMigrations, ...jobMigrations]) await dataSource.undoLastMigration();
       expect(await dataSource.query(`SELECT to_regclass('job') AS job`)).toEqual([{ job: null }]);
       expect(await dataSource.runMigrations()).toHaveLength(7);
+    });
+
+    it('lets a migration take its time, and ends with the error of one that fails', async () => {
+      class Slow1999999999999 implements MigrationInterface {
+        readonly name = 'Slow1999999999999';
+        async up(runner: QueryRunner): Promise<void> {
+          const [limit] = (await runner.query('SHOW statement_timeout')) as { statement_timeout: string }[];
+          throw new Error(`the limit is ${limit?.statement_timeout}`);
+        }
+        down(): Promise<void> {
+          return Promise.resolve();
+        }
+      }
+      const settings = {
+        url: database.url('trainer'),
+        schema: 'trainer',
+        migrations: [...ownMigrations, Slow1999999999999],
+      };
+      const dataSource = createDataSource(settings);
+      await expect(openDatabase(dataSource)).rejects.toThrow('the limit is 0');
+      await dataSource.destroy();
     });
 
     it('gives up with DATABASE_UNAVAILABLE', async () => {

@@ -93,7 +93,7 @@ async function migrate({ options }: DataSource): Promise<void> {
   const migrating = new DataSource({
     ...options,
     poolSize: 2,
-    extra: { options: `-c search_path=${schema}`, ...keepAlive },
+    extra: { options: `${sessionSettings(schema).options} -c statement_timeout=0`, ...keepAlive },
   } as DataSourceOptions);
   const lock = `hashtextextended('anneal:migrations:' || current_schema(), 0)`;
   try {
