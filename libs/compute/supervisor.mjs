@@ -168,11 +168,17 @@ function start(locks) {
   // standard input, and a lock is free only when the last copy of its descriptor is closed. Reading it gives its end.
   const stdio = [locks.at(-1) ?? 'ignore', stdout, stderr, ...locks.toReversed()];
   const env = { ...order.env, ANNEAL_PROCESS: mark };
-  child = spawn(order.command, order.args, { cwd: order.cwd, env, stdio, detached: true });
-  child.on('error', (error) => {
+  const failed = (error) => {
     process.stderr.write(`could not start ${order.command} in ${order.cwd}: ${error.message}\n`);
     end({ code: error.code === 'ENOENT' ? 127 : 126, signal: null });
-  });
+  };
+  try {
+    child = spawn(order.command, order.args, { cwd: order.cwd, env, stdio, detached: true });
+  } catch (error) {
+    // Arguments that are too long, or no memory: said at once, unlike the others.
+    return failed(error);
+  }
+  child.on('error', failed);
   if (child.pid === undefined) return;
   const { pid } = child;
   const running = { ...run, state: 'running', pid, startTime: startTimeOf(pid), pgid: pid };
@@ -207,7 +213,7 @@ function lockAll([file, ...others], locks, then) {
  */
 function startGuarded(locks, held) {
   start(locks);
-  if (locks.length === 0) return;
+  if (locks.length === 0 || child?.pid === undefined) return;
   const guard = spawn('flock', ['--exclusive', held, 'true'], {
     stdio: ['ignore', 'ignore', 'ignore', ...locks.slice(0, -1)],
     detached: true,

@@ -62,12 +62,14 @@ export function run(command, args, options = {}) {
     let stdout = '';
     let output = '';
     const keep = (text) => (output = (output + text).slice(-keptOutput));
+    child.on('error', (error) => done({ status: null, stdout, output: `${output}\n${error.message}` }));
+    // Without a descriptor left there are no pipes either.
+    if (child.stdout === undefined) return;
     child.stdout.setEncoding('utf8').on('data', (text) => {
       stdout += text;
       keep(text);
     });
     child.stderr.setEncoding('utf8').on('data', keep);
-    child.on('error', (error) => done({ status: null, stdout, output: `${output}\n${error.message}` }));
     child.on('close', (status, signal) => {
       if (signal) keep(`\nended by ${signal}`);
       done({ status, stdout, output });

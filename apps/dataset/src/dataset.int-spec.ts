@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { ArtifactCache } from '@anneal/artifacts';
 import { dataReport, progress, progressSubject, RunCancelled, type RunSpecInput } from '@anneal/contracts';
 import { readPreparedRows } from '@anneal/datasets';
 import { publishTrainRequest } from '@anneal/messaging';
@@ -53,8 +52,8 @@ describe('a request', () => {
     );
     expect(service.said(spec.id)[0]?.event).toMatchObject({ causationId: eventId, data: { spec: { id: spec.id } } });
 
-    const cache = new ArtifactCache(service.store, join(service.folder, 'cache'));
-    const folder = await cache.materialise(dataset.artifact);
+    const folder = join(service.folder, 'fetched');
+    await service.store.getDirectory(dataset.artifact, folder);
     expect((await readdir(folder)).toSorted()).toEqual(['held-out.jsonl', 'report.json', 'train.parquet']);
     const train = await trainRows(folder);
     expect(train).toHaveLength(dataset.rows.train);

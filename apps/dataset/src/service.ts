@@ -1,4 +1,4 @@
-import { defineService, storeProvider, worker } from '@anneal/service';
+import { defineService, finishedFoldersProvider, storeProvider, worker } from '@anneal/service';
 import { datasetConfig } from './dataset.config.js';
 import { DatasetConsumer } from './dataset.consumer.js';
 import { CreatePreparedSet1767225600000 } from './migrations/1767225600000-CreatePreparedSet.js';
@@ -13,7 +13,12 @@ export const datasetService = defineService({
   migrations: [CreatePreparedSet1767225600000],
   module: (config) => ({
     controllers: [DatasetConsumer],
-    providers: [storeProvider(config), PreparedSetTable, PrepareDatasetWork],
+    providers: [
+      storeProvider(config),
+      finishedFoldersProvider(config, 'dataset'),
+      PreparedSetTable,
+      PrepareDatasetWork,
+    ],
   }),
   workers: [
     worker({ kind: 'prepare', input: prepareInput, work: PrepareDatasetWork, follows: 'gateway', concurrency: 2 }),

@@ -33,7 +33,7 @@ function load(revision: string, more: Record<string, string> = {}) {
   const store = connectStore({
     ...{ endpoint: config.S3_ENDPOINT, accessKey: 'x', secretKey: 'xxxxxxxx', bucket: 'x', region: 'x' },
   });
-  const loader = new BenchmarkLoader(config, store, new ArtifactCache(store, join(folder, 'artifacts')));
+  const loader = new BenchmarkLoader(config, store, new ArtifactCache(store, join(folder, 'artifacts'), Infinity));
   const spec = specWith({ benchmarks: [{ name: 'mmlu-pro', source: repository, revision }] });
   return loader.load(spec, undefined, new AbortController().signal);
 }
@@ -56,7 +56,7 @@ describe('a benchmark of the Hub', () => {
     expect(downloads().some((path) => path.includes('train'))).toBe(false);
     await load(oid);
     expect(downloads()).toHaveLength(before);
-    expect(readdirSync(join(folder, 'evaluator'))).toEqual([]);
+    expect(readdirSync(join(folder, 'evaluator', 'run-1'))).toEqual([]);
   });
 
   it('says what is missing, and asks nothing where it must not', async () => {

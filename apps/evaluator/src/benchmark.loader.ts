@@ -26,15 +26,17 @@ export class BenchmarkLoader {
     signal: AbortSignal,
   ): Promise<LoadedBenchmark[]> {
     const { FILE_ROOTS: fileRoots, WORK_DIR } = this.config;
-    const parent = join(WORK_DIR, 'evaluator');
+    // Of the run, so that what a killed service leaves goes with the rest of it.
+    const parent = join(WORK_DIR, 'evaluator', spec.id);
     await mkdir(parent, { recursive: true });
     // A folder of its own each time: two runs may load the same benchmark in two revisions. What was fetched is in the cache.
     const fetched = await mkdtemp(join(parent, 'benchmarks-'));
     try {
       return await loadBenchmarks(spec, {
         fileRoots,
-        dataset: dataset && (await this.cache.materialise(dataset.artifact, signal)),
-        fetchArtifact: async (digest) => this.cache.materialise(await this.store.refOf(digest), signal),
+        dataset: dataset && (await this.cache.place(dataset.artifact, join(fetched, 'dataset'), signal)),
+        fetchArtifact: async (digest) =>
+          this.cache.place(await this.store.refOf(digest), join(fetched, digest), signal),
         fetchDataset: fromHub(fetched, this.reach),
         harness: harnessOf(this.config),
         signal,

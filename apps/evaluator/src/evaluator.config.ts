@@ -2,13 +2,14 @@ import { availableParallelism } from 'node:os';
 import { hostConfigShape } from '@anneal/devices';
 import { harnessConfigShape } from '@anneal/evaluation';
 import { adoptConfigShape, podConfigShape, workHost } from '@anneal/pods';
-import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
+import { baseConfigShape, cacheConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
 export const evaluatorConfig = z.object({
   ...baseConfigShape,
   ...storeConfigShape,
   ...workConfigShape,
+  ...cacheConfigShape,
   ...fileRootsShape,
   ...hostConfigShape,
   EVALUATION_HOST: workHost('measurements'),

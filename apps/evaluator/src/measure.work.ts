@@ -49,13 +49,13 @@ export class MeasureWork implements StageWork<MeasureInput> {
   async run(job: Job, context: WorkContext): Promise<Completion> {
     const { runId, input } = job;
     const { subject } = input;
+    const folder = join(this.config.WORK_DIR, 'evaluator', runId, subject);
     const loaded = await this.load(input, context.signal);
-    const model = await this.modelOf(input, context.signal);
+    const model = await this.modelOf(input, folder, context.signal);
     await demandModelFolder(model.directory);
-    const benchmarks = await this.fitted(loaded, input, model, context.signal);
+    const benchmarks = await this.fitted(loaded, input, model, folder, context.signal);
     const tasks = await this.settingsOfTasks(benchmarks);
     const own = { settings: this.inference.settings, versions: await this.inference.versions(context.signal) };
-    const folder = join(this.config.WORK_DIR, 'evaluator', runId, subject);
     try {
       await this.asking.ask(job, context, { benchmarks, model, folder, how: own, tasks });
     } catch (error) {
@@ -94,13 +94,14 @@ export class MeasureWork implements StageWork<MeasureInput> {
     return this.benchmarks.load(spec, dataset, signal);
   }
 
-  private async modelOf(input: MeasureInput, signal: AbortSignal): Promise<AskedModel> {
+  private async modelOf(input: MeasureInput, folder: string, signal: AbortSignal): Promise<AskedModel> {
     if (input.subject === 'base') {
-      const { directory, base } = await this.models.locate(input.spec.model, signal);
+      const { directory, base } = await this.models.locate(input.spec.model, folder, signal);
       return { directory, identity: { reference: base.reference, revision: base.revision } };
     }
     const { artifact } = input.merged.merge;
-    return { directory: await this.cache.materialise(artifact, signal), identity: { artifact: artifact.digest } };
+    const directory = await this.cache.place(artifact, join(folder, 'model'), signal);
+    return { directory, identity: { artifact: artifact.digest } };
   }
 
   /**
@@ -111,12 +112,13 @@ export class MeasureWork implements StageWork<MeasureInput> {
     benchmarks: LoadedBenchmark[],
     input: MeasureInput,
     model: AskedModel,
+    folder: string,
     signal: AbortSignal,
   ): Promise<LoadedBenchmark[]> {
     if (!benchmarks.some(hasShots)) return benchmarks;
     if (input.subject === 'base') return fittedTo(model.directory, benchmarks, signal);
     const { spec, training } = input.merged;
-    const { directory } = await this.models.locate(pinBaseModel(spec.model, training.base), signal);
+    const { directory } = await this.models.locate(pinBaseModel(spec.model, training.base), folder, signal);
     return fittedTo(directory, benchmarks, signal);
   }
 

@@ -1,5 +1,12 @@
 import { deviceProviders } from '@anneal/devices';
-import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import {
+  BaseModels,
+  cacheProvider,
+  defineService,
+  finishedFoldersProvider,
+  storeProvider,
+  worker,
+} from '@anneal/service';
 import { AnswerTable } from './answers/answer.table.js';
 import { forgetAnswers } from './answers/forget.answers.js';
 import { EvaluationTable } from './answers/evaluation.table.js';
@@ -34,6 +41,7 @@ export const evaluatorService = defineService({
     providers: [
       storeProvider(config, { publicEndpoint: config.KUBERNETES_STORE_ENDPOINT }),
       cacheProvider(config),
+      finishedFoldersProvider(config, 'evaluator'),
       ...inferenceProviders(config),
       tasksProvider(config),
       ...deviceProviders(config, 'evaluator'),

@@ -62,8 +62,10 @@ export class MergeModelWork implements StageWork<MergeInput> {
   }
 
   private async pass(weights: ArtifactRef, tell: (phase: string) => void, signal: AbortSignal): Promise<LoraMerged> {
-    const directory = await this.cache.materialise(weights, signal);
-    tell('storing');
-    return { artifact: await this.store.putDirectory('model', directory, { signal }), parity: nothingMerged };
+    const artifact = await this.cache.use(weights, signal, (directory) => {
+      tell('storing');
+      return this.store.putDirectory('model', directory, { signal });
+    });
+    return { artifact, parity: nothingMerged };
   }
 }

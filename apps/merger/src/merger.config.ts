@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { hostConfigShape } from '@anneal/devices';
 import { adoptConfigShape, podConfigShape, workHost } from '@anneal/pods';
-import { baseConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
+import { baseConfigShape, cacheConfigShape, fileRootsShape, storeConfigShape, workConfigShape } from '@anneal/service';
 import { z } from 'zod';
 
 export const mergerConfig = z.object({
   ...baseConfigShape,
   ...storeConfigShape,
   ...workConfigShape,
+  ...cacheConfigShape,
   ...fileRootsShape,
   ...hostConfigShape,
   MERGE_HOST: workHost('merges'),

@@ -1,4 +1,11 @@
-import { BaseModels, cacheProvider, defineService, storeProvider, worker } from '@anneal/service';
+import {
+  BaseModels,
+  cacheProvider,
+  defineService,
+  finishedFoldersProvider,
+  storeProvider,
+  worker,
+} from '@anneal/service';
 import { mergeProviders } from './lora/merge.providers.js';
 import { mergeInput } from './merge.input.js';
 import { MergeModelWork } from './merge.work.js';
@@ -15,6 +22,7 @@ export const mergerService = defineService({
     providers: [
       storeProvider(config, { publicEndpoint: config.KUBERNETES_STORE_ENDPOINT }),
       cacheProvider(config),
+      finishedFoldersProvider(config, 'merger'),
       BaseModels,
       ...mergeProviders(config),
       MergeModelWork,

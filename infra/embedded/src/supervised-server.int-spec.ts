@@ -75,6 +75,21 @@ describe('a supervised server', () => {
     expect(server.pid).not.toBe(before);
   });
 
+  it('keeps its log small for as long as it runs', async () => {
+    const chatters = `console.log("ready"); setInterval(() => console.log('x'.repeat(999_999)), 10);`;
+    const server = new SupervisedServer(program(chatters, { isReady: async () => true }), {
+      log: file('log'),
+      pid: file('pid'),
+      logLookMs: 50,
+    });
+    started.push(server);
+    await server.start();
+    await vi.waitFor(() => expect(statSync(file('log.1')).size).toBeGreaterThan(10_000_000), { timeout: 15_000 });
+    await vi.waitFor(() => expect(statSync(file('log')).size).toBeLessThan(10_000_000));
+    // No hole at its beginning: the server goes on where the file ends now.
+    expect(readLog()).not.toContain('\0');
+  });
+
   it('comes back when its process can be written down again, as after a full disk', async () => {
     const server = supervise(runsForEver);
     await server.start();

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { closeSync, existsSync, openSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '@anneal/contracts';
 import { explainStart } from './start-failure.js';
 import { recordProcess } from './leftover.js';
+import { rotateLog } from './server-log.js';
 import type { ServerName } from './server-name.js';
 
 /** How to run one server: everything that differs between the three. */
@@ -33,6 +34,8 @@ export interface ServerProgram {
 export interface ServerFiles {
   readonly log: string;
   readonly pid: string;
+  /** How often it is looked whether the log is full; a minute when left out. */
+  readonly logLookMs?: number;
 }
 
 interface ServerProcess {
@@ -50,7 +53,7 @@ const shortestPauseMs = 200;
 const longestPauseMs = 5_000;
 // A server that ran this long did not die from its start: the next pause is short again.
 const stableAfterMs = 1_000;
-const logSizeLimit = 10 * 1024 * 1024;
+const logLookMs = 60_000;
 
 /** Keeps one server process alive from `start` to `stop`. */
 export class SupervisedServer extends EventEmitter<{ died: [how: string]; restarted: [] }> {
@@ -80,7 +83,7 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
    * one still hold its memory. Throws SERVER_START_FAILED, PORT_TAKEN or DISK_FULL.
    */
   async start(): Promise<void> {
-    rotateLog(this.#files.log);
+    void rotateLog(this.#files.log, this.#files.logLookMs ?? logLookMs, this.#stopping.signal);
     if (!existsSync(this.#program.executable)) throw this.#cannotRun('its program is missing');
     for (let attempt = 0; attempt < firstStartAttempts; attempt++) {
       if (attempt > 0) await this.#pause(attempt - 1);
@@ -194,15 +197,19 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
   #spawn(): ServerProcess {
     const [file, ...args] = this.#program.command;
     const log = openSync(this.#files.log, 'a', 0o600);
-    const child = spawn(file, args, {
-      cwd: this.#program.workingFolder,
-      env: { ...this.#program.environment },
-      ...this.#program.account,
-      stdio: ['ignore', log, log],
-      // A group of its own: Ctrl-C in a terminal must reach the services before their servers.
-      detached: true,
-    });
-    closeSync(log);
+    let child: ChildProcess;
+    try {
+      child = spawn(file, args, {
+        cwd: this.#program.workingFolder,
+        env: { ...this.#program.environment },
+        ...this.#program.account,
+        stdio: ['ignore', log, log],
+        // A group of its own: Ctrl-C in a terminal must reach the services before their servers.
+        detached: true,
+      });
+    } finally {
+      closeSync(log);
+    }
     let over = false;
     const ended = new Promise<string>((done) => {
       child.once('exit', (code, signal) => done(signal ?? `exit status ${code}`));
@@ -226,9 +233,4 @@ export class SupervisedServer extends EventEmitter<{ died: [how: string]; restar
       throw error;
     }
   }
-}
-
-function rotateLog(file: string): void {
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > logSizeLimit) renameSync(file, `${file}.1`);
 }

@@ -1,10 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { connect as dial, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ArtifactRef } from '@anneal/contracts';
 import { installServers, startServers, type EmbeddedServers } from '@anneal/embedded';
 import type { Client } from 'minio';
@@ -90,6 +103,19 @@ describe('a store', () => {
       retryable: false,
     });
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('answers others while many read slowly', async () => {
+    const ref = await store.putFiles('weights', [{ path: 'w', source: randomBytes(16 * MiB) }]);
+    const readers = await Promise.all(Array.from({ length: 40 }, () => store.openFile(ref, 'w')));
+    const first = Promise.all(readers.map((reader) => once(reader, 'readable')));
+    try {
+      await Promise.race([first, delay(10_000)]);
+      const answer = store.probe().then(() => 'answered');
+      expect(await Promise.race([answer, delay(3_000, 'silent')])).toBe('answered');
+    } finally {
+      for (const reader of readers) reader.destroy();
+    }
   });
 
   it('that accepts and then says nothing is given up', async () => {
@@ -392,58 +418,115 @@ describe('the registry', () => {
 });
 
 describe('the cache', () => {
+  const cached = (from = store, maxBytes = 1024 * MiB) => new ArtifactCache(from, join(folder, 'cache'), maxBytes);
+  const inCache = async (): Promise<string[]> =>
+    (await readdir(join(folder, 'cache'))).filter((name) => !name.endsWith('.json'));
+
   it('fetches once for everybody, from one process or from several', async () => {
     const ref = await store.putFiles('model', [text('m', `cached ${folder}`), text('d/n', 'n')]);
-    const caches = [
-      new ArtifactCache(store, join(folder, 'cache')),
-      new ArtifactCache(connectStore(options), join(folder, 'cache')),
-    ];
-    const paths = await Promise.all([...caches, ...caches, ...caches].map((cache) => cache.materialise(ref)));
-    expect(new Set(paths)).toEqual(new Set([join(folder, 'cache', ref.digest)]));
+    const caches = [cached(), cached(connectStore(options))];
+    const targets = Array.from({ length: 6 }, (_, n) => join(folder, `own-${n}`));
+    await Promise.all(targets.map(async (target, n) => caches[n % 2]?.place(ref, target)));
     expect(await readdir(join(folder, 'cache'))).toEqual([ref.digest, `${ref.digest}.json`]);
-    expect((await stat(join(folder, 'cache', ref.digest, 'd/n'))).mode & 0o222).toBe(0);
+    for (const target of targets) expect(await files(target)).toEqual(['d', 'd/n', 'm']);
+    expect((await stat(join(folder, 'own-0', 'd/n'))).mode & 0o222).toBe(0);
+    // The same bytes, and not six times.
+    expect((await stat(join(folder, 'cache', ref.digest, 'm'))).nlink).toBe(7);
     // What is here needs no store.
-    const alone = new ArtifactCache(
-      connectStore({ ...options, endpoint: 'http://127.0.0.1:9' }),
-      join(folder, 'cache'),
-    );
-    expect(await alone.materialise(ref)).toBe(paths[0]);
+    const alone = cached(connectStore({ ...options, endpoint: 'http://127.0.0.1:9' }));
+    expect(await alone.use(ref, undefined, (lent) => readFile(join(lent, 'd/n'), 'utf8'))).toBe('n');
+    expect(await inCache()).toEqual([ref.digest]);
   });
 
   it('replaces a copy that lost bytes', async () => {
     const ref = await store.putFiles('model', [text('m', 'whole')]);
-    const cache = new ArtifactCache(store, join(folder, 'cache'));
-    const path = await cache.materialise(ref);
-    await chmod(join(path, 'm'), 0o644);
-    await truncate(join(path, 'm'), 2);
-    await cache.materialise(ref);
-    expect(await readFile(join(path, 'm'), 'utf8')).toBe('whole');
+    const cache = cached();
+    const target = await cache.place(ref, join(folder, 'own'));
+    const copy = join(folder, 'cache', ref.digest, 'm');
+    await chmod(copy, 0o644);
+    await truncate(copy, 2);
+    await cache.place(ref, target);
+    expect(await readFile(join(target, 'm'), 'utf8')).toBe('whole');
     expect(await readdir(join(folder, 'cache'))).toHaveLength(2);
   });
 
   it('lets one caller leave and goes on for the other', async () => {
     const ref = await store.putFiles('weights', [{ path: 'w', source: randomBytes(20 * MiB) }]);
-    const cache = new ArtifactCache(store, join(folder, 'cache'));
+    const cache = cached();
     const abort = new AbortController();
-    const leaving = cache.materialise(ref, abort.signal);
-    const staying = cache.materialise(ref);
+    const leaving = cache.place(ref, join(folder, 'left'), abort.signal);
+    const staying = cache.place(ref, join(folder, 'stayed'));
     abort.abort(new Error('not needed'));
     await expect(leaving).rejects.toThrow('not needed');
-    expect(await staying).toBe(join(folder, 'cache', ref.digest));
+    expect(await files(await staying)).toEqual(['w']);
   });
 
   it('leaves nothing half done when nobody waits any more', async () => {
     const ref = await store.putFiles('weights', [{ path: 'w', source: randomBytes(20 * MiB) }]);
-    const cache = new ArtifactCache(store, join(folder, 'cache'));
+    const cache = cached();
     const abort = new AbortController();
-    const leaving = cache.materialise(ref, abort.signal);
+    const leaving = cache.place(ref, join(folder, 'own'), abort.signal);
     setTimeout(() => abort.abort(new Error('not needed')), 30);
     await expect(leaving).rejects.toThrow('not needed');
     // When it was about to be complete it may be completed; parts of it go in any case.
-    const halves = async (): Promise<string[]> =>
-      (await readdir(join(folder, 'cache'))).filter((name) => ![ref.digest, `${ref.digest}.json`].includes(name));
+    const halves = async (): Promise<string[]> => (await inCache()).filter((name) => name !== ref.digest);
     await expect.poll(halves, { timeout: 10_000 }).toEqual([]);
-    await expect(cache.materialise(ref)).resolves.toBeTypeOf('string');
+    expect(await readdir(folder)).toEqual(['cache']);
+    await expect(cache.place(ref, join(folder, 'own'))).resolves.toBeTypeOf('string');
+  });
+
+  describe('that is full', () => {
+    const put = (name: string, size = MiB) => store.putFiles('model', [{ path: name, source: randomBytes(size) }]);
+
+    it('removes what was not wanted for longest, and nothing that somebody has', async () => {
+      const refs = [await put('a'), await put('b'), await put('c')];
+      const [a, b, c] = refs as [ArtifactRef, ArtifactRef, ArtifactRef];
+      const cache = cached(store, 2.5 * MiB);
+      const used = await cache.place(a, join(folder, 'of-a-job'));
+      const digest = sha256Hex(await readFile(join(used, 'a')));
+      // What a process reads that was started long ago, and whose service is gone.
+      const reading = await open(join(used, 'a'));
+      await cache.use(b, undefined, () => Promise.resolve());
+      await cache.use(c, undefined, () => Promise.resolve());
+      expect(await inCache()).toEqual([b.digest, c.digest].toSorted());
+      expect(sha256Hex(await readFile(join(used, 'a')))).toBe(digest);
+      expect(sha256Hex(await reading.readFile())).toBe(digest);
+      await reading.close();
+      // Wanted once more, so that it is not the oldest.
+      await cache.use(b, undefined, () => Promise.resolve());
+      await cache.place(a, join(folder, 'of-another'));
+      expect(await inCache()).toEqual([a.digest, b.digest].toSorted());
+    });
+
+    it('gives up as much as a disk without room needs, and keeps what would free nothing', async () => {
+      const [a, b, c] = [await put('a'), await put('b'), await put('c')];
+      const disk = async (): Promise<number> => ((await inCache()).length > 1 ? MiB / 2 : 2 * MiB);
+      const cache = new ArtifactCache(store, join(folder, 'cache'), Infinity, disk);
+      await cache.place(a, join(folder, 'of-a-job'));
+      await cache.use(b, undefined, () => Promise.resolve());
+      await cache.use(c, undefined, () => Promise.resolve());
+      expect(await inCache()).toEqual([a.digest, c.digest].toSorted());
+    });
+
+    it('fetches what is larger than all of it', async () => {
+      const [small, large] = [await put('s'), await put('l', 4 * MiB)];
+      const cache = cached(store, 2 * MiB);
+      await cache.place(small, join(folder, 'small'));
+      await cache.place(large, join(folder, 'large'));
+      expect(await inCache()).toEqual([large.digest]);
+    });
+
+    it('hands whole artifacts to all who ask, however they take them from one another', async () => {
+      const refs = await Promise.all(['a', 'b', 'c', 'd'].map((name) => put(name, 100_000)));
+      const caches = [cached(store, 100_000), cached(connectStore(options), 100_000)];
+      const rounds = Array.from({ length: 24 }, (_, n) => n);
+      const placing = rounds.map(async (n) => {
+        await delay(Math.random() * 300);
+        const ref = refs[n % 4] as ArtifactRef;
+        return files((await caches[n % 2]?.place(ref, join(folder, `own-${n}`))) ?? '');
+      });
+      expect(await Promise.all(placing)).toEqual(rounds.map((n) => [['a', 'b', 'c', 'd'][n % 4]]));
+    });
   });
 });
 

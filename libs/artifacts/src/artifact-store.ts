@@ -128,11 +128,14 @@ export class ArtifactStore {
     });
   }
 
-  /** A file of an artifact as a stream; it ends with ARTIFACT_CORRUPT when the bytes were not the file's. */
+  /**
+   * A file of an artifact as a stream, for a reader of any speed; it ends with ARTIFACT_CORRUPT when the bytes were not the
+   * file's. Each holds a socket until it ends or is destroyed.
+   */
   async openFile(ref: ArtifactRef, path: string, signal?: AbortSignal): Promise<Readable> {
     const file = await this.#find(ref, path);
-    const { endpoint } = this.#connection;
-    const content = contentOf(this.#connection, file, signal);
+    const { endpoint, reading } = this.#connection;
+    const content = contentOf({ ...this.#connection, client: reading }, file, signal);
     async function* verified(): AsyncGenerator<Buffer> {
       try {
         yield* content;

@@ -14,11 +14,14 @@ export interface TransferLimits {
   /** Larger files go in parts of this size. Four at once are held in memory; S3 takes none below 5 MiB. */
   readonly partBytes: number;
 }
+const socketsAtOnce = 32;
 const defaults: TransferLimits = { idleMs: 30_000, partBytes: 32 * MiB };
 
 /** What every operation needs: the client and the one bucket. */
 export interface Connection {
   readonly client: Client;
+  /** Opens files for readers who take their time; sockets of its own, so that they keep nobody else from the store. */
+  readonly reading: Client;
   /** Signs links, and asks nothing: its address is the one that other people know. */
   readonly linking: Client;
   readonly bucket: string;
@@ -35,12 +38,15 @@ export function connect(options: StoreOptions, limits: Partial<TransferLimits> =
   const { idleMs, partBytes } = { ...defaults, ...limits };
   const { endpoint, publicEndpoint = endpoint, bucket, region, tracer = noTracer } = options;
   const url = parseEndpoint(endpoint);
-  const client = clientAt(url, options, idleMs);
-  const linking = clientAt(parseEndpoint(publicEndpoint), options, idleMs);
-  return { client, linking, bucket, region, endpoint: url.origin, partBytes, tracer, partChecksums: true };
+  const agent = { keepAlive: true, maxSockets: socketsAtOnce, timeout: idleMs };
+  const client = clientAt(url, options, agent);
+  // Whoever hands files on bounds how many there are: one that waits for a socket would wait without an end.
+  const reading = clientAt(url, options, { ...agent, maxSockets: Infinity });
+  const linking = clientAt(parseEndpoint(publicEndpoint), options, agent);
+  return { client, reading, linking, bucket, region, endpoint: url.origin, partBytes, tracer, partChecksums: true };
 }
 
-function clientAt(url: URL, { accessKey, secretKey, region }: StoreOptions, idleMs: number): Client {
+function clientAt(url: URL, { accessKey, secretKey, region }: StoreOptions, agentOptions: http.AgentOptions): Client {
   const secure = url.protocol === 'https:';
   return new Client({
     endPoint: url.hostname,
@@ -50,7 +56,7 @@ function clientAt(url: URL, { accessKey, secretKey, region }: StoreOptions, idle
     secretKey,
     region,
     pathStyle: true,
-    transportAgent: secure ? idleAgentTls(idleMs) : idleAgent(idleMs),
+    transportAgent: secure ? idleAgentTls(agentOptions) : idleAgent(agentOptions),
     // Retrying is done in retry.ts, which also retries broken connections; the client's own would multiply with it.
     retryOptions: { disableRetry: true },
   });
@@ -74,9 +80,7 @@ function endWhenIdle(socket: Duplex | null | undefined): void {
   socket?.on('timeout', () => socket.destroy(new Error('the object store was silent for too long')));
 }
 
-const agentOptions = { keepAlive: true, maxSockets: 32 };
-
-function idleAgent(timeout: number): http.Agent {
+function idleAgent(options: http.AgentOptions): http.Agent {
   class IdleAgent extends http.Agent {
     override createConnection(...args: Parameters<http.Agent['createConnection']>): Duplex | null | undefined {
       const socket = super.createConnection(...args);
@@ -84,10 +88,10 @@ function idleAgent(timeout: number): http.Agent {
       return socket;
     }
   }
-  return new IdleAgent({ ...agentOptions, timeout });
+  return new IdleAgent(options);
 }
 
-function idleAgentTls(timeout: number): https.Agent {
+function idleAgentTls(options: https.AgentOptions): https.Agent {
   class IdleAgent extends https.Agent {
     override createConnection(...args: Parameters<https.Agent['createConnection']>): Duplex | null | undefined {
       const socket = super.createConnection(...args);
@@ -95,5 +99,5 @@ function idleAgentTls(timeout: number): https.Agent {
       return socket;
     }
   }
-  return new IdleAgent({ ...agentOptions, timeout });
+  return new IdleAgent(options);
 }

@@ -25,6 +25,22 @@ const pidsIn = async (path: string): Promise<number[]> =>
   (await readFile(path, 'utf8').catch(() => '')).split(' ').map(Number);
 const living = (pid: number): boolean => processStat(pid)?.dead === false;
 
+/** How it fails in a process that has taken all descriptors that it may have. */
+async function withoutDescriptors(): Promise<unknown> {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { runToEnd } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
+    try { for (;;) openSync('/dev/null'); } catch {}
+    const failed = await runToEnd({ command: 'true', args: [] }).catch((error) => error);
+    console.log(JSON.stringify({ name: failed.name, ...failed.toDetail?.() }));
+    process.exit();`;
+  const hooks = new URL('../test/source-hooks.mjs', import.meta.url).href;
+  const flags = [`--import=${hooks}`, '--conditions=@anneal/source', '--input-type=module'];
+  const limited = ['-c', 'ulimit -n 100; exec "$@"', 'sh', node, ...flags, '-e', script];
+  const { stdout } = await runToEnd({ command: 'sh', args: limited, cwd: import.meta.dirname });
+  return JSON.parse(stdout);
+}
+
 describe('runToEnd', () => {
   it('takes what the tool says, with exactly the given environment and arguments', async () => {
     const pieces: string[] = [];
@@ -68,6 +84,14 @@ describe('runToEnd', () => {
     const started = performance.now();
     expect((await runToEnd({ command: node, args: ['-e', script] })).stdout).toBe('done\n');
     expect(performance.now() - started).toBeLessThan(2800);
+  });
+
+  it('says that no more can be started, and not that the tool is missing', async () => {
+    expect(await withoutDescriptors()).toMatchObject({
+      code: 'INTERNAL',
+      retryable: true,
+      remedy: expect.stringMatching(/limit of open files/) as string,
+    });
   });
 
   it('says when there is no such tool', async () => {

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { Failure } from '@anneal/contracts';
 import { killTree } from './kill-tree.js';
 import { markVariable, processStat } from './proc.js';
+import { startChild } from './start-child.js';
 
 const MiB = 1024 * 1024;
 const stdoutBytes = 16 * MiB;
@@ -36,25 +37,24 @@ export interface RunToEndResult {
 
 type Ending = Pick<RunToEndResult, 'code' | 'signal'>;
 
-/** Runs a short tool and takes what it says. Its exit code is the caller's to judge; ENGINE_MISSING when it is absent. */
+/**
+ * Runs a short tool and takes what it says. Its exit code is the caller's to judge.
+ *
+ * @throws Failure ENGINE_MISSING when it is absent, and what else {@link startChild} says
+ */
 export async function runToEnd(options: RunToEndOptions): Promise<RunToEndResult> {
   const { command, args, cwd, signal, onStderr, timeoutMs } = options;
   signal?.throwIfAborted();
   const mark = randomUUID();
-  const child = spawn(command, args, {
-    cwd,
-    env: { ...(options.env ?? process.env), [markVariable]: mark },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const env = { ...(options.env ?? process.env), [markVariable]: mark };
+  const child = await startChild(command, () =>
+    spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }),
+  );
   const stdout = collect(child.stdout, stdoutBytes);
   const stderr = collect(child.stderr, stderrBytes, onStderr);
-  const { pid } = child;
-  const startTime = pid === undefined ? undefined : processStat(pid)?.startTime;
-  const killAll = async (): Promise<void> => {
-    if (pid === undefined) return;
-    await killTree({ roots: [{ pid, startTime: startTime ?? '' }], group: pid, mark }, 0);
-  };
+  const { pid = 0 } = child;
+  const startTime = processStat(pid)?.startTime ?? '';
+  const killAll = (): Promise<void> => killTree({ roots: [{ pid, startTime }], group: pid, mark }, 0);
 
   let ending: Ending;
   try {
@@ -64,7 +64,7 @@ export async function runToEnd(options: RunToEndOptions): Promise<RunToEndResult
         // Killed by us: then the reason is the answer, once the whole tree is gone.
         if (!stopped) resolve({ code, signal: by });
       };
-      child.once('error', (error) => reject(missing(command, error)));
+      child.once('error', reject);
       child.once('close', end);
       child.once('exit', (code, by) => setTimeout(() => end(code, by), drainMs).unref());
       stopWhen({ signal, timeoutMs, command, child }, (reason) => {
@@ -96,6 +96,7 @@ function stopWhen(
           const remedy = 'Try again when the machine is less busy, or look why it hangs by running it by hand.';
           stop(new Failure('KILLED', `${command} did not end within ${timeoutMs / 1000} s.`, { remedy }));
         }, timeoutMs);
+  if (signal?.aborted) aborted();
   signal?.addEventListener('abort', aborted, { once: true });
   const forget = (): void => {
     clearTimeout(timer);
@@ -121,11 +122,4 @@ function collect(stream: Readable, most: number, onText?: (text: string) => void
     onText?.(decoder.decode(chunk, { stream: true }));
   });
   return () => Buffer.concat(chunks).subarray(-most).toString('utf8');
-}
-
-function missing(command: string, cause: Error): Failure {
-  return new Failure('ENGINE_MISSING', `${command} cannot be started: ${cause.message}.`, {
-    remedy: 'Check that it is installed and may be executed, and that the working directory exists.',
-    cause,
-  });
 }

@@ -92,6 +92,10 @@ describe('a process', () => {
     const one = await start('a', '', { command: 'no-such-command', env: { PATH: '/usr/bin:/bin' } });
     expect(await one.wait()).toMatchObject({ code: 127 });
     expect(await one.tailLog(1)).toMatch(/could not start no-such-command/);
+    // Longer than an argument may be, which is said in another way.
+    const long = await start('b', '', { args: ['x'.repeat(200_000)] });
+    expect(await long.wait()).toMatchObject({ code: 126 });
+    expect(await long.tailLog(1)).toMatch(/could not start .*E2BIG/);
   });
 
   it('is alone in its folder; when it has ended another attempt may follow there', async () => {

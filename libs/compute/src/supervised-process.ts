@@ -11,6 +11,7 @@ import { tailLines } from './log-tail.js';
 import { bootId, family, isAlive, signalProcess, type ProcessId } from './proc.js';
 import type { ExitRecord, ProcessIdentity, ProcessSpec, ProcessState, SupervisedProcess } from './process-types.js';
 import { readExit, readRun, writeAttended, writeLost, type RunRecord } from './records.js';
+import { startChild } from './start-child.js';
 
 const supervisorFile = fileURLToPath(new URL('../supervisor.mjs', import.meta.url));
 const pollMs = 100;
@@ -21,7 +22,9 @@ const recordMs = 5_000;
 
 /**
  * Starts the command under a supervisor and resolves when both are on record. They go on when this process ends, however
- * it ends; `adoptProcess` finds them again. RUN_CONFLICT when a process of the same folder still lives.
+ * it ends; `adoptProcess` finds them again.
+ *
+ * @throws Failure RUN_CONFLICT when a process of the same folder still lives; what {@link startChild} says
  */
 export async function startProcess(spec: ProcessSpec): Promise<SupervisedProcess> {
   await mkdir(spec.directory, { recursive: true });
@@ -32,12 +35,14 @@ export async function startProcess(spec: ProcessSpec): Promise<SupervisedProcess
   const log = await open(join(spec.directory, 'stderr.log'), 'a');
   try {
     // Files, never pipes, for all that is to live on: writing to a pipe whose reader died kills the writer.
-    const supervisor = spawn(process.execPath, [supervisorFile], {
-      cwd: spec.directory,
-      env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' },
-      stdio: ['pipe', log.fd, log.fd],
-      detached: true,
-    });
+    const supervisor = await startChild(process.execPath, () =>
+      spawn(process.execPath, [supervisorFile], {
+        cwd: spec.directory,
+        env: { PATH: process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin' },
+        stdio: ['pipe', log.fd, log.fd],
+        detached: true,
+      }),
+    );
     const failed = once(supervisor, 'exit').then(() => undefined);
     failed.catch(() => undefined);
     supervisor.stdin?.on('error', () => undefined);

@@ -21,7 +21,11 @@ export async function openDeviceSchema(url: string): Promise<void> {
     installExtensions: false,
     logging: false,
     poolErrorHandler: () => undefined,
-    extra: { options: '-c role=devices -c search_path=devices' },
+    extra: {
+      options: '-c role=devices -c search_path=devices',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+    },
   });
   await dataSource.initialize().catch((cause: unknown) => {
     throw new Failure('CONFIG_INVALID', 'The database has no role "devices" that this service is a member of.', {

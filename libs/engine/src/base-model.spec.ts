@@ -37,7 +37,7 @@ const options = (change: Partial<LocateOptions> = {}): LocateOptions => ({
   engine: { python: join(folder, 'python') },
   workDir: join(folder, 'work'),
   store: { resolveTag: () => Promise.reject(new Error('the store was asked')) },
-  cache: { materialise: () => Promise.reject(new Error('the cache was asked')) },
+  place: () => Promise.reject(new Error('the cache was asked')),
   signal: new AbortController().signal,
   ...change,
 });
@@ -108,7 +108,7 @@ describe('a published model', () => {
           return { name, tag: tag ?? '', artifact, runId: 'r', publishedAt: '2026-01-01T00:00:00Z', details: {} };
         },
       },
-      cache: { materialise: async () => model },
+      place: async () => model,
     });
     expect(asked).toEqual(['sums', 'v2']);
     expect(base.revision).toBe(artifact.digest);

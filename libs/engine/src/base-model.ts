@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { ArtifactCache, ArtifactStore } from '@anneal/artifacts';
-import { Failure, type AcceptedRunSpec, type BaseModel } from '@anneal/contracts';
+import type { ArtifactStore } from '@anneal/artifacts';
+import { Failure, type AcceptedRunSpec, type ArtifactRef, type BaseModel } from '@anneal/contracts';
 import { z } from 'zod';
 import { fetchFromHub, readJson, writeAtomically, type HubOptions } from './hub-model.js';
 import { countParameters } from './safetensors-header.js';
@@ -13,7 +13,8 @@ export interface LocateOptions extends HubOptions {
   /** Turns file:DIR into a real path below the folders that the service may read. */
   readonly resolveFile: (reference: string) => Promise<string>;
   readonly store: Pick<ArtifactStore, 'resolveTag'>;
-  readonly cache: Pick<ArtifactCache, 'materialise'>;
+  /** Puts a model of the registry into a folder on this machine. */
+  readonly place: (artifact: ArtifactRef) => Promise<string>;
 }
 
 export interface LocatedModel {
@@ -63,12 +64,12 @@ async function bringHere(
   { base, revision }: AcceptedRunSpec['model'],
   options: LocateOptions,
 ): Promise<{ directory: string; revision?: string }> {
-  const { resolveFile, store, cache, signal } = options;
+  const { resolveFile, store, place } = options;
   if (base.startsWith('file:')) return { directory: await resolveFile(base) };
   if (base.startsWith('registry:')) {
     const [, name = '', tag] = base.split(':');
     const { artifact } = await store.resolveTag(name, tag);
-    return { directory: await cache.materialise(artifact, signal), revision: artifact.digest };
+    return { directory: await place(artifact), revision: artifact.digest };
   }
   return fetchFromHub(base.replace(/^hub:/, ''), revision, options);
 }

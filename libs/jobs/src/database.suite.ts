@@ -1,10 +1,12 @@
 import { Failure } from '@anneal/contracts';
 import pg from 'pg';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource, openDatabase, transaction } from './database.js';
 import { jobMigrations } from './migrations.js';
-import { eventually, ownMigrations, TestDatabase } from './jobs.fixture.js';
+import { eventually, Gate, ownMigrations, TestDatabase } from './jobs.fixture.js';
 import { prepareRoles } from './roles.js';
+import { latch } from './worker.fixture.js';
 
 describe('the database', () => {
   let database: TestDatabase;
@@ -82,6 +84,27 @@ describe('the database', () => {
       expect(await dataSource.runMigrations()).toHaveLength(7);
     });
 
+    it('lets a migration take its time, and ends with the error of one that fails', async () => {
+      class Slow1999999999999 implements MigrationInterface {
+        readonly name = 'Slow1999999999999';
+        async up(runner: QueryRunner): Promise<void> {
+          const [limit] = (await runner.query('SHOW statement_timeout')) as { statement_timeout: string }[];
+          throw new Error(`the limit is ${limit?.statement_timeout}`);
+        }
+        down(): Promise<void> {
+          return Promise.resolve();
+        }
+      }
+      const settings = {
+        url: database.url('trainer'),
+        schema: 'trainer',
+        migrations: [...ownMigrations, Slow1999999999999],
+      };
+      const dataSource = createDataSource(settings);
+      await expect(openDatabase(dataSource)).rejects.toThrow('the limit is 0');
+      await dataSource.destroy();
+    });
+
     it('gives up with DATABASE_UNAVAILABLE', async () => {
       const dataSource = createDataSource({ url: 'postgres://a:b@127.0.0.1:1/c', schema: 'trainer' });
       const error: unknown = await openDatabase(dataSource, { waitMs: 300 }).catch((cause: unknown) => cause);
@@ -113,6 +136,41 @@ describe('the database', () => {
         await tx.query('SELECT 1');
       });
       await expect(held).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    });
+
+    it('gives up a server that says nothing, and the connections that wait for it', async () => {
+      const gate = new Gate(new URL(database.adminUrl));
+      const dataSource = await database.open('trainer', await gate.listen(), 1_000);
+      const [entered, lost] = [latch(), latch()];
+      const busy = transaction(dataSource, async (tx) => {
+        await tx.query('SELECT 1');
+        entered.open();
+        await lost.opened;
+        await tx.query('SELECT 1');
+      });
+      await entered.opened;
+      gate.swallow();
+      lost.open();
+      await expect(busy).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryable: true });
+      gate.reopen();
+      // More than once each: nothing waits behind the question that was lost.
+      const asked = Array.from({ length: 24 }, () => dataSource.query('SELECT 1 AS one'));
+      expect(await Promise.all(asked)).toEqual(asked.map(() => [{ one: 1 }]));
+      await dataSource.destroy();
+      await gate.close();
+    });
+
+    it('has a statement ended by the server before it is given up itself', async () => {
+      const dataSource = await database.open('trainer');
+      const [limit] = await dataSource.query<{ ms: number }[]>(
+        `SELECT setting::int AS ms FROM pg_settings WHERE name = 'statement_timeout'`,
+      );
+      expect(limit?.ms).toBe(70_000);
+      const long = transaction(dataSource, async (tx) => {
+        await tx.query('SET LOCAL statement_timeout = 100');
+        await tx.query('SELECT pg_sleep(5)');
+      });
+      await expect(long).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
     });
 
     it('refuses a schema that is no plain name', () => {

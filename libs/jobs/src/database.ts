@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '@anneal/contracts';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type DataSourceOptions, type EntityManager } from 'typeorm';
 import { silentLog, type Log } from './log.js';
 import { jobMigrations, type MigrationClass } from './migrations.js';
 import { databaseError, databaseUnavailable } from './postgres-errors.js';
+import { endWhenSilent } from './silent-connection.js';
 
 export interface DataSourceSettings {
   /** postgres://ROLE:PASSWORD@HOST:PORT/DATABASE */
@@ -14,10 +15,19 @@ export interface DataSourceSettings {
   readonly migrations?: readonly MigrationClass[];
   /** Connections at most; 8 when left out: six services fit into PostgreSQL's default of 100. */
   readonly poolSize?: number;
+  /** How long the server may be silent before a statement fails and its connection is given up; 75 s when left out. */
+  readonly silenceMs?: number;
   readonly log?: Log;
 }
 
 const connectTimeoutMs = 5_000;
+/** A process that freezes inside a transaction must not keep its row locks: nobody could take its job over. */
+const idleInTransactionMs = 60_000;
+// Longer than a frozen process can make a statement wait. The server ends it first, while there is one that answers.
+const statementMs = 70_000;
+const silenceMs = 75_000;
+/** A host that is gone says nothing: without probes, a connection that only listens would wait for two hours. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
 
 /** Describes the database of one service. Nothing connects before {@link openDatabase}. */
 export function createDataSource(settings: DataSourceSettings): DataSource {
@@ -36,7 +46,12 @@ export function createDataSource(settings: DataSourceSettings): DataSource {
     logging: false,
     // Without a handler, an idle connection whose backend dies ends the process.
     poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'an idle database connection was lost'),
-    extra: { ...sessionSettings(settings.schema), keepAlive: true },
+    extra: {
+      ...sessionSettings(settings.schema),
+      ...keepAlive,
+      query_timeout: settings.silenceMs ?? silenceMs,
+      onConnect: endWhenSilent,
+    },
   });
 }
 
@@ -47,8 +62,8 @@ export function sessionSettings(schema: string): { options: string } {
       remedy: 'Use lower-case letters, digits and underscores.',
     });
   }
-  // A process that freezes inside a transaction must not keep its row locks: nobody could take its job over.
-  return { options: `-c search_path=${schema} -c idle_in_transaction_session_timeout=60000` };
+  const limits = `-c idle_in_transaction_session_timeout=${idleInTransactionMs} -c statement_timeout=${statementMs}`;
+  return { options: `-c search_path=${schema} ${limits}` };
 }
 
 /**
@@ -72,20 +87,27 @@ export async function openDatabase(dataSource: DataSource, { waitMs = 30_000 } =
   await migrate(dataSource);
 }
 
-async function migrate(dataSource: DataSource): Promise<void> {
+async function migrate({ options }: DataSource): Promise<void> {
+  const { schema } = connectionOf(options);
+  // Connections of its own: a change of a large table, and the wait for another replica, may take longer than statements.
+  const migrating = new DataSource({
+    ...options,
+    poolSize: 2,
+    extra: { options: `${sessionSettings(schema).options} -c statement_timeout=0`, ...keepAlive },
+  } as DataSourceOptions);
   const lock = `hashtextextended('anneal:migrations:' || current_schema(), 0)`;
-  const holder = dataSource.createQueryRunner();
   try {
+    await migrating.initialize();
+    const holder = migrating.createQueryRunner();
     await holder.query(`SELECT pg_advisory_lock(${lock})`);
-    try {
-      await dataSource.runMigrations({ transaction: 'each' });
-    } finally {
-      await holder.query(`SELECT pg_advisory_unlock(${lock})`);
-    }
+    await migrating.runMigrations({ transaction: 'each' });
+    await holder.query(`SELECT pg_advisory_unlock(${lock})`);
+    await holder.release();
   } catch (error) {
     throw databaseError(error);
   } finally {
-    await holder.release();
+    // Also gives back the lock.
+    if (migrating.isInitialized) await migrating.destroy();
   }
 }
 

@@ -54,7 +54,7 @@ const id = z.uuid();
  * @throws Failure DATABASE_UNAVAILABLE
  */
 export async function withDatabase<T>(url: string, body: (client: DatabaseClient) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 60_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -4,6 +4,7 @@ export { prepareRoles, type ServiceRole } from './roles.js';
 export { jobMigrations, type MigrationClass } from './migrations.js';
 export { Inbox } from './inbox.js';
 export { Outbox, type AdoptedEvent, type OutboxContext } from './outbox.js';
+export { newUuidV7 } from './uuid-v7.js';
 export { OutboxRelay } from './outbox-relay.js';
 export type { OutboxRelayOptions, PublishEvent, StreamState } from './relay-options.js';
 export { DeadLetterTable } from './dead-letter-table.js';

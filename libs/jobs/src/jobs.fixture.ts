@@ -61,12 +61,13 @@ export class TestDatabase {
     return url.href;
   }
 
-  async open(schema = 'trainer', port?: number): Promise<DataSource> {
+  async open(schema = 'trainer', port?: number, silenceMs?: number): Promise<DataSource> {
     const dataSource = createDataSource({
       url: this.url(schema, port),
       schema,
       migrations: ownMigrations,
       poolSize: 12,
+      silenceMs,
     });
     await openDatabase(dataSource);
     this.opened.push(dataSource);
@@ -97,6 +98,7 @@ export class Gate {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
   private open = true;
+  private swallowing = false;
 
   constructor(target: URL) {
     this.server = createServer((near) => {
@@ -111,7 +113,8 @@ export class Gate {
           far.destroy();
         });
       }
-      near.pipe(far).pipe(near);
+      near.on('data', (bytes: Buffer) => this.swallowing || far.write(bytes));
+      far.on('data', (bytes: Buffer) => this.swallowing || near.write(bytes));
     });
   }
 
@@ -125,8 +128,14 @@ export class Gate {
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Takes what is said and hands nothing on, as a network does that loses packets: no connection ends. */
+  swallow(): void {
+    this.swallowing = true;
+  }
+
   reopen(): void {
     this.open = true;
+    this.swallowing = false;
   }
 
   async close(): Promise<void> {

@@ -163,6 +163,31 @@ describe('leases', () => {
       await gate.close();
     });
 
+    it('that swallowed a renewal, the lease is renewed by another connection', async () => {
+      const { gate, remote } = await gated(5_000);
+      const done = latch();
+      const reasons: unknown[] = [];
+      const worker = jobs.worker(
+        async (job, context) => {
+          await done.opened;
+          reasons.push(context.signal.reason);
+          return effecting()(job, context);
+        },
+        { dataSource: remote, leaseSeconds: 3, pollMs: 60_000 },
+      );
+      await jobs.add('run-1');
+      await eventually(() => expect(worker.active()).toBe(1));
+      gate.swallow();
+      await delay(1_300);
+      gate.reopen();
+      await delay(3_000);
+      done.open();
+      await eventually(async () => expect(await jobs.effects()).toEqual(['1']));
+      expect(reasons).toEqual([undefined]);
+      await worker.stop({ graceMs: 0 });
+      await gate.close();
+    });
+
     it('a result waits for it, and counts when nobody took over', async () => {
       const { gate, remote } = await gated();
       const done = latch();
@@ -191,8 +216,8 @@ describe('leases', () => {
     });
   });
 
-  async function gated() {
+  async function gated(silenceMs?: number) {
     const gate = new Gate(new URL(database.adminUrl));
-    return { gate, remote: await database.open('trainer', await gate.listen()) };
+    return { gate, remote: await database.open('trainer', await gate.listen(), silenceMs) };
   }
 });

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '@anneal/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
 import { transaction } from './database.js';
 import { isCancelled, isPaused, renew } from './job-rows.js';
 import type { Log } from './log.js';
+import { databaseUnavailable } from './postgres-errors.js';
 import type { ClaimedJob, StopReason, StopSignal } from './work.js';
 
 export interface LeaseOptions {
@@ -89,10 +91,11 @@ export class Lease {
     const sentAt = performance.now();
     let nextMs = this.leaseMs / 3;
     try {
-      const held = await renew(dataSource, job, leaseSeconds);
+      // A question that was lost on its way is not waited for: there is time to ask again, by another connection.
+      const held = await answeredWithin(this.leaseMs / 6, renew(dataSource, job, leaseSeconds));
       if (held) this.renewedAt(sentAt);
       else await this.lose();
-      if (held && (await isPaused(dataSource, job))) this.abort('paused');
+      if (held && (await answeredWithin(this.leaseMs / 6, isPaused(dataSource, job)))) this.abort('paused');
     } catch (error) {
       log.warn({ err: error, jobId: job.id, runId: job.runId }, 'a lease could not be renewed; it is tried again');
       nextMs = Math.min(nextMs, 1_000);
@@ -111,6 +114,19 @@ export class Lease {
     if (this.ended) return;
     const cancelled = await isCancelled(this.options.dataSource, this.options.job).catch(() => false);
     this.abort(cancelled ? 'cancelled' : 'lease-lost');
+  }
+}
+
+async function answeredWithin<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const late = new AbortController();
+  const silence = delay(ms, undefined, { signal: late.signal }).then(() => {
+    throw databaseUnavailable(new Error(`it did not answer within ${ms / 1000} s`));
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    late.abort();
+    silence.catch(() => undefined);
   }
 }
 

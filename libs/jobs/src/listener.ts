@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { sessionSettings } from './database.js';
+import { keepAlive, sessionSettings } from './database.js';
 import type { Log } from './log.js';
 
 export interface ListenerOptions {
@@ -59,7 +59,7 @@ export class DatabaseListener {
       application_name: `anneal-${schema}-listen`,
       connectionTimeoutMillis: 5_000,
       query_timeout: 10_000,
-      keepAlive: true,
+      ...keepAlive,
     });
     // Both come in when a backend dies, in either order; only the first one counts.
     let lost = false;

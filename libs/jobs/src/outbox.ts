@@ -2,7 +2,7 @@ import type { EventData, EventDefinition, ServiceName } from '@anneal/contracts'
 import { encodeEvent, eventAttributes, type EncodedEvent } from '@anneal/messaging';
 import { carrierOf, inSpan, noTracer, SpanKind, type Tracer } from '@anneal/tracing';
 import type { EntityManager } from 'typeorm';
-import { newEventId } from './event-id.js';
+import { newUuidV7 } from './uuid-v7.js';
 
 export interface OutboxContext {
   readonly runId: string;
@@ -45,7 +45,7 @@ export class Outbox {
     data: EventData<Definition>,
     { runId, causationId, turn = 0, project }: OutboxContext,
   ): Promise<string> {
-    const id = newEventId();
+    const id = newUuidV7();
     const event = encodeEvent(definition, data, {
       id,
       source: this.source,

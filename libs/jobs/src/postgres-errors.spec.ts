@@ -6,10 +6,13 @@ import { databaseError, isPassing } from './postgres-errors.js';
 const coded = (code: string) => Object.assign(new Error('no'), { code });
 
 describe('isPassing', () => {
-  it.each(['08006', '57P01', '57P03', '40P01', '40001', '53300', 'ECONNREFUSED', 'ECONNRESET'])('%s passes', (code) => {
-    expect(isPassing(coded(code))).toBe(true);
-    expect(isPassing(new QueryFailedError('SELECT 1', [], coded(code)))).toBe(true);
-  });
+  it.each(['08006', '57P01', '57P03', '40P01', '40001', '53300', '57014', 'ECONNREFUSED', 'ECONNRESET'])(
+    '%s passes',
+    (code) => {
+      expect(isPassing(coded(code))).toBe(true);
+      expect(isPassing(new QueryFailedError('SELECT 1', [], coded(code)))).toBe(true);
+    },
+  );
 
   it.each(['23505', '42P01', '42601', '28P01'])('%s stays', (code) => {
     expect(isPassing(coded(code))).toBe(false);
@@ -23,6 +26,7 @@ describe('isPassing', () => {
 
   it('knows what pg and TypeORM say without a code', () => {
     expect(isPassing(new Error('Connection terminated unexpectedly'))).toBe(true);
+    expect(isPassing(new QueryFailedError('SELECT 1', [], new Error('Query read timeout')))).toBe(true);
     expect(isPassing(new Error('Query runner already released. Cannot run queries anymore.'))).toBe(true);
     expect(isPassing('text')).toBe(false);
   });

@@ -1,7 +1,7 @@
 import { Failure } from '@anneal/contracts';
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html; class 08 is matched by its prefix.
-const passingStates = new Set(['25P03', '40001', '40P01', '53300', '57P01', '57P02', '57P03', '57P05']);
+const passingStates = new Set(['25P03', '40001', '40P01', '53300', '57014', '57P01', '57P02', '57P03', '57P05']);
 const networkCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 // pg and TypeORM give these no code.
 const passingMessages = [

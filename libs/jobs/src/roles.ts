@@ -19,7 +19,7 @@ const shared = [{ name: 'devices', members: ['trainer', 'merger', 'evaluator'], 
  * @throws Failure DATABASE_UNAVAILABLE
  */
 export async function prepareRoles(adminUrl: string, services: readonly ServiceRole[]): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000, query_timeout: 60_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();

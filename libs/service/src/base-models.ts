@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { ArtifactCache, ArtifactStore, resolveFileReference } from '@anneal/artifacts';
 import type { AcceptedRunSpec } from '@anneal/contracts';
 import { locateBaseModel, type LocatedModel } from '@anneal/engine';
@@ -24,7 +25,8 @@ export class BaseModels {
     private readonly cache: ArtifactCache,
   ) {}
 
-  locate(model: AcceptedRunSpec['model'], signal: AbortSignal): Promise<LocatedModel> {
+  /** @param folder of the job: a model of the registry is put below it, and is there as long as the folder is */
+  locate(model: AcceptedRunSpec['model'], folder: string, signal: AbortSignal): Promise<LocatedModel> {
     const { FILE_ROOTS: roots, WORK_DIR: workDir, ENGINE_PYTHON: python, HF_ENDPOINT, HF_TOKEN } = this.config;
     return locateBaseModel(model, {
       resolveFile: (reference) =>
@@ -34,7 +36,7 @@ export class BaseModels {
       engine: { python },
       workDir,
       store: this.store,
-      cache: this.cache,
+      place: (artifact) => this.cache.place(artifact, join(folder, 'registry', artifact.digest), signal),
       signal,
     });
   }

@@ -59,6 +59,18 @@ export const workConfigShape = {
     .describe('Work in progress and cached artifacts; survives a restart.'),
 } as const;
 
+/** Local copies of artifacts, for the services that work on them. */
+export const cacheConfigShape = {
+  ARTIFACT_CACHE_GIB: z.coerce
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(50)
+    .describe(
+      'Artifacts that were fetched are kept below WORK_DIR/artifacts up to this size; what was not used for longest goes first.',
+    ),
+} as const;
+
 /** Folders below which `file:` references may point; a reference elsewhere is refused. */
 export const fileRootsShape = {
   FILE_ROOTS: z

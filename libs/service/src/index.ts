@@ -1,5 +1,6 @@
 export {
   baseConfigShape,
+  cacheConfigShape,
   fileRootsShape,
   isOffline,
   parseConfig,
@@ -10,6 +11,7 @@ export {
 } from './config.js';
 export { BaseModels } from './base-models.js';
 export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
+export { finishedFoldersProvider } from './finished-folders.js';
 export { createLogger, logDestination, type Logger } from './logging.js';
 export { HealthController } from './health.controller.js';
 export type { Metrics } from './metrics.js';

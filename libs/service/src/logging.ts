@@ -1,6 +1,7 @@
 import { traceFields } from '@anneal/tracing';
 import type { LoggerService } from '@nestjs/common';
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { RotatedLog, type LogFile } from './rotated-log.js';
 
 export type { Logger } from 'pino';
 
@@ -10,12 +11,15 @@ const secretFields = ['password', 'token', 'authorization', 'secretKey', 'apiKey
 const mostWaitingBytes = 1024 * 1024;
 
 /**
- * Where log lines are written: a file, or standard output. A disk that is full, or a reader that is gone, costs lines and
- * not the process. What waits is not written at its end: the library would wait for room for ever.
+ * Where log lines are written: a file, put aside when it is full, or standard output. A disk that is full, or a reader that
+ * is gone, costs lines and not the process. What waits is not written at its end: the library would wait for room for ever.
  */
 export function logDestination(file?: string): DestinationStream {
-  const dest = file === undefined ? {} : { dest: file, mkdir: true };
-  const destination = pino.destination({ ...dest, sync: true, maxLength: mostWaitingBytes });
+  return file === undefined ? destinationOf({}) : new RotatedLog(file, (dest) => destinationOf({ dest, mkdir: true }));
+}
+
+function destinationOf(target: { dest?: string; mkdir?: boolean }): LogFile {
+  const destination = pino.destination({ ...target, sync: true, maxLength: mostWaitingBytes });
   destination.on('error', () => undefined);
   return destination;
 }

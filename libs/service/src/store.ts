@@ -42,11 +42,14 @@ export function storeProvider(
   };
 }
 
+const GiB = 1024 ** 3;
+
 /** Local copies of artifacts; services on one host may share the folder. */
-export function cacheProvider(config: { WORK_DIR: string }): Provider {
+export function cacheProvider(config: { WORK_DIR: string; ARTIFACT_CACHE_GIB: number }): Provider {
   return {
     provide: ArtifactCache,
     inject: [ArtifactStore],
-    useFactory: (store: ArtifactStore) => new ArtifactCache(store, join(config.WORK_DIR, 'artifacts')),
+    useFactory: (store: ArtifactStore) =>
+      new ArtifactCache(store, join(config.WORK_DIR, 'artifacts'), config.ARTIFACT_CACHE_GIB * GiB),
   };
 }

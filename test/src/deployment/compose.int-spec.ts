@@ -42,6 +42,7 @@ const service = z.looseObject({
   depends_on: z.record(z.string(), z.looseObject({ condition: z.string() })).default({}),
   healthcheck: z.looseObject({ test: z.array(z.string()) }).optional(),
   stop_grace_period: z.string().optional(),
+  logging: z.object({ driver: z.string(), options: z.record(z.string(), z.string()) }).optional(),
   deploy: z
     .looseObject({
       resources: z
@@ -280,6 +281,11 @@ describe('docker-compose.yml, as Docker Compose reads it', () => {
       const needed = config.STOP_GRACE_SECONDS + 2 * config.CHECKPOINT_SECONDS + 15;
       expect(Number(minutes) * 60 + Number(seconds), of.name).toBeGreaterThan(needed);
     }
+  });
+
+  it('keeps no more of a log than has room, whatever the engine does by default', () => {
+    for (const { logging } of Object.values(whole.services))
+      expect(logging).toEqual({ driver: 'local', options: { 'max-size': '20m', 'max-file': '5' } });
   });
 
   it('pins every image to a version', () => {

@@ -98,7 +98,7 @@ function piecesOf(spec: AcceptedRunSpec, folder: string, { hub, python, signal }
       bring: () =>
         locateBaseModel(model, {
           ...{ hub, engine: { python }, workDir: folder, signal, resolveFile: notHere },
-          ...{ store: { resolveTag: notHere }, cache: { materialise: notHere } },
+          ...{ store: { resolveTag: notHere }, place: notHere },
         }),
     },
     source(dataset.source, 'dataset.source'),

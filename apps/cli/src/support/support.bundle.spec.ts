@@ -93,6 +93,17 @@ it('keeps the end of a long log, from the beginning of a line', async () => {
   expect([log.slice(0, 8), log.trimEnd().split('\n').at(-1)]).toEqual(['{"msg":"', '{"msg":"the last"}']);
 });
 
+it('has what was put aside just before, with a log that has just begun', async () => {
+  const line = `${JSON.stringify({ msg: 'x'.repeat(990) })}\n`;
+  await writeFile(join(folder, 'data', 'log', 'services.log.1'), `${line.repeat(6_000)}{"msg":"it broke"}\n`);
+  await writeFile(join(folder, 'data', 'log', 'services.log'), '{"msg":"the last"}\n');
+  await writeSupportBundle(join(folder, 'out'), sources());
+  const log = readFileSync(join(folder, 'out', 'services.log'), 'utf8');
+  expect(log.length).toBeLessThan(5_000_001);
+  expect(log.slice(0, 8)).toBe('{"msg":"');
+  expect(log.trimEnd().split('\n').slice(-2)).toEqual(['{"msg":"it broke"}', '{"msg":"the last"}']);
+});
+
 it('is for its owner only, and overwrites nothing', async () => {
   await writeSupportBundle(join(folder, 'out'), sources());
   expect(statSync(join(folder, 'out')).mode & 0o777).toBe(0o700);

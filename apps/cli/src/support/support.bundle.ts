@@ -35,7 +35,7 @@ export async function writeSupportBundle(folder: string, sources: BundleSources)
     orWhy(sources.findings),
     orWhy(sources.system),
     orWhy(sources.runs),
-    orWhy(() => endOf(join(dataFolder, 'log', 'services.log'))),
+    orWhy(() => endOfLog(join(dataFolder, 'log', 'services.log'))),
   ]);
   const contents = {
     'about.json': { ...build, node: process.version, platform: process.platform, arch: process.arch, at: new Date() },
@@ -71,15 +71,22 @@ function told(environment: Environment): Environment {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => tellingName.test(name)));
 }
 
-/** The last megabytes of a log, from the beginning of a line. */
-async function endOf(path: string): Promise<string> {
+/** The last megabytes of a log that is put aside when it is full, from the beginning of a line. */
+async function endOfLog(path: string): Promise<string> {
+  const newest = await lastBytes(path, mostLogBytes);
+  const room = mostLogBytes - newest.bytes.length;
+  const before = room > 0 ? await lastBytes(`${path}.1`, room).catch(() => undefined) : undefined;
+  const text = Buffer.concat([before?.bytes ?? Buffer.alloc(0), newest.bytes]).toString('utf8');
+  return (before ?? newest).whole ? text : text.slice(text.indexOf('\n') + 1);
+}
+
+async function lastBytes(path: string, most: number): Promise<{ bytes: Buffer; whole: boolean }> {
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    const start = Math.max(0, size - mostLogBytes);
+    const start = Math.max(0, size - most);
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(size - start), position: start });
-    const text = buffer.subarray(0, bytesRead).toString('utf8');
-    return start === 0 ? text : text.slice(text.indexOf('\n') + 1);
+    return { bytes: buffer.subarray(0, bytesRead), whole: start === 0 };
   } finally {
     await file.close();
   }

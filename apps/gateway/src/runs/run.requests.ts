@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   acceptRunSpec,
@@ -15,7 +14,7 @@ import {
   type RunState,
   type StageName,
 } from '@anneal/contracts';
-import { Outbox } from '@anneal/jobs';
+import { newUuidV7, Outbox } from '@anneal/jobs';
 import { publishingOffline } from '@anneal/outbound';
 import { CONFIG, isOffline } from '@anneal/service';
 import { Inject, Injectable } from '@nestjs/common';
@@ -55,7 +54,8 @@ export class RunRequests {
 
   /** Starts a run in a transaction that does more: see {@link start}. */
   async startIn(tx: EntityManager, spec: RunSpec, project: string): Promise<{ run: RunRecord; created: boolean }> {
-    const accepted = acceptRunSpec(spec, spec.id ?? newRunId());
+    // Runs sort by the time at which they were asked for.
+    const accepted = acceptRunSpec(spec, spec.id ?? newUuidV7());
     const refusal = isOffline(this.config) ? publishingOffline(accepted.publish) : undefined;
     if (refusal) throw refusal;
     const opened = openedRun(accepted, new Date().toISOString(), project);
@@ -202,13 +202,4 @@ function sameSpec(present: AcceptedRunSpec | undefined, asked: AcceptedRunSpec):
 /** The stored one went through JSON, so both do before they are compared. */
 function asStored(spec: AcceptedRunSpec | undefined): unknown {
   return JSON.parse(toJson(spec) ?? 'null');
-}
-
-/** A UUIDv7 (RFC 9562): runs sort by the time at which they were asked for. */
-function newRunId(): string {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

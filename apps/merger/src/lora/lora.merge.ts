@@ -43,10 +43,10 @@ export class LoraMerge implements MergeHost {
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     tell('fetching');
-    const base = await locateTrainedBase(this.models, job.input, signal);
+    const base = await locateTrainedBase(this.models, job.input, folder, signal);
     await symlink(base, join(folder, mergePaths.base));
-    await symlink(await this.cache.materialise(training.artifact, signal), join(folder, mergePaths.adapter));
-    const rows = await this.cache.materialise(dataset.artifact, signal);
+    await this.cache.place(training.artifact, join(folder, mergePaths.adapter), signal);
+    const rows = await this.cache.place(dataset.artifact, join(folder, 'dataset'), signal);
     const prompts = join(rows, rowsIn(await readdir(rows)));
     await writeFile(join(folder, 'merge.yaml'), stringify(mergeConfig(training.plan)));
 

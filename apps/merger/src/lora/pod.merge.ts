@@ -50,9 +50,9 @@ export class PodMerge implements MergeHost {
     private readonly pods: Pods,
   ) {}
 
-  async merge(job: ClaimedJob<MergeInput>, { tell, context }: MergeOptions): Promise<LoraMerged> {
+  async merge(job: ClaimedJob<MergeInput>, { folder, tell, context }: MergeOptions): Promise<LoraMerged> {
     tell('fetching');
-    const base = await locateTrainedBase(this.models, job.input, context.signal);
+    const base = await locateTrainedBase(this.models, job.input, folder, context.signal);
     const baseConfig = await readFile(join(base, 'config.json'), 'utf8');
     const words = new MergeWords(tell);
     const files = await this.runPod(job, base, words, { tell, context });

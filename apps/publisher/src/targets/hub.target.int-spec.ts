@@ -74,7 +74,7 @@ async function publish(
 ): Promise<Publication> {
   const evaluatedRun = evaluated({ to: `hub:${name}`, ...spec });
   const input = { ...evaluatedRun, runId, merge: { ...evaluatedRun.merge, artifact } };
-  const cache = new ArtifactCache(store, `${servers.folder}/cache`);
+  const cache = new ArtifactCache(store, `${servers.folder}/cache`, Infinity);
   const target = new HubTarget({ HF_ENDPOINT: hub.url, ...change } as PublisherConfig, store, cache, dataSource);
   try {
     return await target.publish({

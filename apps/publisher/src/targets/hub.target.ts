@@ -37,13 +37,15 @@ export class HubTarget implements PublishTarget {
     });
     await repository.ensure(input.spec.publish.private);
     const manifest = await this.store.readManifest(artifact);
-    const files = new PublishedFiles(manifest, await this.cache.materialise(artifact, signal));
-    const title = `Anneal run ${runId}`;
-    const { head, since } = await repository.commitsSince(await this.rememberedParent(runId));
-    const done = since.find((commit) => commit.title === title);
-    const revision = done?.oid ?? (await this.commitOnto(head, title, repository, files, request));
-    await files.confirm(await repository.filesAt(revision), `commit ${revision} of ${repository.name}`);
-    return { to, revision };
+    return this.cache.use(artifact, signal, async (directory) => {
+      const files = new PublishedFiles(manifest, directory);
+      const title = `Anneal run ${runId}`;
+      const { head, since } = await repository.commitsSince(await this.rememberedParent(runId));
+      const done = since.find((commit) => commit.title === title);
+      const revision = done?.oid ?? (await this.commitOnto(head, title, repository, files, request));
+      await files.confirm(await repository.filesAt(revision), `commit ${revision} of ${repository.name}`);
+      return { to, revision };
+    });
   }
 
   private async rememberedParent(runId: string): Promise<string | undefined> {

@@ -191,7 +191,7 @@ export class KubernetesHost implements TrainingHost {
     const form = await dataFormOf(input, this.store);
     const { prompt } = form;
     const paths = pathsFor(form, dataset.artifact);
-    const { directory, config } = await locatePlannedModel(this.models, input, base, signal);
+    const { directory, config } = await locatePlannedModel(this.models, input, base, folder, signal);
     const model = await storeModel(this.store, directory, signal);
     const inputs: PodInput[] = [
       { digest: model, from: '', to: paths.model, cache: true },
@@ -219,7 +219,7 @@ export class KubernetesHost implements TrainingHost {
     const { digest } = dataset.artifact;
     if (isHandedOverAsStored(form)) return { digest, from: `train.${form.stored}` };
     const target = folder.of('rows');
-    await placeRows(await this.cache.materialise(dataset.artifact, signal), target, form, signal);
+    await this.cache.use(dataset.artifact, signal, (rows) => placeRows(rows, target, form, signal));
     const written = await this.store.putFiles('dataset', [{ path: 'rows', source: target }], { signal });
     return { digest: written.digest, from: 'rows' };
   }

@@ -13,6 +13,7 @@ import type { TrainInput } from '../train.input.js';
 import type { TrainerConfig } from '../trainer.config.js';
 import { shapeOf } from './model.shape.js';
 import { MemoryTable } from './memory.table.js';
+import { RunFolder } from '../training/run.folder.js';
 import { locatePlannedModel } from './planned.model.js';
 import { smallerPlan } from './smaller.plan.js';
 import { TrainingTable, type SettledTraining } from './training.table.js';
@@ -37,8 +38,9 @@ export class SettleTraining {
   async settle(job: ClaimedJob<TrainInput>, context: WorkContext): Promise<SettledTraining> {
     const known = await this.table.find(job.runId);
     if (known) return known;
-    const settled = await this.makeSomewhere(job.input, context.signal);
     const { runId } = job;
+    const folder = this.folderOf(job);
+    const settled = await this.makeSomewhere(job.input, folder, context.signal);
     await context.commit(async (tx) => {
       // Another attempt may have been there before: what it announced counts, and is said once.
       if (!(await this.table.insert(tx, runId, settled))) return;
@@ -60,20 +62,20 @@ export class SettleTraining {
   ): Promise<SettledTraining | undefined> {
     const plan = smallerPlan(settled.plan);
     if (plan === undefined) return undefined;
-    const model = await locatePlannedModel(this.models, job.input, settled.base, signal);
+    const model = await locatePlannedModel(this.models, job.input, settled.base, this.folderOf(job), signal);
     const smaller = { ...settled, plan, planArtifact: await this.storePlan(job.input, plan, model, signal) };
     await commit((tx) => this.table.replace(tx, job.runId, smaller));
     return smaller;
   }
 
   /** For the first layout of the host, and for another one only where it cannot be done on that. */
-  private async makeSomewhere(input: TrainInput, signal: AbortSignal): Promise<SettledTraining> {
+  private async makeSomewhere(input: TrainInput, folder: RunFolder, signal: AbortSignal): Promise<SettledTraining> {
     const [here, ...others] = await this.host.layouts();
     try {
-      return await this.make(input, here, signal);
+      return await this.make(input, here, folder, signal);
     } catch (refused) {
       for (const elsewhere of isOfTheHost(refused) ? others : []) {
-        const made = await this.make(input, elsewhere, signal).catch((error: unknown) => {
+        const made = await this.make(input, elsewhere, folder, signal).catch((error: unknown) => {
           if (isOfTheHost(error)) return undefined;
           throw error;
         });
@@ -83,10 +85,15 @@ export class SettleTraining {
     }
   }
 
-  private async make(input: TrainInput, hosts: Hosts, signal: AbortSignal): Promise<SettledTraining> {
+  private async make(
+    input: TrainInput,
+    hosts: Hosts,
+    folder: RunFolder,
+    signal: AbortSignal,
+  ): Promise<SettledTraining> {
     const { spec, dataset } = input;
     const { training } = spec;
-    const located = await this.models.locate(spec.model, signal);
+    const located = await this.models.locate(spec.model, folder.path, signal);
     const { base, maxPositions, config } = located;
     const model = shapeOf(config, base);
     // Peaks are measured on GPUs only.
@@ -112,6 +119,10 @@ export class SettleTraining {
     }
     await this.requireEngine(plan);
     return { plan, base, planArtifact: await this.storePlan(input, plan, located, signal) };
+  }
+
+  private folderOf({ runId }: ClaimedJob<TrainInput>): RunFolder {
+    return new RunFolder(this.config.WORK_DIR, runId);
   }
 
   private async requireEngine({ strategy }: TrainingPlan): Promise<void> {

@@ -57,10 +57,9 @@ export class LaunchTraining {
     await this.checkpoints.restore(job.runId, folder, signal);
     const resumeFrom = await this.newestCheckpoint(job.runId, folder, paths);
     if (resumeFrom === undefined) await this.checkRoom(settled);
-    const { directory, config } = await locatePlannedModel(this.models, job.input, settled.base, signal);
+    const { directory, config } = await locatePlannedModel(this.models, job.input, settled.base, folder, signal);
     await this.prepare(folder, paths, directory);
-    const rows = await this.cache.materialise(dataset.artifact, signal);
-    await placeRows(rows, folder.of(paths.data), form, signal);
+    await this.cache.use(dataset.artifact, signal, (rows) => placeRows(rows, folder.of(paths.data), form, signal));
     const family = shapeOf(config, settled.base)?.family;
     const chat = prompt === 'chat' ? await chatForm(directory, spec.model.base, family) : { endOfTurn: [] };
     const { plan } = settled;

@@ -14,7 +14,7 @@ export async function localBase(
     engine,
     workDir: join(workDir, 'test'),
     store: { resolveTag: () => Promise.reject(new Error('not asked')) },
-    cache: { materialise: () => Promise.reject(new Error('not asked')) },
+    place: () => Promise.reject(new Error('not asked')),
     signal: new AbortController().signal,
   });
   return base;

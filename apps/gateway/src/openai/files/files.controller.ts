@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { fileFields, fileListQuery, fileName, type OpenaiFile, type Page } from '@anneal/contracts';
 import { CONFIG } from '@anneal/service';
@@ -12,12 +13,14 @@ import { FileTable } from './file.table.js';
 import { Files } from './files.js';
 import { readForm, type MultipartRequest } from './multipart.form.js';
 import { largestFileOf, receive } from './received.file.js';
+import { endWhenStalled } from './stalled.download.js';
 
 interface Request extends MultipartRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 interface Reply {
+  readonly raw: ServerResponse;
   header(name: string, value: string): this;
   send(body: Readable): unknown;
 }
@@ -70,6 +73,7 @@ export class FilesController {
   @Get(':id/content')
   async content(@By() caller: Caller, @Param('id') id: string, @Res() reply: Reply): Promise<void> {
     const { file, content } = await this.files.open(caller, id);
+    endWhenStalled(reply.raw);
     reply
       .header('content-type', 'application/octet-stream')
       .header('content-length', String(file.bytes))

@@ -8,6 +8,7 @@ import { RequestMemory, stillThere, type Repetition } from '../request.memory.js
 import { FileChecks } from './file.checks.js';
 import { storedName, type FileRow } from './file.row.js';
 import { FileTable, type NewFile } from './file.table.js';
+import { OpenDownloads } from './open.downloads.js';
 import type { ReceivedFile } from './received.file.js';
 
 export interface FileWish {
@@ -19,6 +20,8 @@ export interface FileWish {
 /** Files of a project: their bytes are artifacts of the store, their rows name them. */
 @Injectable()
 export class Files {
+  private readonly downloads = new OpenDownloads();
+
   constructor(
     private readonly table: FileTable,
     private readonly store: ArtifactStore,
@@ -49,10 +52,12 @@ export class Files {
     await this.table.delete(found);
   }
 
+  /** @throws Failure RATE_LIMITED when too many are open */
   async open(caller: Caller, id: string): Promise<{ file: FileRow; content: Readable }> {
     const file = await this.table.find(caller.project, id);
     const { files } = await this.store.readManifest(file.artifact);
-    return { file, content: await this.store.openFile(file.artifact, files[0]?.path ?? storedName) };
+    const path = files[0]?.path ?? storedName;
+    return { file, content: await this.downloads.begin(() => this.store.openFile(file.artifact, path)) };
   }
 
   /** Stores bytes that the gateway itself made, such as the metrics of a job. @returns the file, without a row yet */
