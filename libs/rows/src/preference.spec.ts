@@ -72,6 +72,11 @@ describe('the form of preference pairs', () => {
     expect(pairOf(columns)).toEqual(pair);
   });
 
+  it('may have answers that are JSON lists', () => {
+    const [chosen, rejected] = ['[{"name": "Ada"}]', '[{"name": "Eve"}]'];
+    expect(pairOf({ prompt: 'Why?', chosen, rejected })).toEqual({ ...pair, chosen, rejected });
+  });
+
   it('is named as the official one is', () => {
     const openai = { input: { messages: [] }, preferred_output: [], non_preferred_output: [] };
     expect(formatOf(openai)).toEqual({

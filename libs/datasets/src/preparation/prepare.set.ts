@@ -25,7 +25,6 @@ const usualSequenceLength = 2048;
 /** A plain text is cut at the sequence length; what comes after so many pieces, Axolotl would leave out without a word. */
 const mostPieces = 64;
 const tellEvery = 1000;
-const rowsLookedAt = 3;
 
 type HandleRow = (row: UsableRow, signature: Uint8Array) => void;
 
@@ -159,7 +158,7 @@ class SetPreparation {
   /** Finds the format in the first rows, and tells the lanes what is to be done. */
   private look({ rows, file }: RowBatch): DataFormat {
     const { dataset, training, tokenizer } = this.input;
-    const format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file, training.objective);
+    const format = findFormat(rows, dataset.columns, file, training.objective);
     if (format.name === 'text') requirePlain(this.input, file);
     const prompt = this.promptOf(format);
     this.lanes.begin({
