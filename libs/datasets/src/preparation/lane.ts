@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { RowProblemCode } from '@anneal/contracts';
 import {
   conversationsOf,
@@ -12,6 +13,7 @@ import {
   type TrainingRow,
 } from '@anneal/rows';
 import { languageOf } from '../checks/language.js';
+import { isOneWord } from '../checks/one-word.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from '../checks/leaks.js';
 import { findPersonalData, type PersonalData } from '../checks/personal-data.js';
 import { BenchmarkIndex, type ContaminatedText, type SharedBenchmarkIndex } from '../contamination/benchmark.index.js';
@@ -49,7 +51,8 @@ export interface UsableRow extends PersonalData {
   readonly usesTools: boolean;
   readonly counted: CountedRow | undefined;
   readonly contaminated: (ContaminatedText & { readonly text: string }) | undefined;
-  readonly answer: string;
+  /** Tells answers apart, however long what they begin with is. */
+  readonly answerDigest: string;
   readonly isShortAnswer: boolean;
   readonly leaks: boolean;
   readonly marks: boolean;
@@ -162,8 +165,8 @@ export class Lane {
       usesTools: withTools,
       counted,
       contaminated,
-      answer: answer.slice(0, shownCharacters),
-      isShortAnswer: !isPlain && !/\s/.test(answer.trim()),
+      answerDigest: hash('sha256', answer, 'base64'),
+      isShortAnswer: !isPlain && isOneWord(answer),
       leaks: conversations.some(({ messages }) => leaksSystemPrompt(messages)),
       marks: conversations.some(({ messages }) => holdsTemplateMarks(messages)),
       ...findPersonalData(text),

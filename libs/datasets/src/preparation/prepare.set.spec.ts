@@ -128,6 +128,19 @@ describe('a prepared set', () => {
     expect(report).toMatchObject({ rows: 600, train: 600 });
   });
 
+  it('does not take answers for the same that begin alike, nor rows that are alike in other letters', async () => {
+    const opening = 'I have thought about it for quite a while. '.repeat(10);
+    const answers = rows(9).map(({ problem, answer }) => ({ problem, answer: `${opening}${answer}` }));
+    const { report } = await prepared(input(await lines(answers), { dataset: { ...wishes, nearDuplicates: 1 } }));
+    expect(report.warnings.map(({ code }) => code)).not.toContain('identical-answers');
+    const { problem, answer } = row(1);
+    const { report: ofNear } = await prepared(input(await lines([row(1), { problem: problem.toUpperCase(), answer }])));
+    expect(ofNear.duplicates).toMatchObject({
+      ...{ exact: 0, near: 1 },
+      examples: [{ similarity: 0.99, text: `${problem.toUpperCase()} → ${answer}`, ofText: `${problem} → ${answer}` }],
+    });
+  });
+
   it('counts no tokens, and says so, when the tokenizer is of a kind that only Python reads', async () => {
     const tokenizer = { tokenizer: '{"added_tokens":[]}', config: '{}', template: undefined };
     const { report } = await prepared(input(await lines(rows(20)), { tokenizer }));
@@ -183,6 +196,16 @@ describe('plain text', () => {
   });
 });
 
+/** What this version of Node says. */
+const notJson = ((): string => {
+  try {
+    JSON.parse('no JSON');
+  } catch (error) {
+    if (error instanceof Error) return error.message;
+  }
+  throw new Error('it is JSON');
+})();
+
 describe('rows that cannot be used', () => {
   it('are dropped as long as there are few', async () => {
     const { report } = await prepared(input(await lines([...rows(199), { problem: 'p' }])));
@@ -200,7 +223,13 @@ describe('rows that cannot be used', () => {
     const mixed = [{ problem: ['a'], answer: 'b' }, { problem: 'p', answer: { text: 'a' } }, 'no JSON', '[1]'];
     const { report } = await prepared(input(await lines([...rows(2), ...mixed])));
     expect(report.refusal).toMatchObject({ code: 'DATASET_ROW_INVALID', file: 'd.jsonl' });
-    expect(report.refusal?.message).toContain('4 of 6 rows cannot be used, where dataset.mostBadRows allows 0');
+    expect(report.refusal?.message).toBe(
+      'In line 3 of d.jsonl, column "problem" holds no text, but a list. So 4 of 6 rows cannot be used, where ' +
+        'dataset.mostBadRows allows 0 (not-json 2, wrong-type 2). Others: ' +
+        `Line 5 of d.jsonl is not JSON: ${notJson}.`,
+    );
+    expect(report.refusal?.remedy).toContain('conversations as lists of messages, or name other columns');
+    expect(report.refusal).toMatchObject({ file: 'd.jsonl', row: 3 });
     expect(report.problems.map(({ code, rows: count }) => [code, count])).toEqual([
       ['not-json', 2],
       ['wrong-type', 2],
@@ -261,7 +290,7 @@ describe('rows that cannot be used', () => {
   });
 
   it.each([
-    ['no row', [], { code: 'DATASET_EMPTY' }],
+    ['no row', [], { code: 'DATASET_EMPTY', message: 'd has no row.' }],
     ['no line that is JSON', ['x', 'y'], { code: 'DATASET_ROW_INVALID' }],
     ['columns that fit nothing', [{ words: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
   ])('leave nothing to report on: %s', async (_what, given, failure) => {

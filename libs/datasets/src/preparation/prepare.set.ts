@@ -186,7 +186,7 @@ class SetPreparation {
     for (const [index, row] of toRows(result.usable).entries()) {
       while (bad[0] && bad[0].number < row.number) this.noteBad(bad.shift(), batch);
       const signature = result.signatures.subarray(index * signatureLength, (index + 1) * signatureLength);
-      const tooLong = this.tooLong(row, batch.file);
+      const tooLong = this.tooLong(row, batch);
       if (tooLong) this.noteBad(tooLong, batch);
       else {
         this.countRow();
@@ -209,14 +209,15 @@ class SetPreparation {
     if (this.books.read % tellEvery === 0) this.options.onRows?.(this.books.read);
   }
 
-  private tooLong({ number, counted }: UsableRow, file: string): BadRow | undefined {
+  private tooLong({ number, counted }: UsableRow, { rows, file }: RowBatch): BadRow | undefined {
     const { books, sequenceLength } = this;
     const isText = this.format?.name === 'text';
     const most = isText ? sequenceLength * mostPieces : sequenceLength;
     if (!counted || counted.tokens <= most) return undefined;
     books.over += 1;
     const limit = isText ? `the ${mostPieces} sequences` : 'the sequence length';
-    const message = `Row ${number} of ${file} has ${counted.tokens} tokens, more than ${limit} of ${most}.`;
+    const place = `${rows[0]?.unit ?? 'row'} ${number} of ${file}`;
+    const message = `In ${place}, there are ${counted.tokens} tokens, more than ${limit} of ${most}.`;
     return { number, code: 'over-long', message };
   }
 
@@ -264,7 +265,13 @@ class SetPreparation {
 
   private nothingLeft(file: string): Failure | undefined {
     if (this.files.trained > 0) return undefined;
-    const { heldElsewhere, removed } = this.books;
+    const { read, heldElsewhere, removed } = this.books;
+    if (read === 0)
+      return new Failure('DATASET_EMPTY', `${file} has no row.`, {
+        remedy: 'Give a source with at least one row.',
+        field: 'dataset.source',
+        file,
+      });
     const contaminated = removed > 0 ? ': all that are usable hold questions of a benchmark' : '';
     const why = heldElsewhere > 0 ? ': dataset.heldOutFrom has all of them, too' : contaminated;
     return new Failure('DATASET_EMPTY', `${file} has no row to train on${why}.`, {

@@ -14,14 +14,15 @@ export class RowTallies {
   private emails = 0;
   private phones = 0;
   private cards = 0;
+  /** Digest of the first one. */
   private answer: string | undefined;
   private answersDiffer = false;
   private readonly languages = new Map<string, number>();
 
   add(row: UsableRow): void {
     this.rows += 1;
-    this.answer ??= row.answer;
-    this.answersDiffer ||= row.answer !== this.answer;
+    this.answer ??= row.answerDigest;
+    this.answersDiffer ||= row.answerDigest !== this.answer;
     this.shortAnswers += Number(row.isShortAnswer);
     this.leaks += Number(row.leaks);
     this.marks += Number(row.marks);

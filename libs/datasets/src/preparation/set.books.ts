@@ -8,6 +8,8 @@ import { RowTallies } from './row.tallies.js';
 const mostExamples = 5;
 const mostMatches = 100;
 const previewRows = 10;
+/** Rows that differ in letters only, or in signs that no shingle counts, are estimated at 1, which is said of exact duplicates. */
+const mostSimilar = 0.99;
 
 /** Everything that is written down about a set while its rows go by. */
 export class SetBooks {
@@ -75,7 +77,7 @@ export class SetBooks {
 
   nearDuplicate(row: UsableRow, of: number, similarity: number): void {
     this.near += 1;
-    if (this.near <= mostExamples) this.example(row, of, similarity);
+    if (this.near <= mostExamples) this.example(row, of, Math.min(similarity, mostSimilar));
   }
 
   contaminated(row: UsableRow, found: NonNullable<UsableRow['contaminated']>, question: BenchmarkText): void {

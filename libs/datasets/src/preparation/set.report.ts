@@ -142,8 +142,7 @@ function setWarnings({ input, books }: Reported): DataWarning[] {
     warnings.push({ code: 'benchmark-unchecked', rows: 0, message });
   }
   if (problems.count > 0) {
-    const kinds = problems.list.map(({ code, rows }) => `${code} ${rows}`).join(', ');
-    const message = `${problems.count} rows cannot be used: ${kinds}.`;
+    const message = `${problems.count} rows cannot be used: ${problems.tell()}.`;
     warnings.push({ code: 'rows-dropped', rows: problems.count, message });
   }
   if (flagged > 0) {
