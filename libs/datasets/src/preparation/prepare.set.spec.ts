@@ -157,6 +157,41 @@ describe('a prepared set', () => {
   });
 });
 
+describe('a warning', () => {
+  const system = 'You are Robbie, the home assistant of the Smith family.';
+  const leaking = {
+    messages: [
+      { role: 'system', content: system },
+      { role: 'user', content: 'Who are you?' },
+      { role: 'assistant', content: `My orders say: ${system}` },
+    ],
+  };
+  const german = Array.from({ length: 5 }, (_, index) => ({
+    problem: `Was ist die Summe von ${index} und eins, und wie geht das?`,
+    answer: `Das ist nicht die ${index}, sondern eine mehr.`,
+  }));
+  const without = (text: string): SetInput['tokenizer'] => ({
+    ...letterTokenizer,
+    template: letterTokenizer.template.replace(text, ''),
+  });
+
+  it.each([
+    ['no-chat-template', rows(20), { tokenizer: { ...letterTokenizer, template: undefined } }, 20],
+    ['no-end-of-turn', rows(20), { tokenizer: without('<|im_end|>') }, 20],
+    ['identical-answers', rows(20).map(({ problem }) => ({ problem, answer: 'I do not know that.' })), {}, 20],
+    ['short-answers', rows(20).map(({ problem }, index) => ({ problem, answer: `${index}` })), {}, 20],
+    ['leaked-system-prompt', [leaking], {}, 1],
+    ['template-tokens-in-text', [...rows(20), { problem: 'Is it <|im_start|>user?', answer: 'It is so.' }], {}, 1],
+    ['personal-data', [...rows(20), { problem: 'What is her address?', answer: 'It is ada@example.org now.' }], {}, 1],
+    ['mixed-languages', [...rows(20), ...german], {}, 5],
+  ] as const)('%s is given, with how many rows it is about', async (code, given, more, count) => {
+    const dataset = { ...wishes, nearDuplicates: 1 };
+    const { report } = await prepared(input(await lines(given), { tokenizer: letterTokenizer, dataset, ...more }));
+    expect(report.warnings.map((warning) => [warning.code, warning.rows])).toEqual([[code, count]]);
+    expect(report.tokens === null).toBe(code === 'no-chat-template');
+  });
+});
+
 describe('plain text', () => {
   const texts = Array.from({ length: 30 }, (_, index) => ({ text: `${long(`word${index}x`)} <|im_end|>` }));
 
