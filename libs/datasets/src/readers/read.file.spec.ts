@@ -234,7 +234,7 @@ describe('a file that is refused', () => {
 
 describe('a parquet file', () => {
   it('gives nested values as they are, and whole numbers as numbers', async () => {
-    const select = `SELECT 7::BIGINT AS big, 9007199254740993::BIGINT AS huge, 'text'::BLOB AS bytes, NULL::VARCHAR AS none,
+    const select = `SELECT 7::BIGINT AS big, 9007199254740993::BIGINT AS huge, 'text'::BLOB AS bytes, '\\xFF\\xFE'::BLOB AS picture, NULL::VARCHAR AS none,
       [{'role': 'user', 'turns': [1::BIGINT]}] AS messages, DATE '2026-01-02' AS day, 1.5::DECIMAL(4, 2) AS amount`;
     const file = await stagedFile(await parquet('d.parquet', select), 'd.parquet');
     expect(await rowsOf(file)).toEqual([
@@ -245,6 +245,7 @@ describe('a parquet file', () => {
           big: 7,
           huge: '9007199254740993',
           bytes: 'text',
+          picture: { bytes: 2 },
           none: null,
           messages: [{ role: 'user', turns: [1] }],
           day: '2026-01-02',
