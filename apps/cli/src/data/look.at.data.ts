@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { acceptRunSpec, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
+import { acceptRunSpec, Failure, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
 import { findTokenizer, prepareSet, SourceCache, stageSource, type Reach } from '@anneal/datasets';
 import { benchmarkTexts, requireChecked, type InstalledHarness } from '@anneal/evaluation';
 import { defaultCache } from '@anneal/setup';
 import { findHarness } from '../evaluation/installed.harness.js';
+import { isOfflineHere } from './offline.js';
 import { requestOf, type DataOptions } from './data.options.js';
 
 const cacheBytes = 20 * 1024 ** 3;
@@ -18,14 +19,14 @@ const cacheBytes = 20 * 1024 ** 3;
 export async function lookAtData(source: string, options: DataOptions): Promise<DataReport> {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-data-'));
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.once('SIGINT', interrupt);
+  const interrupt = (): void => stop.abort(stopped());
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     const spec = acceptRunSpec(await requestOf(source, options), 'data');
     const harness = options.benchmarks.some(({ task }) => task) ? findHarness(options.include) : undefined;
     return await prepare(spec, { folder, signal: stop.signal, isBaseGiven: options.base !== undefined, harness });
   } finally {
-    process.off('SIGINT', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -71,13 +72,19 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
 
 /** The user's own machine: every file, the Hub, and public addresses. */
 function reachOf(): Reach {
-  const { HF_ENDPOINT: endpoint = 'https://huggingface.co', HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
+  const { HF_ENDPOINT: endpoint = 'https://huggingface.co', HF_TOKEN: token } = process.env;
   return {
     fileRoots: ['/'],
     hub: { endpoint, token },
     cache: new SourceCache(join(defaultCache(), 'sources'), cacheBytes),
-    offline: ['1', 'true', 'yes', 'on'].includes(offline?.toLowerCase() ?? ''),
+    offline: isOfflineHere(),
   };
+}
+
+function stopped(): Failure {
+  return new Failure('KILLED', 'The data was not looked at to its end: the command was stopped.', {
+    remedy: 'Call it again; what was fetched is kept.',
+  });
 }
 
 function progressLine(): { say: (text: string) => void; clear: () => void } {
