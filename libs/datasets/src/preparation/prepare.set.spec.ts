@@ -170,6 +170,10 @@ describe('a warning', () => {
     problem: `Was ist die Summe von ${index} und eins, und wie geht das?`,
     answer: `Das ist nicht die ${index}, sondern eine mehr.`,
   }));
+  const personal = [
+    { problem: 'What is her address?', answer: 'It is ada@example.org now.' },
+    { problem: 'What is her number?', answer: 'It is 555-123-4567 since Monday.' },
+  ];
   const without = (text: string): SetInput['tokenizer'] => ({
     ...letterTokenizer,
     template: letterTokenizer.template.replace(text, ''),
@@ -182,7 +186,7 @@ describe('a warning', () => {
     ['short-answers', rows(20).map(({ problem }, index) => ({ problem, answer: `${index}` })), {}, 20],
     ['leaked-system-prompt', [leaking], {}, 1],
     ['template-tokens-in-text', [...rows(20), { problem: 'Is it <|im_start|>user?', answer: 'It is so.' }], {}, 1],
-    ['personal-data', [...rows(20), { problem: 'What is her address?', answer: 'It is ada@example.org now.' }], {}, 1],
+    ['personal-data', [...rows(20), ...personal], {}, 2],
     ['mixed-languages', [...rows(20), ...german], {}, 5],
   ] as const)('%s is given, with how many rows it is about', async (code, given, more, count) => {
     const dataset = { ...wishes, nearDuplicates: 1 };

@@ -11,6 +11,7 @@ export class RowTallies {
   private shortAnswers = 0;
   private leaks = 0;
   private marks = 0;
+  private personal = 0;
   private emails = 0;
   private phones = 0;
   private cards = 0;
@@ -26,6 +27,7 @@ export class RowTallies {
     this.shortAnswers += Number(row.isShortAnswer);
     this.leaks += Number(row.leaks);
     this.marks += Number(row.marks);
+    this.personal += Number(row.email || row.phone || row.card);
     this.emails += Number(row.email);
     this.phones += Number(row.phone);
     this.cards += Number(row.card);
@@ -60,7 +62,7 @@ export class RowTallies {
     warn('template-tokens-in-text', this.marks, `${this.marks} rows hold marks of a chat template in their text.`);
     warn(
       'personal-data',
-      Math.max(emails, phones, cards),
+      this.personal,
       `E-mail addresses stand in ${emails} rows, phone numbers in ${phones}, payment cards in ${cards}.`,
     );
     const spoken = this.languageMix.filter(({ language }) => language !== 'undetermined');

@@ -25,6 +25,17 @@ describe('the held-out split', () => {
     expect(after).toEqual(expect.arrayContaining(before));
   });
 
+  it('never holds out a row that was trained on before, however many are added', () => {
+    const rows = digests(3000);
+    const heldOut = (some: string[]): Set<string> => new Set(heldOutOf(some, 0.5));
+    for (const count of [5, 100, 1000]) {
+      const before = heldOut(rows.slice(0, count));
+      const trained = rows.slice(0, count).filter((row) => !before.has(row));
+      const after = heldOut(rows);
+      expect(trained.filter((row) => after.has(row))).toEqual([]);
+    }
+  });
+
   it('holds out at most 200 rows and gives the others back', () => {
     const split = new HeldOutSplit<string>(0.5);
     const rows = digests(1000);
