@@ -50,7 +50,8 @@ export interface UsableRow extends PersonalData {
   readonly canBeAsked: boolean;
   readonly usesTools: boolean;
   readonly counted: CountedRow | undefined;
-  readonly contaminated: (ContaminatedText & { readonly text: string }) | undefined;
+  /** With the place of the text among those that the row says. */
+  readonly contaminated: (ContaminatedText & { readonly place: number }) | undefined;
   /** Tells answers apart, however long what they begin with is. */
   readonly answerDigest: string;
   readonly isShortAnswer: boolean;
@@ -84,7 +85,9 @@ export interface Preview {
 export type RenderingFacts = Pick<Rendering, 'prompt' | 'hasTemplate' | 'endOfTurn' | 'specialTokens'>;
 
 /** As much of a text as a report shows. */
-export const shownCharacters = 240;
+const shownCharacters = 240;
+/** As much of it before what it is shown for. */
+const shownBefore = 40;
 
 /** Everything about a row that can be found out without knowing the other rows. */
 export class Lane {
@@ -195,9 +198,11 @@ export class Lane {
   /** Reads the words of a row, and gives the first of its texts that holds a question of a benchmark. */
   private readWords(texts: readonly string[]): UsableRow['contaminated'] {
     let contaminated: UsableRow['contaminated'];
-    this.words.read(texts, (words, text) => {
+    let place = 0;
+    this.words.read(texts, (words) => {
       const found = contaminated ? undefined : this.benchmarks?.find(words);
-      if (found) contaminated = { ...found, text: shown(text) };
+      if (found) contaminated = { ...found, place };
+      place += 1;
     });
     return contaminated;
   }
@@ -221,9 +226,17 @@ function charactersOf({ messages }: Conversation): number {
   return messages.reduce((sum, { content }) => sum + content.length, 0);
 }
 
-/** A text, shortened for a report. */
-export function shown(text: string): string {
-  return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
+/**
+ * A text, shortened for a report.
+ *
+ * @param about where that stands which it is shown for
+ */
+export function shown(text: string, about = 0): string {
+  const start = about > shownBefore ? about - shownBefore : 0;
+  const end = start + shownCharacters;
+  // A cut may fall into the middle of a character.
+  const part = text.slice(start, end).toWellFormed();
+  return `${start > 0 ? '…' : ''}${part}${end < text.length ? '…' : ''}`;
 }
 
 function reason(error: unknown): string {

@@ -111,6 +111,16 @@ describe('a prepared set', () => {
     expect(report.decontamination).toMatchObject({ flagged: 1, removed: 0, matches: [{ item: '17' }] });
   });
 
+  it('shows the words that a row and a question share, wherever these stand in them', async () => {
+    const opening = 'I have thought about it for quite a while. '.repeat(10);
+    const given = [{ problem: `${opening}${long('asked')}`, answer: 'It is so.' }, ...rows(3)];
+    const exam = [{ benchmark: 'exam', item: '17', text: `${long('other')} ${long('asked')} ${long('more')}` }];
+    const { report } = await prepared(input(await lines(given), { benchmarks: exam }));
+    const [match] = report.decontamination.matches;
+    expect(match?.text).toMatch(/^….{40}asked0 asked1 .*…$/);
+    expect(match?.question).toMatch(/^….{40}asked0 asked1 .*…$/);
+  });
+
   it('trains on no row that is, or is like, one that is held out from another source', async () => {
     const heldOutFrom = input(await lines([{ problem: long('near'), answer: 'a' }, row(2)], 'h.jsonl')).source;
     const near = { problem: long('near').replace('near30', 'other'), answer: 'a' };

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type DataReport } from '@anneal/contracts';
 import { findFormat, objectiveOf, readTrainingRow, UnreadableRow, type DataFormat } from '@anneal/rows';
-import { BenchmarkIndex } from '../contamination/benchmark.index.js';
+import { BenchmarkIndex, leastShared } from '../contamination/benchmark.index.js';
 import { DigestMap } from '../duplicates/digest.map.js';
 import { signatureLength } from '../duplicates/min-hash.js';
 import { NearIndex } from '../duplicates/near.index.js';
@@ -37,7 +37,10 @@ type HandleRow = (row: UsableRow, signature: Uint8Array) => void;
  * @throws Failure DATASET_EMPTY, DATASET_COLUMN_MISSING, DATASET_ROW_INVALID and what the readers throw
  */
 export async function prepareSet(input: SetInput, options: SetOptions): Promise<DataReport> {
-  const books = new SetBooks(input.training.sequenceLength ?? usualSequenceLength);
+  const books = new SetBooks(
+    input.training.sequenceLength ?? usualSequenceLength,
+    leastShared(input.dataset.decontaminationWords),
+  );
   const files = await PreparedFiles.create<UsableRow>(options.directory, input.heldOut, (row) => books.trained(row));
   const preparation = new SetPreparation(input, options, books, files);
   try {
