@@ -268,6 +268,18 @@ describe('rows that cannot be used', () => {
     ]);
   });
 
+  it('are told with the number of their file, where there are several', async () => {
+    const files = [await lines(rows(9), '0.jsonl'), await lines([{ problem: '' }, 'no JSON'], '1.jsonl')].map(
+      (path, index) => ({ path, name: `d/${index}.jsonl`, format: 'jsonl' as const }),
+    );
+    const source = { name: 'd', files };
+    const { report } = await prepared({ ...input(''), source, dataset: { ...wishes, mostBadRows: 2 } });
+    expect(report.problems.flatMap(({ first }) => first)).toEqual([
+      { row: 10, message: 'In line 1 of file 2, column "problem" is empty.' },
+      { row: 11, message: 'Line 2 of file 2 is not JSON.' },
+    ]);
+  });
+
   it('are refused beyond that, by file, row and what would fix it', async () => {
     const mixed = [{ problem: ['a'], answer: 'b' }, { problem: 'p', answer: { text: 'a' } }, 'no JSON', '[1]'];
     const { report } = await prepared(input(await lines([...rows(2), ...mixed])));

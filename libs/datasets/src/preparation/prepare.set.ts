@@ -16,6 +16,7 @@ import { Lanes } from './lanes.js';
 import { NumberList } from './number.list.js';
 import { readBatches, type RowBatch } from './row.batches.js';
 import { toRows } from './row.columns.js';
+import type { RowPlace } from './row.problems.js';
 import { SetBooks } from './set.books.js';
 import type { SetInput, SetOptions } from './set.input.js';
 import { composeReport, tellEarlierRows } from './set.report.js';
@@ -175,12 +176,12 @@ class SetPreparation {
     return format;
   }
 
-  private noteProblems({ problems, file, before }: RowBatch): void {
+  private noteProblems({ problems, ...batch }: RowBatch): void {
     for (const failure of problems) {
       const { message, row: number = 0 } = failure;
       this.books.read += 1;
       const code = failure instanceof UnreadableRow ? failure.problem : 'unreadable';
-      this.books.problems.add(code, message, { row: before + number, file, number });
+      this.books.problems.add(code, message, placeOf(number, batch));
     }
   }
 
@@ -200,11 +201,11 @@ class SetPreparation {
     await this.files.settle();
   }
 
-  private noteBad(row: BadRow | undefined, { before, file }: RowBatch): void {
+  private noteBad(row: BadRow | undefined, batch: RowBatch): void {
     if (!row) return;
     this.countRow();
     const { code, message, number } = row;
-    this.books.problems.add(code, message, { row: before + number, file, number });
+    this.books.problems.add(code, message, placeOf(number, batch));
   }
 
   private countRow(): void {
@@ -283,6 +284,10 @@ class SetPreparation {
       file,
     });
   }
+}
+
+function placeOf(number: number, { before, file, fileNumber }: Omit<RowBatch, 'rows' | 'problems'>): RowPlace {
+  return { row: before + number, file, fileNumber, number };
 }
 
 /** Plain text is trained as it is, so that wishes about what stands around it cannot be met. */

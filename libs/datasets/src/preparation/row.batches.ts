@@ -11,6 +11,8 @@ const mostCharacters = 4 * 1024 * 1024;
 /** Some rows of one file, one after the other. */
 export interface RowBatch {
   readonly file: string;
+  /** Which of the files of a source it is, counted from 1; left out where there is one only. */
+  readonly fileNumber: number | undefined;
   /** Rows of the files before this one: what turns a row's number into its place in the whole source. */
   readonly before: number;
   readonly rows: readonly SourceRow[];
@@ -70,15 +72,19 @@ async function* batchesAsRead(source: StagedSource, limit: number | undefined): 
   let file: StagedSource['files'][number] | undefined;
   for await (const batch of readSourceBatches(source)) {
     if (batch.file !== file) [file, before, last] = [batch.file, before + last, 0];
-    const { name } = batch.file;
+    const place = {
+      file: batch.file.name,
+      fileNumber: source.files.length > 1 ? source.files.indexOf(batch.file) + 1 : undefined,
+      before,
+    };
     last = Math.max(last, ...[batch.rows.at(-1)?.number, batch.problems.at(-1)?.row].map((number) => number ?? 0));
     const rows = batch.rows.slice(0, left);
     // A row that cannot be read is one of the first ones only when a later one is taken.
     const end = rows.length < batch.rows.length ? (rows.at(-1)?.number ?? 0) : Number.POSITIVE_INFINITY;
     const problems = batch.problems.filter(({ row = 0 }) => row < end);
-    if (problems.length > 0) yield { file: name, before, rows: [], problems };
+    if (problems.length > 0) yield { ...place, rows: [], problems };
     for (let from = 0; from < rows.length; from += rowsOfBatch)
-      yield { file: name, before, rows: rows.slice(from, from + rowsOfBatch), problems: [] };
+      yield { ...place, rows: rows.slice(from, from + rowsOfBatch), problems: [] };
     left -= rows.length;
     if (left <= 0) return;
   }

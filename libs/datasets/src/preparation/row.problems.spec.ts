@@ -7,7 +7,12 @@ describe('rows that cannot be used', () => {
     const [one, other] = [numbers, numbers.toReversed()].map((order) => {
       const problems = new RowProblems();
       for (const row of order)
-        problems.add('not-utf-8', `Line ${row} of f is not UTF-8.`, { row, file: 'f', number: row });
+        problems.add('not-utf-8', `Line ${row} of f is not UTF-8.`, {
+          row,
+          file: 'f',
+          fileNumber: undefined,
+          number: row,
+        });
       return problems;
     });
     expect(one?.list[0]).toMatchObject({ rows: 7, first: [1, 2, 3, 5, 7].map((row) => ({ row })) });

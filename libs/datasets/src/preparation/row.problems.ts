@@ -26,11 +26,18 @@ const remedies: Readonly<Record<RowProblemCode, string>> = {
   unsupported: 'Leave out what cannot be trained.',
 };
 
-interface Named {
+/** Where a row is. */
+export interface RowPlace {
   /** Place in the source. */
   readonly row: number;
   readonly file: string;
+  /** Left out where the source is one file. */
+  readonly fileNumber: number | undefined;
+  /** Place in the file. */
   readonly number: number;
+}
+
+interface Named extends RowPlace {
   readonly message: string;
 }
 
@@ -45,8 +52,7 @@ export class RowProblems {
   private readonly byCode = new Map<RowProblemCode, Kind>();
   count = 0;
 
-  /** @param at its place in the source, and its file and number there */
-  add(code: RowProblemCode, message: string, at: { row: number; file: string; number: number }): void {
+  add(code: RowProblemCode, message: string, at: RowPlace): void {
     this.count += 1;
     const known = this.byCode.get(code) ?? { rows: 0, first: [] };
     known.rows += 1;
@@ -65,7 +71,7 @@ export class RowProblems {
     return this.kinds.map(([code, { rows, first }]) => ({
       code,
       rows,
-      first: first.map(({ row, file, message }) => ({ row, message: withoutPlace(message, file) })),
+      first: first.map((named) => ({ row: named.row, message: withoutName(named) })),
     }));
   }
 
@@ -104,7 +110,8 @@ export class RowProblems {
   }
 }
 
-/** Without the name of the file, and without the words of one version of Node: a report says the same everywhere. */
-function withoutPlace(message: string, file: string): string {
-  return message.replace(` of ${file}`, '').replace(/ is not JSON: .*$/s, ' is not JSON.');
+/** With the number of the file for its name, and without the words of one version of Node: a report says the same everywhere. */
+function withoutName({ message, file, fileNumber }: Named): string {
+  const place = fileNumber === undefined ? '' : ` of file ${fileNumber}`;
+  return message.replace(` of ${file}`, place).replace(/ is not JSON: .*$/s, ' is not JSON.');
 }
