@@ -209,6 +209,9 @@ describe('a row', () => {
     const withSystem = ({ name, columns }: DataFormat): DataFormat => ({ name, columns: { ...columns, system: 's' } });
     expect(toConversation(row({ q: 'u', a: 'a', s }), withSystem(qa), 'theirs', 'f').messages).toEqual(whole);
     expect(toConversation(row({ messages: said, s }), withSystem(chat), 'theirs', 'f').messages).toEqual(whole);
+    const blank = [{ role: 'system', content: ' ' }, ...said];
+    expect(toConversation(row({ messages: blank, s }), withSystem(chat), 'theirs', 'f').messages).toEqual(whole);
+    expect(toConversation(row({ messages: blank }), chat, undefined, 'f').messages).toEqual(said);
     expect(toConversation(row({ messages: whole, s: 'other' }), withSystem(chat), undefined, 'f').messages).toEqual(
       whole,
     );

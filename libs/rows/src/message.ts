@@ -211,9 +211,10 @@ export function messagesIn(value: unknown, column: string): readonly Message[] {
 
 export function refuseEmpty(messages: readonly Message[], column: string): void {
   // A call may come without words, and a tool may have nothing to say.
-  const empty = messages.findIndex(
-    ({ role, content, tool_calls: made }) => role !== 'tool' && !made && content.trim() === '',
-  );
+  const empty = messages.findIndex((said, index) => {
+    const mayBe = said.role === 'tool' || said.tool_calls !== undefined || (index === 0 && said.role === 'system');
+    return !mayBe && said.content.trim() === '';
+  });
   if (empty < 0) return;
   const code = messages[empty]?.role === 'assistant' ? 'answer-missing' : 'empty';
   throw new Refused(code, `message ${empty + 1} in column "${column}" is empty`);
@@ -256,10 +257,12 @@ export function systemOf(
   return column === undefined || isBlank(columns[column]) ? system : textOf(columns, column, 'empty');
 }
 
+/** Puts a system prompt before messages that have none; a blank one is none, which many sets write into every row. */
 export function withSystem(messages: readonly Message[], system: string | undefined): readonly Message[] {
-  return system !== undefined && messages[0]?.role !== 'system'
-    ? [{ role: 'system', content: system }, ...messages]
-    : messages;
+  const [first, ...others] = messages;
+  const hasNone = first?.role !== 'system' || first.content.trim() === '';
+  const said = first?.role === 'system' && hasNone ? others : messages;
+  return system !== undefined && hasNone ? [{ role: 'system', content: system }, ...said] : said;
 }
 
 function codeOf(issue: z.core.$ZodIssue | undefined): RowProblemCode {
