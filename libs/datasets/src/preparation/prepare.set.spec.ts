@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,6 +93,36 @@ describe('a prepared set', () => {
   it('is reported on, word for word as before', async () => {
     const { report } = await prepared(input(await lines(everything()), { dataset: many, benchmarks }));
     await expect(`${JSON.stringify(report, null, 1)}\n`).toMatchFileSnapshot(join(golden, 'everything.report.json'));
+  });
+
+  it('is reported on with its tokens, its template and its warnings, word for word as before', async () => {
+    const said = (index: number) => [
+      { role: 'user', content: `What is the sum of ${index} and one?` },
+      { role: 'assistant', content: 'Do you want to know that?', weight: 0 },
+      { role: 'user', content: 'Of course, and what of it is left when two of these go.' },
+      { role: 'assistant', content: `That is ${index + 1}, of which ${index - 1} are left.` },
+    ];
+    const chats = Array.from({ length: 12 }, (_, index) => ({ messages: said(index), system: 'Be brief.' }));
+    const given = { tokenizer: letterTokenizer, dataset: { ...wishes, nearDuplicates: 1 } };
+    const more = [{ messages: said(40).slice(0, 1) }, { messages: [{ role: 'robot', content: 'x' }] }];
+    const { report } = await prepared(
+      input(await lines([...chats, ...more]), { ...given, dataset: { ...given.dataset, mostBadRows: 2 } }),
+    );
+    await expect(`${JSON.stringify(report, null, 1)}\n`).toMatchFileSnapshot(join(golden, 'chat.report.json'));
+  });
+
+  it('has the same digests on every machine, until its version counts up', async () => {
+    const given = { dataset: many, benchmarks, heldOut: 0.1, tokenizer: letterTokenizer };
+    const { directory } = await prepared(input(await lines(everything()), given));
+    const digests = await Promise.all(
+      ['held-out.jsonl', 'report.json', 'train.parquet'].map(async (name) => {
+        const bytes = await readFile(join(directory, name));
+        return [name, createHash('sha256').update(bytes).digest('hex')];
+      }),
+    );
+    await expect(`${JSON.stringify(Object.fromEntries(digests), null, 1)}\n`).toMatchFileSnapshot(
+      join(golden, 'everything.digests.json'),
+    );
   });
 
   it('is the same, byte for byte, in another thread, under another name and beside other files', async () => {
