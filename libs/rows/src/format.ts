@@ -140,9 +140,9 @@ function pairFormat(rows: readonly SourceRow[], wanted: Mapping | undefined, fil
   const rejected = wanted?.rejected ?? found(usualPairNames.rejected);
   if (chosen === undefined || rejected === undefined) throw noPairs(rows, present, { chosen, rejected, file });
   // A whole conversation says itself what was asked, and a column named like a prompt may then be anything.
-  const areConversations = rows.some(({ columns }) => isConversation(columns[chosen]));
-  const prompt = wanted?.prompt ?? (areConversations ? undefined : found(usualPairNames.prompt));
-  if (prompt === undefined && !areConversations)
+  const whole = isConversation(rows.map(({ columns }) => columns[chosen]).find(isSomething));
+  const prompt = wanted?.prompt ?? (whole ? undefined : found(usualPairNames.prompt));
+  if (prompt === undefined && !whole)
     throw columnMissing(`"${chosen}" holds no whole conversations, and no column holds prompts`, rows, file, {
       field: 'dataset.columns.prompt',
       remedy: 'Name the column of what was asked in dataset.columns.prompt.',
@@ -182,6 +182,10 @@ function noPairs(
         field: 'dataset.columns',
         remedy: 'Name the columns in dataset.columns, as prompt, chosen and rejected.',
       });
+}
+
+function isSomething(value: unknown): boolean {
+  return !isBlank(value) && !(Array.isArray(value) && value.length === 0);
 }
 
 /** Whether a value has more than an answer: several messages, of which the answer is the last. */
