@@ -200,18 +200,22 @@ function columnMissing(
   file: string,
   { field, remedy }: { field: string; remedy?: string },
 ): Failure {
-  const present = columnsOf(rows);
-  const named = present.slice(0, columnsShown).map((name) => `"${clipped(name, longestName)}"`);
-  const more = present.length > columnsShown ? `, and ${present.length - columnsShown} more` : '';
   const [first, ...others] = rows;
   const where =
     others.length > 0 ? `the first ${rows.length} rows of ${file} have` : `${placeOf(first)} of ${file} has`;
   const shown = rows.slice(0, rowsShown).map((row) => `${placeOf(row)}: ${short(row.columns)}`);
   return new Failure(
     'DATASET_COLUMN_MISSING',
-    `${what}, but ${where} the columns ${named.join(', ') || '(none)'}${more}. It begins with ${shown.join('; ')}.`,
+    `${what}, but ${where} the columns ${namedColumns(columnsOf(rows))}. It begins with ${shown.join('; ')}.`,
     { remedy: remedy ?? nearest(rows), field, file },
   );
+}
+
+/** Columns as a message names them: so many as somebody reads. */
+export function namedColumns(columns: readonly string[]): string {
+  const named = columns.slice(0, columnsShown).map((name) => `"${clipped(name, longestName)}"`);
+  const more = columns.length > columnsShown ? `, and ${columns.length - columnsShown} more` : '';
+  return `${named.join(', ') || '(none)'}${more}`;
 }
 
 function placeOf(row: SourceRow | undefined): string {

@@ -304,6 +304,12 @@ describe('files of one source', () => {
       message: '1.csv has the columns "question", "reply", without "answer" of 0.csv.',
       file: '1.csv',
     });
+    const wide = (name: string, count: number) =>
+      put(name, `${Array.from({ length: count }, (_, index) => `c${index}`).join(',')}\n${'v,'.repeat(count - 1)}v\n`);
+    const many = allOf(await wide('2.csv', 900), await wide('3.csv', 800));
+    await expect(many).rejects.toMatchObject({
+      message: expect.stringMatching(/^.{0,500}, and 80 more of 2\.csv\.$/) as string,
+    });
     const objects = [await put('0.jsonl', '{"a":1,"b":2}'), await put('1.jsonl', '{"a":1}')];
     expect((await allOf(...objects)).columns).toHaveLength(2);
     await expect(allOf(...objects, await put('2.jsonl', '{"c":1}'))).rejects.toMatchObject({ file: '2.jsonl' });
