@@ -31,6 +31,7 @@ export interface LaneSetup {
   readonly system: string | undefined;
   readonly prompt: Rendering['prompt'];
   readonly tokenizer: TokenizerFiles | undefined;
+  readonly sequenceLength: number;
   readonly benchmarks: SharedBenchmarkIndex | undefined;
   /** Shingles that say nothing about a row; nothing when near duplicates are not looked for. */
   readonly stock: Int32Array | undefined;
@@ -179,7 +180,7 @@ export class Lane {
 
   private count(row: TrainingRow): CountedRow | undefined {
     if (!this.rendering) return undefined;
-    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row);
+    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row, this.setup.sequenceLength);
   }
 
   /** Why the prompt of the request has no place for a row. */

@@ -170,6 +170,7 @@ class SetPreparation {
       system: dataset.system,
       prompt,
       tokenizer,
+      sequenceLength: this.sequenceLength,
       benchmarks: this.index?.shared,
       stock: this.near ? stockOf(rows, format, dataset.system) : undefined,
     });

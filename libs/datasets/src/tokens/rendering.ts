@@ -89,7 +89,16 @@ export class Rendering {
     return usesTools(conversation) ? this.toolParts(conversation) : this.chatParts(conversation.messages);
   }
 
-  count(conversation: Conversation): CountedRow {
+  /**
+   * @param most tokens that a row may have: of what a longer one teaches with tools, nobody wants to know
+   * @throws Error what the template says, when it refuses the conversation; DroppedByTemplate
+   */
+  count(conversation: Conversation, most = Number.POSITIVE_INFINITY): CountedRow {
+    if (this.prompt === 'chat' && usesTools(conversation)) {
+      // To see what of it is learnt takes a text of its whole length for each of its turns.
+      const tokens = this.counter.count(this.render(conversation.messages, false, conversation.tools));
+      if (tokens > most) return { tokens, trained: 0 };
+    }
     return this.countParts(this.parts(conversation));
   }
 
