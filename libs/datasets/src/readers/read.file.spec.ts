@@ -108,6 +108,12 @@ describe('rows of a text', () => {
         'Line 4 of d.jsonl is JSON, but not an object.',
       ],
     });
+    const others = ['-1.5e3', '"],{"', '[{"a":1}, [2]]', 'null', 'nonsense', '1 2', '"a" {"b": [1]}', '[]'];
+    const json = JSON.stringify({ data: [] }).replace('[]', `[${['{"a":1}', ...others, '{"a":2}'].join(' ,\n')}]`);
+    expect(await allOf(await put('d.json', json))).toEqual({
+      columns: [{ a: 1 }, { a: 2 }],
+      problems: others.map((_, index) => expect.stringMatching(new RegExp(`^Row ${index + 2} of d.json is`)) as string),
+    });
     const csv = 'a,b\n1,2\n1,"2\n2",3\n\n4\n5,6\n';
     expect(await allOf(await put('d.csv', csv))).toEqual({
       columns: [
@@ -178,7 +184,7 @@ describe('a file that is refused', () => {
     ['d.parquet.gz', gzipSync('PAR1...'), 'is a compressed parquet file'],
     ['d.json', '{"question": {"0": "q"}}', undefined],
     ['d.json', '{\n "question": {"0": "q"}\n}', 'is JSON, but holds no list of rows'],
-    ['d.json', '[1, 2]', 'Row 1 of d.json is not an object with named columns'],
+    ['d.json', '[1, 2]', 'Row 1 of d.json is JSON, but not an object'],
     ['d.json', '[{"a":1}, {"a":', 'd.json ends in the middle, after row 1 of its JSON list'],
     ['d.json', '[{"a":1}] []', 'goes on after its JSON document has ended'],
     ['d.json', '[{"a":1}, {"a" 1}]', 'Row 2 of d.json is not JSON'],
