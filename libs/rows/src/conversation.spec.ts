@@ -486,6 +486,14 @@ describe("a row of ShareGPT's form", () => {
     ]);
   });
 
+  it('may have its roles in capitals', () => {
+    const conversations = [
+      { from: 'Human', value: 'u' },
+      { from: 'GPT', value: 'a' },
+    ];
+    expect(toConversation(row({ conversations }), format, undefined, 'f').messages[1]?.role).toBe('assistant');
+  });
+
   it('is known by itself, whatever the first rows are', () => {
     const messages = [
       { from: 'human', value: 'u' },

@@ -114,7 +114,7 @@ const shareGptMessage = z.preprocess((input) => {
   const parsed = shareGptKeys.safeParse(input);
   if (!parsed.success) return input;
   const { from, value, weight } = parsed.data;
-  return { role: shareGptRoles[from] ?? from, content: value, weight };
+  return { role: shareGptRoles[from.toLowerCase()] ?? from, content: value, weight };
 }, message);
 
 /** What is wrong with a row, without its number. */

@@ -151,6 +151,18 @@ describe('anneal data', () => {
     expect((await anneal('preview', path)).stdout).toContain('user: How are you today?\nassistant: «Very well.»');
   });
 
+  it('names the files of a folder that it has read', async () => {
+    const set = join(folder, 'set');
+    await mkdir(set);
+    for (const name of ['train-0.jsonl', 'train-1.jsonl', 'test.jsonl']) await file(join('set', name), [rows[0] ?? {}]);
+    const columns = ['--columns', 'question=issue,answer=fix'];
+    const [checked, shown] = [await anneal('check', set, ...columns), await anneal('preview', set, ...columns)];
+    for (const { stdout } of [checked, shown])
+      expect(stdout).toMatch(/^Files: set\/train-0\.jsonl, set\/train-1\.jsonl\.\n/);
+    const one = await anneal('check', join(set, 'test.jsonl'), ...columns);
+    expect(one.stdout).toMatch(/^Format:/);
+  });
+
   it('shows no row as if it could be trained, and says why, when a run would refuse the data', async () => {
     const path = await file('unusable.jsonl', [{ question: '', answer: 'x' }]);
     const { code, stdout } = await anneal('preview', path);

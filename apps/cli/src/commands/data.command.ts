@@ -1,7 +1,7 @@
 import type { DataReport, PreviewRow } from '@anneal/contracts';
 import { Command } from 'commander';
 import { dataCommand, type DataOptions } from '../data/data.options.js';
-import { refusalLines, reportLines, warningLines } from '../data/report.lines.js';
+import { fileLines, refusalLines, reportLines, warningLines } from '../data/report.lines.js';
 import { paint } from '../terminal/colours.js';
 import { reportError } from '../terminal/errors.js';
 import { printJson } from './options.js';
@@ -34,21 +34,21 @@ export function dataCommands(): Command {
 
 async function check(source: string, options: CheckOptions): Promise<void> {
   const { lookAtData } = await import('../data/look.at.data.js');
-  const report = await lookAtData(source, options);
+  const { report, files } = await lookAtData(source, options);
   if (options.json) printJson(report);
-  else console.log(reportLines(report).join('\n'));
+  else console.log([...fileLines(files), ...reportLines(report)].join('\n'));
   const warned = options.strict && report.warnings.length > 0;
   process.exitCode = report.refusal ? status.refused : warned ? status.withWarnings : status.usable;
 }
 
 async function preview(source: string, options: DataOptions): Promise<void> {
   const { lookAtData } = await import('../data/look.at.data.js');
-  const report = await lookAtData(source, options);
+  const { report, files } = await lookAtData(source, options);
   const { format, template, warnings, preview: rows, refusal } = report;
   if (options.json) printJson({ format, template, rows, warnings, ...(refusal ? { refusal } : {}) });
   else {
     const around = [...warningLines(report), ...refusalLines(report)];
-    console.log([...describeTemplate(report), ...rows.flatMap(rowLines), ...around].join('\n'));
+    console.log([...fileLines(files), ...describeTemplate(report), ...rows.flatMap(rowLines), ...around].join('\n'));
   }
   if (refusal) process.exitCode = status.refused;
 }

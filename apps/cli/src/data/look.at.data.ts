@@ -11,12 +11,18 @@ import { requestOf, type DataOptions } from './data.options.js';
 
 const cacheBytes = 20 * 1024 ** 3;
 
+export interface LookedAt {
+  readonly report: DataReport;
+  /** What was read of a folder, a bucket or a dataset of the Hub; nothing where the source is one file. */
+  readonly files: readonly string[];
+}
+
 /**
  * The report on the set that a run would train on. The set itself is made in a folder that is removed afterwards.
  *
  * @throws Failure when a run would fail
  */
-export async function lookAtData(source: string, options: DataOptions): Promise<DataReport> {
+export async function lookAtData(source: string, options: DataOptions): Promise<LookedAt> {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-data-'));
   const stop = new AbortController();
   const interrupt = (): void => stop.abort(stopped());
@@ -39,7 +45,7 @@ interface Where {
   readonly harness: InstalledHarness | undefined;
 }
 
-async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport> {
+async function prepare(spec: AcceptedRunSpec, where: Where): Promise<LookedAt> {
   const { folder, signal, isBaseGiven, harness } = where;
   const { dataset, training, model } = spec;
   const reach = reachOf();
@@ -62,9 +68,10 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
       { ...input, uncheckedBenchmarks: unchecked },
       { directory: join(folder, 'set'), signal, onRows: (rows) => progress.say(`${rows} rows`) },
     );
-    if (isBaseGiven) return report;
+    const files = staged.files.map(({ name }) => name).filter((name) => name !== staged.name);
+    if (isBaseGiven) return { report, files };
     // Nobody asked for tokens.
-    return { ...report, warnings: report.warnings.filter(({ code }) => code !== 'no-tokenizer') };
+    return { report: { ...report, warnings: report.warnings.filter(({ code }) => code !== 'no-tokenizer') }, files };
   } finally {
     progress.clear();
   }

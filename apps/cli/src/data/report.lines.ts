@@ -5,6 +5,13 @@ import { clip, table } from '../terminal/table.js';
 const width = 100;
 const mostShown = 5;
 
+/** Which files a report is about, where the source has more than one. */
+export function fileLines(files: readonly string[]): string[] {
+  if (files.length === 0) return [];
+  const more = files.length > mostShown ? `, and ${files.length - mostShown} more` : '';
+  return [`Files: ${files.slice(0, mostShown).join(', ')}${more}.`];
+}
+
 /** A report for a reader at a terminal. */
 export function reportLines(report: DataReport): string[] {
   return [
