@@ -11,7 +11,7 @@ const remedies: Readonly<Record<RowProblemCode, string>> = {
   unreadable:
     'Put quotes around fields that hold the separator, a quote or a line end, and write a quote inside twice.',
   'wrong-type':
-    'Write texts in quotes and conversations as lists of messages, or name other columns in dataset.columns.',
+    'Write numbers as text and conversations as lists of messages, or name other columns in dataset.columns.',
   'wrong-role': 'Let a user ask and an assistant answer, in roles of these names.',
   empty: 'Fill in what is empty, or name another column in dataset.columns.',
   'answer-missing': 'Let every row end with an answer, or name the column of the answers in dataset.columns.',
