@@ -28,7 +28,22 @@ module.exports = {
       name: 'no-deep-imports',
       severity: 'error',
       from: { path: '^(apps|libs|infra)/([^/]+)/' },
-      to: { path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)', pathNot: '^$1/$2/' },
+      to: { path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)', pathNot: ['^$1/$2/', '^libs/service/src/build\\.ts$'] },
+    },
+    {
+      name: 'a-command-loads-late',
+      severity: 'error',
+      comment: 'Every call of the command line waits for what is loaded before it is known what is asked for.',
+      from: {
+        path: '^apps/cli/src/((main|program)\\.ts$|(commands|gateway|terminal)/)',
+        pathNot: '\\.(int-)?spec\\.ts$',
+      },
+      to: {
+        path: `^(apps/${services}/|infra/|libs/(?!contracts|setup|service/src/build)|apps/cli/src/(ask|bundle|doctor|embedded|evaluation|support)/)`,
+        pathNot: '/(prompt\\.template|setup\\.failure|until-stopped)\\.ts$',
+        dynamic: false,
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'testing-from-tests-only',

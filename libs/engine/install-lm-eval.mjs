@@ -1,8 +1,13 @@
 // Installs lm-eval beside the engine, for those who run its tasks. As a script it prints what it installed as JSON.
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { defaultCache, environmentFolder, installEnvironment, isInstalled, runAsScript } from '../setup/setup.mjs';
+import {
+  defaultCache,
+  environmentFolder,
+  installEnvironment,
+  isInstalled,
+  packagesIn,
+  runAsScript,
+} from '../setup/setup.mjs';
 
 const requirements = fileURLToPath(new URL('python/lm-eval-requirements.txt', import.meta.url));
 
@@ -37,12 +42,6 @@ export async function installLmEval({ cache = defaultCache(), log = () => {} } =
 export function findLmEval({ cache = defaultCache() } = {}) {
   const dir = environmentFolder({ cache, thing: 'lm-eval', requirements });
   return isInstalled(dir) ? { packages: packagesIn(dir) } : undefined;
-}
-
-function packagesIn(dir) {
-  const library = join(dir, 'lib');
-  const python = readdirSync(library).find((name) => existsSync(join(library, name, 'site-packages'))) ?? '';
-  return join(library, python, 'site-packages');
 }
 
 await runAsScript(import.meta.url, installLmEval);

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packagesFrom } from './brought-packages.mjs';
@@ -38,6 +38,16 @@ export function environmentFolder({ cache, thing, requirements }) {
  */
 export function isInstalled(dir) {
   return existsSync(markerOf(dir));
+}
+
+/**
+ * The folder with the packages of an environment, for a Python that has those on which they stand.
+ * @param {string} dir
+ */
+export function packagesIn(dir) {
+  const library = join(dir, 'lib');
+  const python = readdirSync(library).find((name) => existsSync(join(library, name, 'site-packages'))) ?? '';
+  return join(library, python, 'site-packages');
 }
 
 /**

@@ -85,6 +85,7 @@ export function runInstaller(tool: Tool, step: Step): Promise<string>;
 export function runProgram(what: string, remedy: string, step: Step): Promise<string>;
 export function environmentFolder(asked: { cache: string; thing: string; requirements: string }): string;
 export function isInstalled(dir: string): boolean;
+export function packagesIn(dir: string): string;
 /** @returns whether it was there already */
 export function installEnvironment(installation: EnvironmentInstallation): Promise<boolean>;
 export function installWheels(installation: WheelInstallation): Promise<void>;

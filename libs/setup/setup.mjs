@@ -1,6 +1,6 @@
 // What the installers share. Plain Node >= 20.19 without packages: it runs before `npm ci`.
 export { cacheKey, defaultCache, demandSpace, openCache } from './cache.mjs';
-export { environmentFolder, installEnvironment, isInstalled, uvPackages } from './environment.mjs';
+export { environmentFolder, installEnvironment, isInstalled, packagesIn, uvPackages } from './environment.mjs';
 export { explainFileError, explainOutput, explainProgram } from './explain.mjs';
 export { fetchPackages } from './fetch-packages.mjs';
 export { withLock } from './lock.mjs';

@@ -1,4 +1,4 @@
-import { build } from '@anneal/service';
+import { build } from '@anneal/service/build';
 import { Command } from 'commander';
 import { artifactsCommand } from './commands/artifacts.command.js';
 import { askCommand } from './commands/ask.command.js';

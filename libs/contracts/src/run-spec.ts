@@ -48,7 +48,7 @@ export const dataSource = z
     'a dataset is a Hub id (owner/name), file:PATH, https://HOST/PATH, s3:BUCKET/KEY or artifact:DIGEST',
   )
   .describe(
-    'Hub id; file:PATH of a file or folder; https://HOST/PATH of a file; s3:BUCKET/KEY of an object, or of all below a prefix; or artifact:DIGEST of files that are stored already, by the SHA-256 of their manifest. Files are .parquet, .jsonl, .json, .csv or .tsv, the text ones also as .gz or .zst.',
+    'Hub id; file:PATH of a file or folder; https://HOST/PATH of a file; s3:BUCKET/KEY of an object, or of all below a prefix; or artifact:DIGEST of files that are stored already, by the SHA-256 of their manifest. Files are .parquet, .jsonl, .json, .csv or .tsv, the text ones also as .gz, .zst, .bz2 or .xz.',
   );
 
 export const publishTarget = z

@@ -7,7 +7,15 @@ export type { Message, RowRefusal } from './message.js';
 export { promptDigest, type PreferencePair } from './preference.js';
 export type { Rows, SourceRow } from './row.js';
 export type { Tool, ToolCall } from './tools.js';
-export { linesIn, longestLine, readLineBatches, readLineBlocks, readTextLines, type TextLine } from './text-lines.js';
+export {
+  linesIn,
+  longestLine,
+  readLineBatches,
+  readLineBlocks,
+  readTextLines,
+  type LineBlock,
+  type TextLine,
+} from './text-lines.js';
 export {
   conversationsOf,
   isPair,

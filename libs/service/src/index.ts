@@ -9,7 +9,6 @@ export {
   type Environment,
 } from './config.js';
 export { BaseModels } from './base-models.js';
-export { build } from './build.js';
 export { defineService, worker, type Listener, type ServiceDefinition, type StageWork } from './definition.js';
 export { createLogger, logDestination, type Logger } from './logging.js';
 export { HealthController } from './health.controller.js';

@@ -1,14 +1,5 @@
 import { Failure } from '@anneal/contracts';
-import {
-  dropDeadLetter,
-  findDeadLetter,
-  listDeadLetters,
-  markReplayed,
-  withDatabase,
-  type DeadLetter,
-  type StoredDeadLetter,
-} from '@anneal/jobs';
-import { connectNats, jetstream, replayEvent } from '@anneal/messaging';
+import type { DeadLetter, StoredDeadLetter } from '@anneal/jobs';
 import { Command } from 'commander';
 import { readEndpoints } from '../gateway/endpoints.js';
 import { table } from '../terminal/table.js';
@@ -23,6 +14,7 @@ export function deadLettersCommand(): Command {
     .addCommand(
       clientCommand('list', 'list them, the oldest first').action(async (options: ClientOptions) => {
         const { postgres } = await readEndpoints(options.data);
+        const { listDeadLetters, withDatabase } = await import('@anneal/jobs');
         const letters = await withDatabase(postgres, (client) => listDeadLetters(client));
         if (options.json) return printJson({ deadLetters: letters });
         console.log(letters.length === 0 ? 'There are none.' : listOf(letters));
@@ -44,12 +36,14 @@ export function deadLettersCommand(): Command {
         .action(async (id: string, options: ClientOptions) => {
           const { postgres, nats } = await readEndpoints(options.data);
           const letter = await find(postgres, id);
+          const { connectNats, jetstream, replayEvent } = await import('@anneal/messaging');
           const connection = await connectNats({ url: nats, name: 'anneal-deadletters' });
           try {
             await replayEvent(jetstream(connection), letter);
           } finally {
             await connection.close();
           }
+          const { markReplayed, withDatabase } = await import('@anneal/jobs');
           await withDatabase(postgres, (client) => markReplayed(client, id));
           if (options.json) return printJson({ id, replayed: true });
           console.log(`${letter.subject} is published again; the dead letter stays until you drop it.`);
@@ -60,6 +54,7 @@ export function deadLettersCommand(): Command {
         .argument('<id>', 'id of the dead letter')
         .action(async (id: string, options: ClientOptions) => {
           const { postgres } = await readEndpoints(options.data);
+          const { dropDeadLetter, withDatabase } = await import('@anneal/jobs');
           if (!(await withDatabase(postgres, (client) => dropDeadLetter(client, id)))) throw notFound(id);
           if (options.json) return printJson({ id, dropped: true });
           console.log(`The dead letter ${id} is gone.`);
@@ -68,6 +63,7 @@ export function deadLettersCommand(): Command {
 }
 
 async function find(postgres: string, id: string): Promise<StoredDeadLetter> {
+  const { findDeadLetter, withDatabase } = await import('@anneal/jobs');
   const letter = await withDatabase(postgres, (client) => findDeadLetter(client, id));
   if (!letter) throw notFound(id);
   return letter;

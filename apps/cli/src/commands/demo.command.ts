@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import type { EvaluationReport, RunView } from '@anneal/contracts';
 import { Command } from 'commander';
 import { z } from 'zod';
-import { install, installModel } from '../embedded/installation.js';
+import { promptTemplateName } from '../ask/prompt.template.js';
 import type { RunningSystem } from '../embedded/system.js';
 import { untilStopped } from '../embedded/until-stopped.js';
 import { dataFolder, type Endpoints } from '../gateway/endpoints.js';
@@ -16,7 +16,6 @@ import { duration } from '../terminal/durations.js';
 import { liveRun } from '../terminal/live-run.js';
 import { alarmLines, datasetLines, outcomeLines } from '../terminal/run-lines.js';
 import { scoreTable, sideBySide } from '../terminal/scores.js';
-import { promptTemplateName } from './ask.command.js';
 
 const example = join(import.meta.dirname, '..', '..', '..', '..', 'examples', 'home-control');
 const shownItems = 5;
@@ -33,6 +32,7 @@ export function demoCommand(): Command {
       const say = (line: string): void => console.log(line);
       const { signal } = untilStopped(() => say('Stopped at once.'));
       const began = Date.now();
+      const { install, installModel } = await import('../embedded/installation.js');
       const installation = await install(say);
       const model = await installModel(installation.engine, say);
       if (signal.aborted) return;

@@ -1,5 +1,4 @@
-import { allChecks } from '../doctor/all.checks.js';
-import { examine, type Examined } from '../doctor/check.js';
+import type { Examined } from '../doctor/check.js';
 import { paint } from '../terminal/colours.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
 
@@ -8,6 +7,8 @@ export function doctorCommand() {
     .option('--offline', 'ask nothing outside this machine', false)
     .addHelpText('after', '\nExit status: 0 nothing is broken, 1 something is.')
     .action(async ({ data, json, offline }: ClientOptions & { offline: boolean }) => {
+      const { allChecks } = await import('../doctor/all.checks.js');
+      const { examine } = await import('../doctor/check.js');
       const found = await examine(await allChecks({ data, offline }));
       if (json) printJson({ checks: found });
       else for (const line of found.flatMap(linesOf)) console.log(line);

@@ -1,5 +1,4 @@
 import { Failure } from '@anneal/contracts';
-import { supervisorOf } from '@anneal/embedded';
 import { Command } from 'commander';
 import { dataFolder } from '../gateway/endpoints.js';
 
@@ -12,6 +11,7 @@ export function downCommand(): Command {
     .option('--data <dir>', 'data folder (default: ANNEAL_DATA, else .anneal)')
     .action(async (options: { data?: string }) => {
       const data = dataFolder(options.data);
+      const { supervisorOf } = await import('@anneal/embedded');
       const pid = supervisorOf(data);
       if (pid === undefined) return console.log(`Nothing runs on ${data}.`);
       process.kill(pid, 'SIGTERM');

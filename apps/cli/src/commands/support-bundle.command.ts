@@ -1,9 +1,6 @@
 import { resolve } from 'node:path';
-import { allChecks } from '../doctor/all.checks.js';
-import { examine } from '../doctor/check.js';
 import { dataFolder, findGateway, readEndpoints } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';
-import { writeSupportBundle } from '../support/support.bundle.js';
 import { clientCommand, printJson, type ClientOptions } from './options.js';
 
 const latestRuns = 20;
@@ -25,6 +22,9 @@ export function supportBundleCommand() {
       const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
       const folder = resolve(output ?? `anneal-support-${time}`);
       const gateway = async () => new GatewayClient(await findGateway(data));
+      const { allChecks } = await import('../doctor/all.checks.js');
+      const { examine } = await import('../doctor/check.js');
+      const { writeSupportBundle } = await import('../support/support.bundle.js');
       const files = await writeSupportBundle(folder, {
         environment: process.env,
         dataFolder: dataFolder(data),

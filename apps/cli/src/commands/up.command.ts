@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { install } from '../embedded/installation.js';
 import { untilStopped } from '../embedded/until-stopped.js';
 import { dataFolder } from '../gateway/endpoints.js';
 
@@ -31,6 +30,7 @@ export function upCommand(): Command {
       const dataDir = dataFolder(options.data);
       const say = (line: string): void => void process.stderr.write(`${line}\n`);
       const { stopped, signal } = untilStopped(() => say('Stopped at once.'));
+      const { install } = await import('../embedded/installation.js');
       const installation = await install(say);
       if (signal.aborted) return;
       // All services: too much to load for whoever asks for something else.

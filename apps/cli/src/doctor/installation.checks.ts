@@ -5,7 +5,7 @@ import { engineProcessEnv, lmEvalProcessEnv } from '@anneal/engine';
 import { findEngine } from '@anneal/engine/install';
 import { findLmEval } from '@anneal/engine/install-lm-eval';
 import { findPip, SetupError } from '@anneal/setup';
-import { setupFailure } from '../embedded/installation.js';
+import { setupFailure } from '../embedded/setup.failure.js';
 import type { Check, Finding } from './check.js';
 
 /** Torch alone takes seconds to start, and a minute beside a training. */

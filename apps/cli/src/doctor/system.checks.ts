@@ -3,7 +3,7 @@ import { connectStore } from '@anneal/artifacts';
 import { Failure, type ServicePulse, type SystemView } from '@anneal/contracts';
 import { withDatabase } from '@anneal/jobs';
 import { connectNats, durableStream, durableStreamState, requireServerVersion } from '@anneal/messaging';
-import { build } from '@anneal/service';
+import { build } from '@anneal/service/build';
 import { z } from 'zod';
 import type { Endpoints } from '../gateway/endpoints.js';
 import { GatewayClient } from '../gateway/gateway.client.js';

@@ -1,10 +1,10 @@
-import { Failure } from '@anneal/contracts';
 import { installServers, type ServerBinaries } from '@anneal/embedded';
 import { serverPackages } from '@anneal/embedded/install';
 import { installDemoModel } from '@anneal/engine/install-demo-model';
 import { enginePackages, installEngine, type InstalledEngine } from '@anneal/engine/install';
 import { lmEvalPackages } from '@anneal/engine/install-lm-eval';
 import { defaultCache, fetchPackages, SetupError, uvPackages } from '@anneal/setup';
+import { setupFailure } from './setup.failure.js';
 
 export interface Installation {
   readonly servers: ServerBinaries;
@@ -31,11 +31,6 @@ export async function installModel(engine: InstalledEngine, log: Say): Promise<s
 export async function fetchInstallers(into: string, log: Say): Promise<void> {
   const sets = [uvPackages, serverPackages, enginePackages, lmEvalPackages];
   return toldAsFailure(() => fetchPackages({ sets, cache: defaultCache(), into, log }));
-}
-
-/** The installers know no contracts: they run before anything is built. What they throw is the same failure. */
-export function setupFailure(error: SetupError): Failure {
-  return new Failure(error.code, error.message, { remedy: error.remedy, cause: error });
 }
 
 async function toldAsFailure<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -1,7 +1,8 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type RunView, type SystemView } from '@anneal/contracts';
-import { build, type Environment } from '@anneal/service';
+import type { Environment } from '@anneal/service';
+import { build } from '@anneal/service/build';
 import type { Examined } from '../doctor/check.js';
 import type { Endpoints } from '../gateway/endpoints.js';
 import { Redaction, secretsOf } from './redaction.js';

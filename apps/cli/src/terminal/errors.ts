@@ -1,6 +1,6 @@
 import { Failure } from '@anneal/contracts';
 import { SetupError } from '@anneal/setup';
-import { setupFailure } from '../embedded/installation.js';
+import { setupFailure } from '../embedded/setup.failure.js';
 import { paint } from './colours.js';
 
 /** Says what went wrong: one sentence and the next step, or one JSON object. Returns the exit status. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { SourceRow } from '@anneal/rows';
-import { threadFile } from './thread.file.js';
+import { threadFile } from '../thread.file.js';
 import type { LaneResult, LaneSetup, Preview, RenderingFacts } from './lane.js';
 
 /** What a lane is told, after its setup. */
@@ -106,7 +106,7 @@ export class Lanes {
   }
 
   private start(): void {
-    const worker = new Worker(threadFile('lane.thread.js'), { execArgv: [], resourceLimits });
+    const worker = new Worker(threadFile('preparation/lane.thread.js'), { execArgv: [], resourceLimits });
     if (this.setup) worker.postMessage(this.setup);
     const lane: RunningLane = { worker, waiting: 0, hasAnswered: false, end: undefined };
     worker.on('message', ({ id, result }: LaneReply) => {

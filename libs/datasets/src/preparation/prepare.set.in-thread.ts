@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { Failure, type DataReport, type FailureDetail } from '@anneal/contracts';
 import type { SetInput, SetOptions } from './set.input.js';
-import { threadFile } from './thread.file.js';
+import { threadFile } from '../thread.file.js';
 
 export type ThreadReply =
   | { readonly kind: 'rows'; readonly rows: number }
@@ -17,7 +17,7 @@ export async function prepareSetInThread(
   { directory, signal, onRows }: SetOptions,
 ): Promise<DataReport> {
   signal.throwIfAborted();
-  const worker = new Worker(threadFile('set.thread.js'), {
+  const worker = new Worker(threadFile('preparation/set.thread.js'), {
     ...{ workerData: { input, directory }, execArgv: [], resourceLimits },
   });
   const stop = (): void => worker.postMessage('stop');

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { Failure } from '@anneal/contracts';
-import { linesIn, longestLine, readLineBlocks, UnreadableRow, type SourceRow } from '@anneal/rows';
+import { linesIn, longestLine, readLineBlocks, UnreadableRow, type LineBlock, type SourceRow } from '@anneal/rows';
 import Papa from 'papaparse';
 import { z } from 'zod';
 import { delimiterOf } from './delimiter.js';
+import { LongRow } from './long.row.js';
 import type { RowBatches } from './row.batch.js';
 
 /** What the parser gives; its own types leave it open. */
@@ -18,8 +19,8 @@ interface CsvRecord {
   readonly line: number;
   readonly fields: readonly string[];
   readonly fault: string | undefined;
-  /** A line of more than `longestLine` bytes, of which nothing was kept. */
-  readonly isTooLong?: true;
+  /** The line on which it ends, when it is too long and nothing of it was kept. */
+  readonly passedUpTo?: number;
 }
 
 /**
@@ -31,9 +32,9 @@ export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowB
   for await (const records of recordsOf(bytes, name)) {
     const rows: SourceRow[] = [];
     const problems: Failure[] = [];
-    for (const { line, fields, fault, isTooLong } of records) {
-      if (isTooLong) {
-        problems.push(tooLarge(line, name));
+    for (const { line, fields, fault, passedUpTo } of records) {
+      if (passedUpTo !== undefined) {
+        problems.push(tooLarge(line, passedUpTo, name));
         continue;
       }
       const found = fault ?? (columns && otherLength(fields, columns));
@@ -48,26 +49,33 @@ export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowB
 
 async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<readonly CsvRecord[]> {
   let parser: CsvText | undefined;
-  for await (const { bytes: block, number, isTooLong, quotes = 0 } of readLineBlocks(bytes)) {
-    if (isTooLong) {
-      // Only a line that is a row by itself can be left out: elsewhere nobody knows where the row ends.
-      if (!parser || parser.open > 0 || quotes % 2 === 1) throw endless(parser?.line ?? number, name);
-      yield [parser.passOver()];
-      continue;
+  let long: LongRow | undefined;
+  for await (const block of readLineBlocks(bytes)) {
+    let lines: LineBlock | undefined = block;
+    if (block.isTooLong && !parser) throw endless(block.number, name);
+    if (block.isTooLong) long ??= parser?.passOver(block.number);
+    if (long) {
+      lines = long.take(block);
+      if (!lines) continue;
+      yield [{ line: long.line, fields: [], fault: undefined, passedUpTo: lines.number - 1 }];
+      long = undefined;
+      if (lines.bytes.length === 0) continue;
     }
-    requireUtf8(block, number, name);
-    const text = block.toString('utf8');
+    requireUtf8(lines, name);
+    const text = lines.bytes.toString('utf8');
     parser ??= new CsvText(delimiterOf(text));
-    yield parser.take(`${number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`);
-    if (parser.open > longestLine) throw endless(parser.line, name);
+    yield parser.take(`${lines.number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`, lines.number);
+    if (parser.open > longestLine) long = parser.passOver(lines.number);
   }
+  // Only here a quote that is never closed shows itself.
+  if (long) throw endless(long.line, name);
   if (parser) yield parser.end();
 }
 
 /** Takes a text as it comes, and gives the records that are complete. */
 class CsvText {
   /** On which the next record begins. */
-  line = 1;
+  private line = 1;
   private rest = '';
   private readonly config;
 
@@ -80,15 +88,17 @@ class CsvText {
     return this.rest.length;
   }
 
-  take(text: string): CsvRecord[] {
+  /** @param number of the first line of the text */
+  take(text: string, number: number): CsvRecord[] {
+    if (this.open === 0) this.line = number;
     return this.records(this.rest + text, true);
   }
 
-  /** A line that is no part of the text that is taken. */
-  passOver(): CsvRecord {
-    const { line } = this;
-    this.line += 1;
-    return { line, fields: [], fault: undefined, isTooLong: true };
+  /** Keeps nothing more of the record that is not complete, or of the one that begins on a line. */
+  passOver(number: number): LongRow {
+    const long = this.open > 0 ? new LongRow(this.line, true) : new LongRow(number, false);
+    this.rest = '';
+    return long;
   }
 
   end(): CsvRecord[] {
@@ -117,9 +127,9 @@ function faultOf(code: string): string {
   return code === 'MissingQuotes' ? 'begins a quoted field that never ends' : 'has a quote in the middle of a field';
 }
 
-function requireUtf8(bytes: Buffer, number: number, name: string): void {
-  if (isUtf8(bytes)) return;
-  const bad = linesIn({ bytes, number }).find((line) => !line.isUtf8);
+function requireUtf8(lines: LineBlock, name: string): void {
+  if (isUtf8(lines.bytes)) return;
+  const bad = linesIn(lines).find((line) => !line.isUtf8);
   if (!bad) return;
   throw new Failure('DATASET_ROW_INVALID', `Line ${bad.number} of ${name} is not UTF-8.`, {
     remedy: 'Save the file as UTF-8; Excel calls that "CSV UTF-8".',
@@ -161,11 +171,14 @@ function endless(row: number, file: string): Failure {
   return wrongLine(row, what, file);
 }
 
-function tooLarge(row: number, file: string): UnreadableRow {
+function tooLarge(row: number, last: number, file: string): UnreadableRow {
   const remedy = 'Remove the row, or write its parts as rows of their own.';
-  return new UnreadableRow('too-large', `Line ${row} of ${file} is longer than ${longestLine} bytes.`, {
-    ...{ remedy, file, row },
-  });
+  if (row === last) {
+    const what = `Line ${row} of ${file} is longer than ${longestLine} bytes.`;
+    return new UnreadableRow('too-large', what, { remedy, file, row });
+  }
+  const what = `Lines ${row} to ${last} of ${file} are one row of more than ${longestLine} characters.`;
+  return new UnreadableRow('too-large', what, { remedy: `Check its quotes. ${remedy}`, file, row });
 }
 
 function wrongLine(row: number, what: string, file: string): Failure {

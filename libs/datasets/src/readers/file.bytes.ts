@@ -2,8 +2,11 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import * as zlib from 'node:zlib';
 import { Failure } from '@anneal/contracts';
+import { faultOf, type UnpackFault } from './packed/unpack.fault.js';
+import { unpackInThread, type ThreadCompression, type UnpackedChunk } from './packed/unpack.in-thread.js';
 
-export type Compression = 'gzip' | 'zstd';
+export type Compression = NodeCompression | ThreadCompression;
+type NodeCompression = 'gzip' | 'zstd';
 
 interface CompressedFile {
   readonly path: string;
@@ -48,21 +51,34 @@ export async function* openBytes(
     return;
   }
   let unpacked = 0;
+  try {
+    for await (const { bytes, packedBytes } of unpack(path, name, compression)) {
+      unpacked += bytes.length;
+      if (unpacked > limits.freeBytes && unpacked > limits.mostRatio * packedBytes)
+        throw bomb(name, unpacked, packedBytes);
+      yield Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+  } catch (error) {
+    const fault = faultOf(error);
+    throw fault ? unpackFailure(fault, { name, compression, cause: error }) : error;
+  }
+}
+
+function unpack(path: string, name: string, compression: Compression): AsyncIterable<UnpackedChunk> {
+  if (compression === 'bzip2' || compression === 'xz') return unpackInThread(path, compression);
+  return unpackByNode(path, name, compression);
+}
+
+async function* unpackByNode(path: string, name: string, compression: NodeCompression): AsyncGenerator<UnpackedChunk> {
   let start = 0;
   for (let more = true; more;) {
     const source = createReadStream(path, { highWaterMark: chunkBytes, start });
     const unpacking = unpackerOf(compression, name);
     source.on('error', (error) => unpacking.destroy(error));
     try {
-      for await (const chunk of source.pipe(unpacking) as AsyncIterable<Buffer>) {
-        unpacked += chunk.length;
-        if (unpacked > limits.freeBytes && unpacked > limits.mostRatio * (start + unpacking.bytesWritten))
-          throw bomb(name, unpacked, start + unpacking.bytesWritten);
-        yield chunk;
-      }
+      for await (const bytes of source.pipe(unpacking) as AsyncIterable<Buffer<ArrayBuffer>>)
+        yield { bytes, packedBytes: start + unpacking.bytesWritten };
       start += unpacking.bytesWritten;
-    } catch (error) {
-      throw unpackFailure(error, name, compression);
     } finally {
       source.destroy();
       unpacking.destroy();
@@ -72,7 +88,7 @@ export async function* openBytes(
   }
 }
 
-function unpackerOf(compression: Compression, name: string): zlib.Gunzip | zlib.ZstdDecompress {
+function unpackerOf(compression: NodeCompression, name: string): zlib.Gunzip | zlib.ZstdDecompress {
   if (compression === 'gzip') return zlib.createGunzip({ chunkSize: chunkBytes });
   // Not in every Node that the project runs on, and then undefined whatever the types say.
   if ('createZstdDecompress' in zlib) return zlib.createZstdDecompress({ chunkSize: chunkBytes });
@@ -99,14 +115,18 @@ function bomb(name: string, unpacked: number, packed: number): Failure {
   });
 }
 
-function unpackFailure(error: unknown, name: string, compression: Compression): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (!/^(Z_|ERR_ZSTD|ZSTD_)/.test(code)) return error;
-  const brokeOff = code === 'Z_BUF_ERROR';
-  const what = brokeOff ? 'ends in the middle of its compressed content' : `is not readable as ${compression}`;
-  return new Failure('DATASET_UNREADABLE', `${name} ${what}.`, {
-    remedy: 'Check that the file is complete; a download that broke off is the usual cause.',
-    file: name,
-    cause: error,
-  });
+const incomplete = 'Check that the file is complete; a download that broke off is the usual cause.';
+const usualForm = 'Compress it without options, or with gzip or zstd.';
+const faults: Record<UnpackFault, (compression: Compression) => readonly [what: string, remedy: string]> = {
+  'cut-off': () => ['ends in the middle of its compressed content', incomplete],
+  broken: (compression) => [`is not readable as ${compression}`, incomplete],
+  unsupported: (compression) => [`uses a rare form of ${compression} that cannot be read`, usualForm],
+};
+
+function unpackFailure(
+  fault: UnpackFault,
+  { name, compression, cause }: { name: string; compression: Compression; cause: unknown },
+): Failure {
+  const [what, remedy] = faults[fault](compression);
+  return new Failure('DATASET_UNREADABLE', `${name} ${what}.`, { remedy, file: name, cause });
 }

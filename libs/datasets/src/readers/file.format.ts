@@ -15,11 +15,18 @@ export const dataFile = /\.(parquet|jsonl|ndjson|json|csv|tsv)(\.(gz|zst|bz2|xz|
 /** Enough for the first rows of nearly every set. */
 const headBytes = 256 * 1024;
 
+/** What packed files begin with. */
+const packed: readonly [magic: string, compression: Compression][] = [
+  ['\x1F\x8B', 'gzip'],
+  ['\x28\xB5\x2F\xFD', 'zstd'],
+  ['\xFD7zXZ\0', 'xz'],
+];
+/** A text may begin with the letters of bzip2, but not with the digits of pi, or of its root, behind them. */
+const bzip2 = { magic: 'BZh', marks: ['1AY&SY', '\x17rE8P\x90'] };
+
 /** What files begin with that no reader here takes, and what to do about them. */
 const foreign: readonly [magic: string, what: string, remedy: string][] = [
   ['PK\x03\x04', 'is a zip archive', 'Unpack it, or compress the file itself with gzip or zstd.'],
-  ['BZh', 'is compressed with bzip2', 'Compress it with gzip or zstd instead.'],
-  ['\xFD7zXZ', 'is compressed with xz', 'Compress it with gzip or zstd instead.'],
   ['7z\xBC\xAF', 'is a 7z archive', 'Unpack it, or compress the file itself with gzip or zstd.'],
   ['ARROW1', 'is an Arrow file', 'Save it as parquet.'],
   ['\x89HDF', 'is an HDF5 file', 'Save it as parquet or JSONL.'],
@@ -44,7 +51,7 @@ export async function formatOf(path: string, name: string): Promise<FileFormat> 
   const plain = await headOf(path, name, compression);
   if (plain.length === 0) throw empty(name);
   if (compressionOf(plain)) throw unreadable(name, 'is compressed twice', 'Compress it once.');
-  const format = formatIn(plain, name.replace(/\.(gz|zst)$/i, ''));
+  const format = formatIn(plain, name.replace(/\.(gz|zst|bz2|xz)$/i, ''));
   if (format === 'parquet')
     throw unreadable(name, 'is a compressed parquet file', 'Unpack it: parquet compresses its columns by itself.');
   return { format, compression };
@@ -62,9 +69,9 @@ async function headOf(path: string, name: string, compression: Compression): Pro
 }
 
 function compressionOf(head: Buffer): Compression | undefined {
-  if (head.length > 2 && head.readUInt16BE(0) === 0x1f8b) return 'gzip';
-  if (head.length > 3 && head.readUInt32LE(0) === 0xfd2fb528) return 'zstd';
-  return undefined;
+  const start = head.toString('latin1', 0, 10);
+  if (start.startsWith(bzip2.magic) && bzip2.marks.includes(start.slice(4))) return 'bzip2';
+  return packed.find(([magic]) => start.startsWith(magic))?.[1];
 }
 
 function formatIn(head: Buffer, name: string): FileFormat['format'] {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stagedFile } from '../sources/file.source.js';
 import type { SourceFile } from '../sources/source.js';
 import { openBytes } from './file.bytes.js';
+import { manyRows, packedTexts, twoRows, xzWithSha256 } from './packed/packed.fixture.js';
 import { readParquet } from './parquet.reader.js';
 import { readFileRows, readSourceBatches } from './read.file.js';
 
@@ -146,7 +147,10 @@ describe('rows of a text', () => {
     ['d.json', '{"data":[{"a":"1"},{"a":"', '\\\\"},{"a":"3"}]}', 'Row 2'],
     ['d.csv', 'a\n1\n', '\n3\n', 'Line 3'],
     ['d.csv', 'a\n1\n"""', '"\n3\n', 'Line 3'],
-  ])('go on in %s after a row of 200 MB, of which nothing is kept', async (name, begin, end, row) => {
+    ['d.csv', 'a\n1\n"', '\n""\n"\n3\n', 'Lines 3 to 5'],
+    ['d.csv', 'a\n1\n"\n', '\n"\r\n3\n', 'Lines 3 to 5'],
+    ['d.csv', 'a\n1\n"\n\n', '"\n3\n', 'Lines 3 to 5'],
+  ])('go on in %s after a row of 200 MB, of which nothing is kept: %j and %j', async (name, begin, end, row) => {
     const path = at(name);
     await writeFile(path, begin);
     await truncate(path, 200 * 1024 * 1024);
@@ -154,9 +158,40 @@ describe('rows of a text', () => {
     const before = process.memoryUsage().rss;
     expect(await allOf(await stagedFile(path, name))).toEqual({
       columns: [{ a: '1' }, { a: '3' }],
-      problems: [`${row} of ${name} is longer than 16777216 bytes.`],
+      problems: [
+        row.startsWith('Lines')
+          ? `${row} of ${name} are one row of more than 16777216 characters.`
+          : `${row} of ${name} is longer than 16777216 bytes.`,
+      ],
     });
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  it('go on in CSV after a row of many lines, and keep their numbers', async () => {
+    const path = at('d.csv');
+    const lines = Buffer.from('some ""text""\n'.repeat(700_000));
+    const longs = 20;
+    await writeFile(path, 'a,b\n1,2\n3,"');
+    for (let written = 0; written < longs; written += 1) await appendFile(path, lines);
+    await appendFile(path, '"\n\n5,"6\n6"\n7\n8,9\n');
+    const before = process.memoryUsage().rss;
+    const rows: unknown[] = [];
+    const problems: unknown[] = [];
+    for await (const batch of readSourceBatches({ name: 'd', files: [await stagedFile(path, 'd.csv')] })) {
+      rows.push(...batch.rows.map(({ number, columns }) => [number, columns]));
+      problems.push(...batch.problems.map(({ row, message }) => [row, message]));
+    }
+    const last = 3 + longs * 700_000;
+    expect(rows).toEqual([
+      [2, { a: '1', b: '2' }],
+      [last + 2, { a: '5', b: '6\n6' }],
+      [last + 5, { a: '8', b: '9' }],
+    ]);
+    expect(problems).toEqual([
+      [3, `Lines 3 to ${last} of d.csv are one row of more than 16777216 characters.`],
+      [last + 4, `Line ${last + 4} of d.csv has 1 columns, where the header has 2.`],
+    ]);
+    expect(process.memoryUsage().rss - before).toBeLessThan(250 * 1024 * 1024);
   });
 
   it('are none in a header, and one in one line', async () => {
@@ -169,6 +204,76 @@ describe('rows of a text', () => {
   });
 });
 
+describe.each(packedTexts)('rows in a file of $compression', ({ ending, compression, two, many, nothing, blank }) => {
+  const name = `d.jsonl${ending}`;
+
+  it('are read like those of others', async () => {
+    const file = await put(name, two);
+    expect(file).toMatchObject({ format: 'jsonl', compression });
+    expect((await rowsOf(file)).map(({ columns }) => columns)).toEqual(twoRows);
+    expect((await rowsOf(await put(`e.json${ending}`, many))).map(({ columns }) => columns)).toEqual(manyRows);
+  });
+
+  it('of several streams are all read', async () => {
+    const file = await put(name, Buffer.concat([many, nothing, many]));
+    expect((await rowsOf(file)).map(({ columns }) => columns)).toEqual([...manyRows, ...manyRows]);
+  });
+
+  it('are none when they are not the ones that were packed', async () => {
+    for (const at of [0.3, 0.6, 0.9]) {
+      const broken = Buffer.from(many);
+      const byte = Math.floor(broken.length * at);
+      broken.writeUInt8(broken.readUInt8(byte) ^ 0x10, byte);
+      await expect(put(name, broken).then((file) => allOf(file))).rejects.toMatchObject({
+        code: 'DATASET_UNREADABLE',
+        message: `${name} is not readable as ${compression}.`,
+        file: name,
+      });
+    }
+    const garbage = put(name, Buffer.concat([many, Buffer.from('something else altogether')])).then(rowsOf);
+    await expect(garbage).rejects.toMatchObject({ message: `${name} is not readable as ${compression}.` });
+    await expect(put(name, nothing)).rejects.toMatchObject({ code: 'DATASET_EMPTY' });
+  });
+
+  it('that break off are named as such, wherever that is', async () => {
+    for (const bytes of [20, Math.floor(many.length / 2), many.length - 1])
+      await expect(put(name, many.subarray(0, bytes)).then(rowsOf)).rejects.toMatchObject({
+        code: 'DATASET_UNREADABLE',
+        message: `${name} ends in the middle of its compressed content.`,
+        remedy: expect.stringContaining('a download that broke off') as string,
+      });
+  });
+
+  it('are refused when they become far more than the file is, before they are in memory', async () => {
+    const streams = Math.ceil(2048 / blank.mebibytes);
+    const file = await put(name, Buffer.concat(Array<Buffer>(streams).fill(blank.bytes)));
+    const limits = { freeBytes: 64 * 1024 * 1024, mostRatio: 200 };
+    const before = process.memoryUsage().rss;
+    let bytes = 0;
+    const unpacking = async (): Promise<void> => {
+      for await (const chunk of openBytes({ ...file, compression }, limits)) bytes += chunk.length;
+    };
+    await expect(unpacking()).rejects.toMatchObject({ code: 'DATASET_TOO_LARGE', file: name });
+    expect(bytes).toBeLessThanOrEqual(limits.freeBytes);
+    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  it('are unpacked no faster than they are read', async () => {
+    const file = await put(name, Buffer.concat(Array<Buffer>(Math.ceil(200_000 / many.length)).fill(many)));
+    const reading = openBytes({ ...file, compression });
+    await reading.next();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    // Had all of it been unpacked by now, nobody would see that the rest of the file is gone.
+    await truncate(at(name), 100_000);
+    const readOn = async (): Promise<void> => {
+      for await (const chunk of reading) expect(chunk.length).toBeGreaterThan(0);
+    };
+    await expect(readOn()).rejects.toMatchObject({
+      message: `${name} ends in the middle of its compressed content.`,
+    });
+  });
+});
+
 describe('a file that is refused', () => {
   const utf16 = Buffer.from('question,answer\nq,a\n', 'utf16le');
   it.each([
@@ -176,7 +281,8 @@ describe('a file that is refused', () => {
     ['d.csv', utf16, 'is UTF-16 text'],
     ['d.jsonl', Buffer.from(utf16).swap16(), 'is UTF-16 text'],
     ['d.zip', 'PK\x03\x04 and so on', 'is a zip archive'],
-    ['d.jsonl.bz2', 'BZh91AY', 'is compressed with bzip2'],
+    ['d.jsonl.bz2', 'BZh91AY&SY', 'd.jsonl.bz2 ends in the middle of its compressed content'],
+    ['d.jsonl.xz', xzWithSha256, 'd.jsonl.xz uses a rare form of xz that cannot be read'],
     ['d.csv', '<!DOCTYPE html><html></html>', 'is a web page'],
     ['d.parquet', 'not parquet', 'does not begin like a parquet file (with "not " instead of PAR1)'],
     ['d.parquet', 'version https://git-lfs.github.com/spec/v1\n', 'is only the pointer'],
@@ -215,6 +321,18 @@ describe('a file that is refused', () => {
       { 'd.jsonl': tooLong(1), 'd.json': { code: 'DATASET_UNREADABLE' }, 'd.csv': tooLong(2) }[name] ?? {},
     );
     expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  });
+
+  it('opens a quote and never closes it, however much comes after', async () => {
+    await put('d.csv', 'a,b\n1,2\n3,"4\n');
+    await appendFile(at('d.csv'), '5,6\n'.repeat(5_000_000));
+    await appendFile(at('d.csv'), '7,"8"\n'.repeat(100_000));
+    await expect(allOf(await stagedFile(at('d.csv'), 'd.csv'))).rejects.toMatchObject({
+      code: 'DATASET_ROW_INVALID',
+      message:
+        'Line 3 of d.csv begins a row of more than 16777216 characters; a quote that is not closed is the usual cause.',
+      row: 3,
+    });
   });
 
   it('becomes far more than it is', async () => {

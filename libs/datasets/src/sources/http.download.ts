@@ -41,7 +41,7 @@ export function openedAt({ status, headers, body }: Answer, refuse: RefuseStatus
   }
   const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
   // Those that a file may be compressed with, too, are seen and unpacked when it is read.
-  if (!['identity', 'gzip', 'x-gzip', 'zstd'].includes(encoding)) {
+  if (!['identity', 'gzip', 'x-gzip', 'zstd', 'bzip2', 'x-bzip2', 'xz'].includes(encoding)) {
     body.destroy();
     throw new Failure(
       'DATASET_UNREADABLE',

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { manyRows, packedTexts } from '../readers/packed/packed.fixture.js';
 import { readFileRows } from '../readers/read.file.js';
 import { httpsSource } from './https.source.js';
 import { SourceCache } from './source.cache.js';
@@ -195,6 +196,10 @@ describe('a file at an address', () => {
     answering = (_request, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip', etag: '"z"' }).end(gzipSync(content));
     expect(await stage()).toHaveLength(5000);
+    for (const { compression, many } of packedTexts) {
+      answering = (_request, response) => response.writeHead(200, { 'content-encoding': compression }).end(many);
+      expect(await stage()).toHaveLength(manyRows.length);
+    }
     answering = (_request, response) => response.writeHead(200, { 'content-encoding': 'br' }).end('odd');
     await expect(stage()).rejects.toMatchObject({ code: 'DATASET_UNREADABLE' });
   });

@@ -64,7 +64,7 @@ export function firstOf(names: readonly string[]): string {
 function noneFits(there: readonly string[], name: string, { config, split }: Wanted, field: SourceField): Failure {
   if (there.length === 0) {
     return new Failure('DATASET_NOT_FOUND', `${name} has no .parquet, .jsonl, .json or .csv file.`, {
-      remedy: 'Give the rows in one of these forms, also compressed as .gz or .zst.',
+      remedy: 'Give the rows in one of these forms, also compressed as .gz, .zst, .bz2 or .xz.',
       field,
     });
   }
