@@ -128,6 +128,24 @@ describe('rows of a text', () => {
     });
   });
 
+  it('of a table are those alone that are no UTF-8, which may go on over several lines', async () => {
+    const text = 'a,b\n1,"2\n\xE4 2\n2"\n3,\xE4\n\n5,6\n7,"8\n8"\n\xE4,9\n';
+    expect(await allOf(await put('d.csv', Buffer.from(text, 'latin1')))).toEqual({
+      columns: [
+        { a: '5', b: '6' },
+        { a: '7', b: '8\n8' },
+      ],
+      problems: [3, 5, 10].map((line) => `Line ${line} of d.csv is not UTF-8.`),
+    });
+  });
+
+  it.each([
+    ['\xE4,b\n1,2\n', 'Line 1 of d.csv is not UTF-8.'],
+    ['a,"b" c",d\n1,2,3\n4,5,6\n', 'Line 1 of d.csv has a quote in the middle of a field.'],
+  ])('are none below a header that cannot be read: %j', async (text, message) => {
+    await expect(allOf(await put('d.csv', Buffer.from(text, 'latin1')))).rejects.toMatchObject({ message, row: 1 });
+  });
+
   it('of JSON name each key once, whatever stands in their texts', async () => {
     const good = { 'a"b': '{"a": 1, "a": 2} \\', list: [{ a: 1 }, { a: ':' }], empty: {} };
     const twice = ['{"a":1,"a":2}', '{"a":{"b":[{"c":1, "c" :2}]}}', '{"a\\\\":1,"a\\\\":":"}'];
