@@ -74,15 +74,8 @@ export class PreparedFiles<Row extends PreparedRow> {
 
   /** Takes a row that is no duplicate, for one side or the other. */
   add(row: Row): void {
-    const forTraining = row.canBeAsked ? this.split.take(row.group ?? row.digest, row) : row;
-    if (!forTraining) return;
-    const { line, untrainedTurns, usesTools } = forTraining;
-    this.train += 1;
-    this.untrainedTurns ||= untrainedTurns;
-    this.withTools ||= usesTools;
-    this.longestLine = Math.max(this.longestLine, line.length);
-    this.onTrained(forTraining);
-    this.lines.addLine(line);
+    const forTraining = row.canBeAsked ? this.split.take(row.group ?? row.digest, row) : [row];
+    for (const one of forTraining) this.addForTraining(one);
   }
 
   /** Waits for the disk when enough rows have been added; to be called after every few of them. */
@@ -112,6 +105,16 @@ export class PreparedFiles<Row extends PreparedRow> {
   async close(): Promise<void> {
     await this.lines.close();
     await rm(this.linesPath, { force: true });
+  }
+
+  private addForTraining(row: Row): void {
+    const { line, untrainedTurns, usesTools } = row;
+    this.train += 1;
+    this.untrainedTurns ||= untrainedTurns;
+    this.withTools ||= usesTools;
+    this.longestLine = Math.max(this.longestLine, line.length);
+    this.onTrained(row);
+    this.lines.addLine(line);
   }
 
   private async writeHeldOut(): Promise<void> {

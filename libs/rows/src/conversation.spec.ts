@@ -50,9 +50,59 @@ describe('the format of a source', () => {
     expect(failure.message).toContain('line 1 of data.jsonl has the columns "a", "b"');
   });
 
+  it('has the columns that the first row leaves out', () => {
+    const rows = [
+      { instruction: 'i', output: 'o' },
+      { instruction: 'i', input: 'c', output: 'o', ctx: 'c' },
+    ];
+    const looked = rows.map((columns) => row(columns));
+    expect(findFormat(looked, undefined, 'f')).toEqual({
+      name: 'alpaca',
+      columns: { question: 'instruction', input: 'input', answer: 'output' },
+    });
+    expect(findFormat(looked, { input: 'ctx' }, 'f').columns).toMatchObject({ input: 'ctx' });
+    const chats = [{ conversations: null }, { conversations: [{ from: 'human', value: 'q' }] }];
+    expect(
+      findFormat(
+        chats.map((columns) => row(columns)),
+        undefined,
+        'f',
+      ).name,
+    ).toBe('sharegpt');
+  });
+
+  it('has the column of system prompts, when it holds text', () => {
+    const asked = { question: '', answer: '' };
+    const withSystem = [
+      { ...asked, system: null },
+      { ...asked, system: 'Be kind.' },
+    ].map((columns) => row(columns));
+    expect(findFormat(withSystem, undefined, 'f').columns).toMatchObject({ system: 'system' });
+    expect(columnsOf({ ...asked, system_prompt: 'Be kind.' }).columns).toMatchObject({ system: 'system_prompt' });
+    expect(columnsOf({ ...asked, system: 3 }).columns).not.toHaveProperty('system');
+  });
+
+  it('is asked for with so many columns as somebody reads', () => {
+    const many = Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`c${index}`, index]));
+    const { message } = failureOf(() => columnsOf({ ...many, ['x'.repeat(5000)]: 1 }));
+    expect(message).toContain('"c19", and 1981 more.');
+    expect(message.length).toBeLessThan(500);
+  });
+
   it.each([
     [{ x: 1 }, 'as messages, as question and answer, or as text'],
-    [{ problem: 'p', solution: 's' }, 'dataset.columns.answer beside "problem"'],
+    [{ problem: 'p', theme: 's' }, 'dataset.columns.answer beside "problem"'],
+    [
+      { problem: 'p', solution: 's' },
+      'name "problem" in dataset.columns.question and "solution" in dataset.columns.answer',
+    ],
+    [
+      { Question: 'p', Answer: 's' },
+      'name "Question" in dataset.columns.question and "Answer" in dataset.columns.answer',
+    ],
+    [{ turns: [{ role: 'user', content: 'u' }] }, 'nearest to chat: name "turns" in dataset.columns.messages'],
+    [{ said: [{ from: 'human', value: 'u' }] }, 'nearest to chat: name "said" in dataset.columns.messages'],
+    [{ content: 'p' }, 'nearest to plain text: name "content" in dataset.columns.text'],
   ])('that fits nothing shows columns, rows and what comes nearest: %j', (columns, nearest) => {
     const rows = [1, 2, 3, 4].map((number) => row({ ...columns, long: 'x'.repeat(500) }, number));
     const failure = failureOf(() => findFormat(rows, undefined, 'f'));
@@ -100,8 +150,11 @@ describe('a row', () => {
         ],
       },
       chat,
-      'messages.0.role',
+      'messages.0.role: "robot" is none of system, developer, user, assistant, tool, function',
     ],
+    [{ messages: [] }, chat, 'messages: it is an empty list'],
+    [{ q: '[{"role": "user", "content": "q"}]', a: 'So.' }, qa, 'written as text'],
+    [{ q: "[{'from': 'human', 'value': 'q'}]", a: 'So.' }, qa, 'written as text'],
     [
       {
         messages: [
@@ -136,6 +189,38 @@ describe('a row', () => {
     const failure = failureOf(() => toConversation(row(columns, 7), mapping, undefined, 'data.jsonl'));
     expect(failure).toMatchObject({ code: 'DATASET_ROW_INVALID', row: 7, file: 'data.jsonl', retryable: false });
     expect(failure.message).toContain(problem);
+  });
+
+  it('may ask and answer with a JSON list', () => {
+    const list = '[{"name": "Ada"}]';
+    expect(toConversation(row({ q: list, a: list }), qa, undefined, 'f').messages[1]?.content).toBe(list);
+  });
+
+  it.each([
+    ['its own', 'mine', 'mine'],
+    ['the one of the RunSpec, when it has none', null, 'theirs'],
+    ['the one of the RunSpec, when its own is blank', ' ', 'theirs'],
+  ])('has the system prompt of its column: %s', (_what, s, content) => {
+    const said = [
+      { role: 'user', content: 'u' },
+      { role: 'assistant', content: 'a' },
+    ];
+    const whole = [{ role: 'system', content }, ...said];
+    const withSystem = ({ name, columns }: DataFormat): DataFormat => ({ name, columns: { ...columns, system: 's' } });
+    expect(toConversation(row({ q: 'u', a: 'a', s }), withSystem(qa), 'theirs', 'f').messages).toEqual(whole);
+    expect(toConversation(row({ messages: said, s }), withSystem(chat), 'theirs', 'f').messages).toEqual(whole);
+    const blank = [{ role: 'system', content: ' ' }, ...said];
+    expect(toConversation(row({ messages: blank, s }), withSystem(chat), 'theirs', 'f').messages).toEqual(whole);
+    expect(toConversation(row({ messages: blank }), chat, undefined, 'f').messages).toEqual(said);
+    expect(toConversation(row({ messages: whole, s: 'other' }), withSystem(chat), undefined, 'f').messages).toEqual(
+      whole,
+    );
+  });
+
+  it('has its input, though the rows that the format was found in had none', () => {
+    const format: DataFormat = { name: 'question-answer', columns: { question: 'instruction', answer: 'output' } };
+    const { messages } = toConversation(row({ instruction: 'i', input: 'c', output: 'o' }), format, undefined, 'f');
+    expect(messages[0]?.content).toBe('i\n\nc');
   });
 
   it('is named by the line or the row on which it stands', () => {
@@ -211,6 +296,17 @@ describe("a row of OpenAI's chat form", () => {
     expect(read(user, { ...answer, tool_calls: [call] })).toEqual([user, { ...answer, tool_calls: [kept] }]);
     const { columns } = findFormat([row({ messages: [user], functions: [] })], undefined, 'f');
     expect(columns).toEqual({ messages: 'messages', tools: 'functions' });
+  });
+
+  it('has the text of its parts, when all of them are text', () => {
+    const parts = (...texts: string[]) => texts.map((text) => ({ type: 'text', text }));
+    expect(read({ ...user, content: parts('u', 'v') }, { ...answer, content: parts('a') })).toEqual([
+      { ...user, content: 'uv' },
+      answer,
+    ]);
+    const picture = [{ type: 'image_url', image_url: { url: 'https://x' } }];
+    const { message } = failureOf(() => read({ ...user, content: picture }, answer));
+    expect(message).toContain('parts other than text are not trained yet');
   });
 
   it.each([0, '0'])('keeps an answer of the weight %j without learning it', (weight) => {
@@ -348,6 +444,32 @@ describe('a plain text', () => {
   });
 });
 
+describe("a row of TRL's form with lists of messages", () => {
+  const format: DataFormat = { name: 'question-answer', columns: { question: 'prompt', answer: 'completion' } };
+  const user = { role: 'user', content: 'u' };
+  const answer = { role: 'assistant', content: 'a' };
+  const read = (columns: Record<string, unknown>) => toConversation(row(columns), format, 'theirs', 'f');
+
+  it('is one conversation, of which the completion is learnt', () => {
+    const prompt = [{ role: 'system', content: 's' }, user, answer, { role: 'user', content: 'v' }];
+    expect(read({ prompt, completion: [{ ...answer, content: 'b' }] }).messages).toEqual([
+      ...[{ role: 'system', content: 's' }, user, { ...answer, train: false }, { role: 'user', content: 'v' }],
+      { role: 'assistant', content: 'b' },
+    ]);
+    const whole = [{ role: 'system', content: 'theirs' }, user, answer];
+    expect(read({ prompt: [user], completion: 'a' }).messages).toEqual(whole);
+    expect(read({ prompt: 'u', completion: [answer] }).messages).toEqual(whole);
+  });
+
+  it.each([
+    [{ prompt: [], completion: [answer] }, 'column "prompt" holds no text, but a list'],
+    [{ prompt: [user], completion: [user] }, 'column "prompt" and "completion" does not end with an assistant'],
+    [{ prompt: [user], completion: null }, 'column "completion" holds no text'],
+  ])('is refused when it is none: %j', (columns, problem) => {
+    expect(failureOf(() => read(columns)).message).toContain(problem);
+  });
+});
+
 describe("a row of ShareGPT's form", () => {
   const format: DataFormat = { name: 'sharegpt', columns: { messages: 'conversations' } };
 
@@ -362,6 +484,23 @@ describe("a row of ShareGPT's form", () => {
       { role: 'user', content: 'u' },
       { role: 'assistant', content: 'a' },
     ]);
+  });
+
+  it('may have its roles in capitals', () => {
+    const conversations = [
+      { from: 'Human', value: 'u' },
+      { from: 'GPT', value: 'a' },
+    ];
+    expect(toConversation(row({ conversations }), format, undefined, 'f').messages[1]?.role).toBe('assistant');
+  });
+
+  it('is known by itself, whatever the first rows are', () => {
+    const messages = [
+      { from: 'human', value: 'u' },
+      { from: 'gpt', value: 'a' },
+    ];
+    const chat: DataFormat = { name: 'chat', columns: { messages: 'messages' } };
+    expect(toConversation(row({ messages }), chat, undefined, 'f').messages[0]?.role).toBe('user');
   });
 });
 

@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
-import { toolsColumn, type DataFormat } from './format.js';
+import type { RowProblemCode } from '@anneal/contracts';
+import { inputColumn, toolsColumn, type DataFormat } from './format.js';
 import {
+  holdsMessages,
   isBlank,
+  isListAsText,
   isOfTools,
   messagesIn,
   refusalIn,
@@ -10,6 +13,7 @@ import {
   refuseEmpty,
   refuseHalfCharacters,
   refuseRepeated,
+  systemOf,
   textOf,
   withSystem,
   type Message,
@@ -66,15 +70,27 @@ export function toConversation(
   throw rowInvalid(row, file, read.refusal);
 }
 
-function conversationIn(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): Conversation {
-  const { messages, text } = format.columns;
+function conversationIn(
+  columns: SourceRow['columns'],
+  format: DataFormat,
+  usualSystem: string | undefined,
+): Conversation {
+  const { messages: column, question, answer, text, system: systemColumn } = format.columns;
   if (format.name === 'text')
     return { messages: [{ role: 'assistant', content: textOf(columns, text ?? 'text', 'empty') }], plain: true };
-  if (messages === undefined) return { messages: pairMessages(columns, format, system) };
-  const checked = checkMessages(columns[messages], messages, format, system);
-  const tools = toolsColumn(format, columns);
-  const declared = tools === undefined ? [] : toolsIn(columns[tools], tools);
-  return declared.length === 0 ? { messages: checked } : { messages: checked, tools: declared };
+  const withOwnSystem = (messages: readonly Message[]): readonly Message[] =>
+    withSystem(messages, systemOf(columns, systemColumn, usualSystem));
+  if (column !== undefined) return withTools(withOwnSystem(checked(messagesIn(columns[column], column), column)));
+  if (question === undefined || answer === undefined) throw new Refused('wrong-type', 'no columns are mapped');
+  if (!holdsMessages(columns[question]) && !holdsMessages(columns[answer]))
+    return { messages: withOwnSystem(pairMessages(columns, format, { question, answer })) };
+  return withTools(withOwnSystem(dialogueIn(columns, { question, answer })));
+
+  function withTools(messages: readonly Message[]): Conversation {
+    const tools = toolsColumn(format, columns);
+    const declared = tools === undefined ? [] : toolsIn(columns[tools], tools);
+    return declared.length === 0 ? { messages } : { messages, tools: declared };
+  }
 }
 
 function toolsIn(value: unknown, column: string): readonly Tool[] {
@@ -88,27 +104,40 @@ function toolsIn(value: unknown, column: string): readonly Tool[] {
   );
 }
 
-function pairMessages(columns: SourceRow['columns'], format: DataFormat, system: string | undefined): Message[] {
-  const { question, input, answer, system: systemColumn } = format.columns;
-  if (question === undefined || answer === undefined) throw new Refused('wrong-type', 'no columns are mapped');
-  const asked = textOf(columns, question, 'empty');
+interface PairColumns {
+  readonly question: string;
+  readonly answer: string;
+}
+
+function pairMessages(columns: SourceRow['columns'], format: DataFormat, { question, answer }: PairColumns): Message[] {
+  const input = inputColumn(format, columns);
+  const asked = saidIn(columns, question, 'empty');
   const more = input === undefined || isBlank(columns[input]) ? '' : `\n\n${textOf(columns, input, 'empty')}`;
-  const answered = textOf(columns, answer, 'answer-missing');
-  const ownSystem = systemColumn === undefined ? system : textOf(columns, systemColumn, 'empty');
   return [
-    ...(ownSystem === undefined ? [] : [{ role: 'system' as const, content: ownSystem }]),
     { role: 'user', content: `${asked}${more}` },
-    { role: 'assistant', content: answered },
+    { role: 'assistant', content: saidIn(columns, answer, 'answer-missing') },
   ];
 }
 
-function checkMessages(
-  value: unknown,
-  column: string,
-  { name }: DataFormat,
-  system: string | undefined,
-): readonly Message[] {
-  const messages = messagesIn(value, column, name === 'sharegpt' ? 'sharegpt' : 'chat');
+/** Prompt and completion as lists of messages, in TRL's form: what is learnt is the completion. */
+function dialogueIn(columns: SourceRow['columns'], { question, answer }: PairColumns): readonly Message[] {
+  const asked = holdsMessages(columns[question])
+    ? messagesIn(columns[question], question)
+    : [{ role: 'user' as const, content: saidIn(columns, question, 'empty') }];
+  const answered = holdsMessages(columns[answer])
+    ? messagesIn(columns[answer], answer)
+    : [{ role: 'assistant' as const, content: saidIn(columns, answer, 'answer-missing') }];
+  const before = asked.map((said) => (said.role === 'assistant' ? { ...said, train: false as const } : said));
+  return checked([...before, ...answered], `${question}" and "${answer}`);
+}
+
+function saidIn(columns: SourceRow['columns'], column: string, blank: RowProblemCode): string {
+  const text = textOf(columns, column, blank);
+  if (isListAsText(text)) messagesIn(text, column);
+  return text;
+}
+
+function checked(messages: readonly Message[], column: string): readonly Message[] {
   if (messages.length < 2) throw new Refused('empty', `column "${column}" has a single message, and no answer to it`);
   if (messages.at(-1)?.role !== 'assistant')
     throw new Refused('answer-missing', `column "${column}" does not end with an assistant message`);
@@ -121,7 +150,7 @@ function checkMessages(
   if (unasked >= 0)
     throw new Refused('wrong-role', `message ${unasked + 1} in column "${column}" is of a tool that nobody has called`);
   refuseRepeated(messages, column);
-  return withSystem(messages, system);
+  return messages;
 }
 
 /** What a tool says follows on a call, or on what another tool says. */

@@ -1,6 +1,6 @@
 export { checkTrainingFile, type CheckedFile, type RowProblem } from './check.file.js';
 export { toConversation, usesTools, type Conversation } from './conversation.js';
-export { findFormat, objectiveOf, type DataFormat } from './format.js';
+export { findFormat, namedColumns, objectiveOf, type DataFormat } from './format.js';
 export { jsonlRow, jsonObject, readJsonlRows, tooLong } from './jsonl.rows.js';
 export { loadQaPrompt } from './load-qa.js';
 export type { Message, RowRefusal } from './message.js';

@@ -16,6 +16,23 @@ const plainRoles = {
   function: 'tool',
 } as const;
 
+const roles = Object.keys(plainRoles) as (keyof typeof plainRoles)[];
+
+const textPart = z.object({ type: z.literal('text'), text: z.string() });
+
+/** OpenAI's other way to write a text is as parts, which templates write one after the other. */
+const content = z.preprocess(
+  (value) => {
+    const parts = z.array(textPart).min(1).safeParse(value);
+    return parts.success ? parts.data.map(({ text }) => text).join('') : value;
+  },
+  z
+    .string({
+      error: ({ input }) => (Array.isArray(input) ? 'parts other than text are not trained yet' : undefined),
+    })
+    .nullish(),
+);
+
 const calls = z
   .array(toolCall)
   .nullish()
@@ -27,7 +44,10 @@ const calls = z
  */
 const message = z
   .object({
-    role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
+    role: z.enum(roles, {
+      error: ({ input }) =>
+        `${typeof input === 'string' ? `"${input.slice(0, 40)}"` : 'it'} is none of ${roles.join(', ')}`,
+    }),
     // As text, too: so come the 64-bit integers of a parquet file.
     weight: z
       .literal([0, 1, '0', '1'], { error: 'messages of another weight than 0 or 1 are not trained yet' })
@@ -36,7 +56,7 @@ const message = z
     function_call: z.preprocess((value) => (isEmptyList(value) ? undefined : value), functionCall.nullish()),
     tool_call_id: z.string().nullish(),
     name: z.string().nullish(),
-    content: z.string().nullish(),
+    content,
   })
   .transform((read, context): Message => {
     const role = plainRoles[read.role];
@@ -94,7 +114,7 @@ const shareGptMessage = z.preprocess((input) => {
   const parsed = shareGptKeys.safeParse(input);
   if (!parsed.success) return input;
   const { from, value, weight } = parsed.data;
-  return { role: shareGptRoles[from] ?? from, content: value, weight };
+  return { role: shareGptRoles[from.toLowerCase()] ?? from, content: value, weight };
 }, message);
 
 /** What is wrong with a row, without its number. */
@@ -148,7 +168,10 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
-const messageLists = { chat: z.array(message).min(1), sharegpt: z.array(shareGptMessage).min(1) };
+const messageLists = {
+  chat: z.array(message).min(1, 'it is an empty list'),
+  sharegpt: z.array(shareGptMessage).min(1, 'it is an empty list'),
+};
 
 /** Whether a message is there for the sake of tools. */
 export function isOfTools({ role, tool_calls: made }: Message): boolean {
@@ -161,13 +184,24 @@ export function isShareGpt(value: unknown): boolean {
   return typeof first === 'object' && first !== null && 'from' in first && !('role' in first);
 }
 
-/** The messages that a column holds, at least one. */
-export function messagesIn(value: unknown, column: string, names: keyof typeof messageLists): readonly Message[] {
+/** Whether a value is a list of messages, under whatever names. */
+export function holdsMessages(value: unknown): boolean {
+  const [first] = Array.isArray(value) ? (value as unknown[]) : [];
+  return isShareGpt(value) || (typeof first === 'object' && first !== null && 'role' in first && 'content' in first);
+}
+
+/** Whether a text was meant to be a list of messages. A JSON list of anything else may well be what is asked or answered. */
+export function isListAsText(text: string): boolean {
+  return /^\s*\[\s*\{\s*['"](?:role|content|from|value)['"]\s*:/.test(text);
+}
+
+/** The messages that a column holds, at least one, under the names of OpenAI or of ShareGPT. */
+export function messagesIn(value: unknown, column: string): readonly Message[] {
   if (typeof value === 'string' && /^\s*\[/.test(value)) {
     const problem = `column "${column}" is no conversation to train on (it holds a list written as text: parse it before)`;
     throw new Refused('wrong-type', problem);
   }
-  const parsed = messageLists[names].safeParse(value);
+  const parsed = messageLists[isShareGpt(value) ? 'sharegpt' : 'chat'].safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = [column, ...(issue?.path ?? [])].join('.');
@@ -177,9 +211,10 @@ export function messagesIn(value: unknown, column: string, names: keyof typeof m
 
 export function refuseEmpty(messages: readonly Message[], column: string): void {
   // A call may come without words, and a tool may have nothing to say.
-  const empty = messages.findIndex(
-    ({ role, content, tool_calls: made }) => role !== 'tool' && !made && content.trim() === '',
-  );
+  const empty = messages.findIndex((said, index) => {
+    const mayBe = said.role === 'tool' || said.tool_calls !== undefined || (index === 0 && said.role === 'system');
+    return !mayBe && said.content.trim() === '';
+  });
   if (empty < 0) return;
   const code = messages[empty]?.role === 'assistant' ? 'answer-missing' : 'empty';
   throw new Refused(code, `message ${empty + 1} in column "${column}" is empty`);
@@ -213,10 +248,21 @@ function isWellFormedJson(value: unknown): boolean {
   return value === undefined || !/(?<!\\)(?:\\\\)*\\ud[89a-f][0-9a-f]{2}/.test(JSON.stringify(value));
 }
 
+/** The system prompt of a row: of its column, or else the one that is meant for all. */
+export function systemOf(
+  columns: SourceRow['columns'],
+  column: string | undefined,
+  system: string | undefined,
+): string | undefined {
+  return column === undefined || isBlank(columns[column]) ? system : textOf(columns, column, 'empty');
+}
+
+/** Puts a system prompt before messages that have none; a blank one is none, which many sets write into every row. */
 export function withSystem(messages: readonly Message[], system: string | undefined): readonly Message[] {
-  return system !== undefined && messages[0]?.role !== 'system'
-    ? [{ role: 'system', content: system }, ...messages]
-    : messages;
+  const [first, ...others] = messages;
+  const hasNone = first?.role !== 'system' || first.content.trim() === '';
+  const said = first?.role === 'system' && hasNone ? others : messages;
+  return system !== undefined && hasNone ? [{ role: 'system', content: system }, ...said] : said;
 }
 
 function codeOf(issue: z.core.$ZodIssue | undefined): RowProblemCode {

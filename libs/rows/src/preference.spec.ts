@@ -72,6 +72,22 @@ describe('the form of preference pairs', () => {
     expect(pairOf(columns)).toEqual(pair);
   });
 
+  it('is told by the first row that has answers', () => {
+    const whole = { prompt: 'anything', chosen: [user('Why?'), assistant('So.')], rejected: [] };
+    const rows = [{ ...whole, chosen: [] }, whole].map((columns) => row(columns));
+    expect(findFormat(rows, undefined, 'd', 'dpo').columns).toEqual({ chosen: 'chosen', rejected: 'rejected' });
+  });
+
+  it('has the system prompt of its column', () => {
+    const { messages } = pairOf({ system: 'Be kind.', prompt: 'Why?', chosen: 'So.', rejected: 'No.' });
+    expect(messages).toEqual([system('Be kind.'), user('Why?')]);
+  });
+
+  it('may have answers that are JSON lists', () => {
+    const [chosen, rejected] = ['[{"name": "Ada"}]', '[{"name": "Eve"}]'];
+    expect(pairOf({ prompt: 'Why?', chosen, rejected })).toEqual({ ...pair, chosen, rejected });
+  });
+
   it('is named as the official one is', () => {
     const openai = { input: { messages: [] }, preferred_output: [], non_preferred_output: [] };
     expect(formatOf(openai)).toEqual({

@@ -3,15 +3,15 @@ import type { RowProblemCode } from '@anneal/contracts';
 import { toolsColumn, type DataFormat } from './format.js';
 import {
   isBlank,
+  isListAsText,
   isOfTools,
-  isShareGpt,
   messagesIn,
   refusalIn,
   Refused,
   refuseEmpty,
   refuseHalfCharacters,
   refuseRepeated,
-  textOf,
+  systemOf,
   withSystem,
   type Message,
   type RowRefusal,
@@ -80,8 +80,7 @@ function pairIn(columns: SourceRow['columns'], format: DataFormat, system: strin
   }
   if (chosen.text === rejected.text)
     throw new Refused('answers-equal', `columns "${chosenColumn}" and "${rejectedColumn}" have the same answer`);
-  const isOwn = systemColumn !== undefined && !isBlank(columns[systemColumn]);
-  const ownSystem = isOwn ? textOf(columns, systemColumn, 'empty') : system;
+  const ownSystem = systemOf(columns, systemColumn, system);
   return { messages: withSystem(first, ownSystem), chosen: chosen.text, rejected: rejected.text };
 }
 
@@ -95,7 +94,7 @@ interface Answer {
 function answerIn(value: unknown, column: string, missing: RowProblemCode): Answer {
   const nothing = isBlank(value) || (Array.isArray(value) && value.length === 0);
   if (nothing) throw new Refused(missing, `column "${column}" has no answer`);
-  if (typeof value === 'string' && !looksLikeList(value)) return { text: value, asked: undefined };
+  if (typeof value === 'string' && !isListAsText(value)) return { text: value, asked: undefined };
   const messages = listIn(value, column);
   const last = messages.at(-1);
   if (last?.role !== 'assistant')
@@ -115,7 +114,7 @@ function answerIn(value: unknown, column: string, missing: RowProblemCode): Answ
 /** What was asked, as text, as messages, or as the `input` of OpenAI's rows. */
 function askedIn(value: unknown, column: string): readonly Message[] {
   if (isBlank(value)) throw new Refused('empty', `column "${column}" is empty`);
-  if (typeof value === 'string' && !looksLikeList(value)) return [{ role: 'user', content: value }];
+  if (typeof value === 'string' && !isListAsText(value)) return [{ role: 'user', content: value }];
   const isWrapped = typeof value === 'object' && value !== null && 'messages' in value;
   if (isWrapped && 'tools' in value) refuseTools(value.tools, `${column}.tools`);
   return checkedPrompt(
@@ -136,7 +135,7 @@ function checkedPrompt(messages: readonly Message[], column: string): readonly M
 function listIn(value: unknown, column: string): readonly Message[] {
   const isOne = typeof value === 'object' && value !== null && !Array.isArray(value);
   const list = isOne ? [value] : value;
-  const messages = messagesIn(list, column, isShareGpt(list) ? 'sharegpt' : 'chat');
+  const messages = messagesIn(list, column);
   const of = messages.findIndex(isOfTools);
   if (of >= 0) {
     const problem = `message ${of + 1} in column "${column}" calls a tool or answers a call, and pairs with tools are not trained yet`;
@@ -150,11 +149,6 @@ function refuseTools(value: unknown, column: string): void {
   const isNone = isBlank(value) || (Array.isArray(value) && value.length === 0) || value === '[]';
   if (!isNone)
     throw new Refused('unsupported', `column "${column}" has tools, and pairs with tools are not trained yet`);
-}
-
-/** Text that is a JSON list was meant to be one; whoever reads messages says so. */
-function looksLikeList(text: string): boolean {
-  return /^\s*\[\s*\{/.test(text);
 }
 
 function sameMessages(one: readonly Message[], other: readonly Message[]): boolean {

@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataReport, failureDetail } from '@anneal/contracts';
-import { startHub } from '@anneal/testing';
+import { letterTokenizer, startHub } from '@anneal/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { dataCommands } from './data.command.js';
@@ -149,5 +149,63 @@ describe('anneal data', () => {
   it('shows the first rows and marks what is learnt', async () => {
     const path = await file('shown.jsonl', [{ question: 'How are you today?', answer: 'Very well.' }]);
     expect((await anneal('preview', path)).stdout).toContain('user: How are you today?\nassistant: «Very well.»');
+  });
+
+  it('names the files of a folder that it has read', async () => {
+    const set = join(folder, 'set');
+    await mkdir(set);
+    for (const name of ['train-0.jsonl', 'train-1.jsonl', 'test.jsonl']) await file(join('set', name), [rows[0] ?? {}]);
+    const columns = ['--columns', 'question=issue,answer=fix'];
+    const [checked, shown] = [await anneal('check', set, ...columns), await anneal('preview', set, ...columns)];
+    for (const { stdout } of [checked, shown])
+      expect(stdout).toMatch(/^Files: set\/train-0\.jsonl, set\/train-1\.jsonl\.\n/);
+    const one = await anneal('check', join(set, 'test.jsonl'), ...columns);
+    expect(one.stdout).toMatch(/^Format:/);
+  });
+
+  it('shows no row as if it could be trained, and says why, when a run would refuse the data', async () => {
+    const path = await file('unusable.jsonl', [{ question: '', answer: 'x' }]);
+    const { code, stdout } = await anneal('preview', path);
+    expect(code).toBe(2);
+    expect(stdout).toContain('Refused: In line 1 of unusable.jsonl, column "question" is empty.');
+    const asJson = await anneal('preview', path, '--json');
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ rows: [], refusal: { code: 'DATASET_ROW_INVALID' } });
+  });
+
+  it('warns beside the rows that are shown, and says how the text is made', async () => {
+    const model = join(folder, 'model');
+    await mkdir(model);
+    const base = ['--base', model];
+    const path = await file('warned.jsonl', [{ question: 'How are you today?', answer: 'Very well.' }]);
+    const without = (await anneal('preview', path, ...base)).stdout;
+    expect(without).toContain('The tokenizer of the base model is not at hand: rows are shown by their roles.');
+    await writeFile(join(model, 'tokenizer.json'), letterTokenizer.tokenizer);
+    const noTemplate = (await anneal('preview', path, ...base)).stdout;
+    expect(noTemplate).toContain('Chat template: none, so rows are shown by their roles.');
+    expect(noTemplate).toContain('warning (no-chat-template)');
+    const text = await file('text.jsonl', [{ text: 'Once upon a time there was a king.' }]);
+    expect((await anneal('preview', text, ...base)).stdout).toContain('the text is trained as it stands');
+    expect((await anneal('check', text, ...base, '--sequence-length', '20')).stdout).toContain(
+      '2 sequences of at most 20 tokens; 0 texts of more than 64 of them; 1 steps of 4 sequences, 1 an epoch.',
+    );
+  });
+
+  it('asks nothing outside when OFFLINE says so, as the services do', async () => {
+    vi.stubEnv('OFFLINE', 'true').stubEnv('ANNEAL_CACHE', join(folder, 'nothing'));
+    try {
+      const { stdout } = await anneal('check', 'acme/none', '--json');
+      expect(z.object({ error: failureDetail }).parse(JSON.parse(stdout)).error.code).toBe('SOURCE_OFFLINE');
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('ends with one sentence and no usable data when it is stopped', async () => {
+    const many = Array.from({ length: 20_000 }, (_, index) => ({ question: `Is it ${index}?`, answer: 'It may be.' }));
+    const ended = anneal('check', await file('many.jsonl', many), '--json');
+    setTimeout(() => process.emit('SIGINT', 'SIGINT'), 100);
+    const { code, stdout } = await ended;
+    expect(z.object({ error: failureDetail }).parse(JSON.parse(stdout)).error.code).toBe('KILLED');
+    expect(code).toBe(2);
   });
 });

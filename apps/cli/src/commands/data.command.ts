@@ -1,7 +1,7 @@
-import { Failure, type DataReport, type PreviewRow } from '@anneal/contracts';
+import type { DataReport, PreviewRow } from '@anneal/contracts';
 import { Command } from 'commander';
 import { dataCommand, type DataOptions } from '../data/data.options.js';
-import { reportLines } from '../data/report.lines.js';
+import { fileLines, refusalLines, reportLines, warningLines } from '../data/report.lines.js';
 import { paint } from '../terminal/colours.js';
 import { reportError } from '../terminal/errors.js';
 import { printJson } from './options.js';
@@ -34,19 +34,23 @@ export function dataCommands(): Command {
 
 async function check(source: string, options: CheckOptions): Promise<void> {
   const { lookAtData } = await import('../data/look.at.data.js');
-  const report = await lookAtData(source, options);
+  const { report, files } = await lookAtData(source, options);
   if (options.json) printJson(report);
-  else console.log(reportLines(report).join('\n'));
+  else console.log([...fileLines(files), ...reportLines(report)].join('\n'));
   const warned = options.strict && report.warnings.length > 0;
   process.exitCode = report.refusal ? status.refused : warned ? status.withWarnings : status.usable;
 }
 
 async function preview(source: string, options: DataOptions): Promise<void> {
   const { lookAtData } = await import('../data/look.at.data.js');
-  const report = await lookAtData(source, options);
-  const { format, template, warnings, preview: rows } = report;
-  if (options.json) printJson({ format, template, rows, warnings });
-  else console.log([...describeTemplate(report), ...rows.flatMap(rowLines)].join('\n'));
+  const { report, files } = await lookAtData(source, options);
+  const { format, template, warnings, preview: rows, refusal } = report;
+  if (options.json) printJson({ format, template, rows, warnings, ...(refusal ? { refusal } : {}) });
+  else {
+    const around = [...warningLines(report), ...refusalLines(report)];
+    console.log([...fileLines(files), ...describeTemplate(report), ...rows.flatMap(rowLines), ...around].join('\n'));
+  }
+  if (refusal) process.exitCode = status.refused;
 }
 
 async function refused(options: DataOptions, work: () => Promise<void>): Promise<void> {
@@ -54,18 +58,24 @@ async function refused(options: DataOptions, work: () => Promise<void>): Promise
     await work();
   } catch (error) {
     reportError(error, options.json);
-    process.exitCode = error instanceof Failure ? status.refused : 1;
+    // Whatever went wrong, it does not mean that the data is usable with warnings.
+    process.exitCode = status.refused;
   }
 }
 
-function describeTemplate({ template }: DataReport): string[] {
-  if (!template)
-    return ['No base model is given (--base): rows are shown by their roles. What is learnt stands in «».'];
+const forms = {
+  'load-qa': 'Prompt: alpaca_chat.load_qa.',
+  completion: 'Prompt: none, the text is trained as it stands.',
+} as const;
+
+function describeTemplate({ template, warnings }: DataReport): string[] {
+  const isMissing = warnings.some(({ code }) => code === 'no-tokenizer');
+  const why = isMissing ? 'The tokenizer of the base model is not at hand' : 'No base model is given (--base)';
+  if (!template) return [`${why}: rows are shown by their roles. What is learnt stands in «».`];
   const special = Object.entries(template.specialTokens).map(([name, token]) => `${name} ${token}`);
+  const own = template.chatTemplate ? "the base model's own" : 'none, so rows are shown by their roles';
   return [
-    template.prompt === 'load-qa'
-      ? 'Prompt: alpaca_chat.load_qa.'
-      : `Chat template: ${template.chatTemplate ? "the base model's own" : 'none'}.`,
+    template.prompt === 'chat' ? `Chat template: ${own}.` : forms[template.prompt],
     `A turn ends with ${template.endOfTurn.join(' or ') || 'no token that is known'}. Special tokens: ${special.join(', ') || 'none'}.`,
     'What is learnt stands in «».',
   ];

@@ -1,31 +1,38 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { acceptRunSpec, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
+import { acceptRunSpec, Failure, type AcceptedRunSpec, type DataReport } from '@anneal/contracts';
 import { findTokenizer, prepareSet, SourceCache, stageSource, type Reach } from '@anneal/datasets';
 import { benchmarkTexts, requireChecked, type InstalledHarness } from '@anneal/evaluation';
 import { defaultCache } from '@anneal/setup';
 import { findHarness } from '../evaluation/installed.harness.js';
+import { isOfflineHere } from './offline.js';
 import { requestOf, type DataOptions } from './data.options.js';
 
 const cacheBytes = 20 * 1024 ** 3;
+
+export interface LookedAt {
+  readonly report: DataReport;
+  /** What was read of a folder, a bucket or a dataset of the Hub; nothing where the source is one file. */
+  readonly files: readonly string[];
+}
 
 /**
  * The report on the set that a run would train on. The set itself is made in a folder that is removed afterwards.
  *
  * @throws Failure when a run would fail
  */
-export async function lookAtData(source: string, options: DataOptions): Promise<DataReport> {
+export async function lookAtData(source: string, options: DataOptions): Promise<LookedAt> {
   const folder = await mkdtemp(join(tmpdir(), 'anneal-data-'));
   const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
-  process.once('SIGINT', interrupt);
+  const interrupt = (): void => stop.abort(stopped());
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     const spec = acceptRunSpec(await requestOf(source, options), 'data');
     const harness = options.benchmarks.some(({ task }) => task) ? findHarness(options.include) : undefined;
     return await prepare(spec, { folder, signal: stop.signal, isBaseGiven: options.base !== undefined, harness });
   } finally {
-    process.off('SIGINT', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -38,7 +45,7 @@ interface Where {
   readonly harness: InstalledHarness | undefined;
 }
 
-async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport> {
+async function prepare(spec: AcceptedRunSpec, where: Where): Promise<LookedAt> {
   const { folder, signal, isBaseGiven, harness } = where;
   const { dataset, training, model } = spec;
   const reach = reachOf();
@@ -61,9 +68,10 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
       { ...input, uncheckedBenchmarks: unchecked },
       { directory: join(folder, 'set'), signal, onRows: (rows) => progress.say(`${rows} rows`) },
     );
-    if (isBaseGiven) return report;
+    const files = staged.files.map(({ name }) => name).filter((name) => name !== staged.name);
+    if (isBaseGiven) return { report, files };
     // Nobody asked for tokens.
-    return { ...report, warnings: report.warnings.filter(({ code }) => code !== 'no-tokenizer') };
+    return { report: { ...report, warnings: report.warnings.filter(({ code }) => code !== 'no-tokenizer') }, files };
   } finally {
     progress.clear();
   }
@@ -71,13 +79,19 @@ async function prepare(spec: AcceptedRunSpec, where: Where): Promise<DataReport>
 
 /** The user's own machine: every file, the Hub, and public addresses. */
 function reachOf(): Reach {
-  const { HF_ENDPOINT: endpoint = 'https://huggingface.co', HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
+  const { HF_ENDPOINT: endpoint = 'https://huggingface.co', HF_TOKEN: token } = process.env;
   return {
     fileRoots: ['/'],
     hub: { endpoint, token },
     cache: new SourceCache(join(defaultCache(), 'sources'), cacheBytes),
-    offline: ['1', 'true', 'yes', 'on'].includes(offline?.toLowerCase() ?? ''),
+    offline: isOfflineHere(),
   };
+}
+
+function stopped(): Failure {
+  return new Failure('KILLED', 'The data was not looked at to its end: the command was stopped.', {
+    remedy: 'Call it again; what was fetched is kept.',
+  });
 }
 
 function progressLine(): { say: (text: string) => void; clear: () => void } {

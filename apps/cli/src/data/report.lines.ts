@@ -1,9 +1,16 @@
-import type { DataReport } from '@anneal/contracts';
+import type { DataReport, TokenReport } from '@anneal/contracts';
 import { paint } from '../terminal/colours.js';
 import { clip, table } from '../terminal/table.js';
 
 const width = 100;
 const mostShown = 5;
+
+/** Which files a report is about, where the source has more than one. */
+export function fileLines(files: readonly string[]): string[] {
+  if (files.length === 0) return [];
+  const more = files.length > mostShown ? `, and ${files.length - mostShown} more` : '';
+  return [`Files: ${files.slice(0, mostShown).join(', ')}${more}.`];
+}
 
 /** A report for a reader at a terminal. */
 export function reportLines(report: DataReport): string[] {
@@ -13,8 +20,8 @@ export function reportLines(report: DataReport): string[] {
     ...duplicates(report),
     ...contamination(report),
     ...tokens(report),
-    ...warnings(report),
-    ...refusal(report),
+    ...(report.warnings.length > 0 ? warningLines(report) : ['', paint('green', 'Nothing to warn of.')]),
+    ...refusalLines(report),
   ];
 }
 
@@ -30,7 +37,7 @@ function problems({ problems: found }: DataReport): string[] {
   return found.flatMap(({ code, rows, first }) => [
     '',
     `${code}: ${rows} rows`,
-    ...first.map(({ message }) => `  ${clip(message, width)}`),
+    ...first.map(({ message }) => `  ${clip(message, 2 * width)}`),
   ]);
 }
 
@@ -57,7 +64,7 @@ function contamination({ decontamination: { benchmarks, flagged, matches, words 
 
 function tokens({ tokens: counted }: DataReport): string[] {
   if (!counted) return [];
-  const { total, trained, mean, percentiles, histogram, sequenceLength, over, batch, steps, pairs } = counted;
+  const { total, trained, mean, percentiles, histogram, sequences, batch, steps, stepsPerEpoch, pairs } = counted;
   const { p50, p90, p95, p99, max } = percentiles;
   return [
     '',
@@ -67,7 +74,7 @@ function tokens({ tokens: counted }: DataReport): string[] {
           `Prompts have ${pairs.prompt} of them, chosen answers ${pairs.chosen}, rejected ones ${pairs.rejected}; a prompt is read twice, and the longer conversation of a pair counts as its length.`,
         ]
       : []),
-    `${over} rows above ${sequenceLength} tokens${over > 0 ? ', dropped' : ''}; ${steps} steps of ${batch} rows.`,
+    `${fate(counted)}; ${steps} steps of ${batch} ${sequences === undefined ? 'rows' : 'sequences'}, ${stepsPerEpoch} an epoch.`,
     table(
       ['tokens', 'rows'],
       histogram.map(({ upTo, rows }) => [`up to ${upTo}`, String(rows)]),
@@ -75,11 +82,18 @@ function tokens({ tokens: counted }: DataReport): string[] {
   ];
 }
 
-function warnings({ warnings: found }: DataReport): string[] {
-  if (found.length === 0) return ['', paint('green', 'Nothing to warn of.')];
-  return ['', ...found.map(({ code, message }) => `${paint('yellow', `warning (${code}):`)} ${message}`)];
+/** What becomes of long rows. */
+function fate({ over, sequences, sequenceLength }: TokenReport): string {
+  const dropped = over > 0 ? ', dropped' : '';
+  if (sequences === undefined) return `${over} rows above ${sequenceLength} tokens${dropped}`;
+  return `${sequences} sequences of at most ${sequenceLength} tokens; ${over} texts of more than 64 of them${dropped}`;
 }
 
-function refusal({ refusal: why }: DataReport): string[] {
+export function warningLines({ warnings }: DataReport): string[] {
+  const lines = warnings.map(({ code, message }) => `${paint('yellow', `warning (${code}):`)} ${message}`);
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+export function refusalLines({ refusal: why }: DataReport): string[] {
   return why ? ['', `${paint('red', 'Refused:')} ${why.message} ${why.remedy}`] : [];
 }

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { findEngine, installEngine } from '@anneal/engine/install';
 import { findLmEval, installLmEval } from '@anneal/engine/install-lm-eval';
 import type { InstalledHarness } from '@anneal/evaluation';
+import { isOfflineHere } from '../data/offline.js';
 
 /** lm-eval on this machine, with the tasks of a folder of the user's; it is installed on first use. */
 export async function installHarness(include: string | undefined): Promise<InstalledHarness> {
@@ -22,12 +23,12 @@ function harnessOf(
   { packages }: Pick<InstalledHarness, 'packages'>,
   include: string | undefined,
 ): InstalledHarness {
-  const { HF_HOME, HF_ENDPOINT: endpoint, HF_TOKEN: token, HF_HUB_OFFLINE: offline } = process.env;
+  const { HF_HOME, HF_ENDPOINT: endpoint, HF_TOKEN: token } = process.env;
   return {
     ...{ engine, packages, threads: availableParallelism() },
     folders: include === undefined ? [] : [resolve(include)],
     // What the user has fetched before serves here, too.
     data: HF_HOME ?? join(homedir(), '.cache', 'huggingface'),
-    hub: ['1', 'true', 'yes', 'on'].includes(offline?.toLowerCase() ?? '') ? undefined : { endpoint, token },
+    hub: isOfflineHere() ? undefined : { endpoint, token },
   };
 }

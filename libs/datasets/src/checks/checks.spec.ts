@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { languageOf } from './language.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from './leaks.js';
+import { isOneWord } from './one-word.js';
 import { findPersonalData } from './personal-data.js';
 
 describe('personal data', () => {
@@ -37,6 +38,15 @@ describe('the language of a text', () => {
     ['42', 'undetermined'],
   ])('is told of "%s"', (text, language) => {
     expect(languageOf(text)).toBe(language);
+  });
+});
+
+describe('an answer of one word', () => {
+  it.each([' 42 ', 'Yes.', '\\frac{1}{2}+\\sqrt{3}', '四十二', 'はい'])('is %s', (text) => {
+    expect(isOneWord(text)).toBe(true);
+  });
+  it.each(['It is 42', '因为这个问题的答案取决于很多因素', 'เพราะว่ามันขึ้นอยู่กับหลายปัจจัย'])('is not %s', (text) => {
+    expect(isOneWord(text)).toBe(false);
   });
 });
 

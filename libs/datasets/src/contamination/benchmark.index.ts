@@ -98,8 +98,13 @@ export class BenchmarkIndex {
   }
 
   private get wordsOfShort(): number {
-    return Math.min(this.words, wordsOfShortText);
+    return leastShared(this.words);
   }
+}
+
+/** How many words running a text and its question share at least, however short the text is. */
+export function leastShared(words: number): number {
+  return Math.min(words, wordsOfShortText);
 }
 
 function wholeOf(hashes: WordHashes): [number, number] {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { RowProblemCode } from '@anneal/contracts';
 import {
   conversationsOf,
@@ -12,6 +13,7 @@ import {
   type TrainingRow,
 } from '@anneal/rows';
 import { languageOf } from '../checks/language.js';
+import { isOneWord } from '../checks/one-word.js';
 import { holdsTemplateMarks, leaksSystemPrompt } from '../checks/leaks.js';
 import { findPersonalData, type PersonalData } from '../checks/personal-data.js';
 import { BenchmarkIndex, type ContaminatedText, type SharedBenchmarkIndex } from '../contamination/benchmark.index.js';
@@ -29,6 +31,7 @@ export interface LaneSetup {
   readonly system: string | undefined;
   readonly prompt: Rendering['prompt'];
   readonly tokenizer: TokenizerFiles | undefined;
+  readonly sequenceLength: number;
   readonly benchmarks: SharedBenchmarkIndex | undefined;
   /** Shingles that say nothing about a row; nothing when near duplicates are not looked for. */
   readonly stock: Int32Array | undefined;
@@ -48,8 +51,10 @@ export interface UsableRow extends PersonalData {
   readonly canBeAsked: boolean;
   readonly usesTools: boolean;
   readonly counted: CountedRow | undefined;
-  readonly contaminated: (ContaminatedText & { readonly text: string }) | undefined;
-  readonly answer: string;
+  /** With the place of the text among those that the row says. */
+  readonly contaminated: (ContaminatedText & { readonly place: number }) | undefined;
+  /** Tells answers apart, however long what they begin with is. */
+  readonly answerDigest: string;
   readonly isShortAnswer: boolean;
   readonly leaks: boolean;
   readonly marks: boolean;
@@ -81,7 +86,9 @@ export interface Preview {
 export type RenderingFacts = Pick<Rendering, 'prompt' | 'hasTemplate' | 'endOfTurn' | 'specialTokens'>;
 
 /** As much of a text as a report shows. */
-export const shownCharacters = 240;
+const shownCharacters = 240;
+/** As much of it before what it is shown for. */
+const shownBefore = 40;
 
 /** Everything about a row that can be found out without knowing the other rows. */
 export class Lane {
@@ -162,8 +169,8 @@ export class Lane {
       usesTools: withTools,
       counted,
       contaminated,
-      answer: answer.slice(0, shownCharacters),
-      isShortAnswer: !isPlain && !/\s/.test(answer.trim()),
+      answerDigest: hash('sha256', answer, 'base64'),
+      isShortAnswer: !isPlain && isOneWord(answer),
       leaks: conversations.some(({ messages }) => leaksSystemPrompt(messages)),
       marks: conversations.some(({ messages }) => holdsTemplateMarks(messages)),
       ...findPersonalData(text),
@@ -173,7 +180,7 @@ export class Lane {
 
   private count(row: TrainingRow): CountedRow | undefined {
     if (!this.rendering) return undefined;
-    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row);
+    return isPair(row) ? this.rendering.countPair(row) : this.rendering.count(row, this.setup.sequenceLength);
   }
 
   /** Why the prompt of the request has no place for a row. */
@@ -192,9 +199,11 @@ export class Lane {
   /** Reads the words of a row, and gives the first of its texts that holds a question of a benchmark. */
   private readWords(texts: readonly string[]): UsableRow['contaminated'] {
     let contaminated: UsableRow['contaminated'];
-    this.words.read(texts, (words, text) => {
+    let place = 0;
+    this.words.read(texts, (words) => {
       const found = contaminated ? undefined : this.benchmarks?.find(words);
-      if (found) contaminated = { ...found, text: shown(text) };
+      if (found) contaminated = { ...found, place };
+      place += 1;
     });
     return contaminated;
   }
@@ -218,9 +227,17 @@ function charactersOf({ messages }: Conversation): number {
   return messages.reduce((sum, { content }) => sum + content.length, 0);
 }
 
-/** A text, shortened for a report. */
-export function shown(text: string): string {
-  return text.length <= shownCharacters ? text : `${text.slice(0, shownCharacters)}…`;
+/**
+ * A text, shortened for a report.
+ *
+ * @param about where that stands which it is shown for
+ */
+export function shown(text: string, about = 0): string {
+  const start = about > shownBefore ? about - shownBefore : 0;
+  const end = start + shownCharacters;
+  // A cut may fall into the middle of a character.
+  const part = text.slice(start, end).toWellFormed();
+  return `${start > 0 ? '…' : ''}${part}${end < text.length ? '…' : ''}`;
 }
 
 function reason(error: unknown): string {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,6 +95,36 @@ describe('a prepared set', () => {
     await expect(`${JSON.stringify(report, null, 1)}\n`).toMatchFileSnapshot(join(golden, 'everything.report.json'));
   });
 
+  it('is reported on with its tokens, its template and its warnings, word for word as before', async () => {
+    const said = (index: number) => [
+      { role: 'user', content: `What is the sum of ${index} and one?` },
+      { role: 'assistant', content: 'Do you want to know that?', weight: 0 },
+      { role: 'user', content: 'Of course, and what of it is left when two of these go.' },
+      { role: 'assistant', content: `That is ${index + 1}, of which ${index - 1} are left.` },
+    ];
+    const chats = Array.from({ length: 12 }, (_, index) => ({ messages: said(index), system: 'Be brief.' }));
+    const given = { tokenizer: letterTokenizer, dataset: { ...wishes, nearDuplicates: 1 } };
+    const more = [{ messages: said(40).slice(0, 1) }, { messages: [{ role: 'robot', content: 'x' }] }];
+    const { report } = await prepared(
+      input(await lines([...chats, ...more]), { ...given, dataset: { ...given.dataset, mostBadRows: 2 } }),
+    );
+    await expect(`${JSON.stringify(report, null, 1)}\n`).toMatchFileSnapshot(join(golden, 'chat.report.json'));
+  });
+
+  it('has the same digests on every machine, until its version counts up', async () => {
+    const given = { dataset: many, benchmarks, heldOut: 0.1, tokenizer: letterTokenizer };
+    const { directory } = await prepared(input(await lines(everything()), given));
+    const digests = await Promise.all(
+      ['held-out.jsonl', 'report.json', 'train.parquet'].map(async (name) => {
+        const bytes = await readFile(join(directory, name));
+        return [name, createHash('sha256').update(bytes).digest('hex')];
+      }),
+    );
+    await expect(`${JSON.stringify(Object.fromEntries(digests), null, 1)}\n`).toMatchFileSnapshot(
+      join(golden, 'everything.digests.json'),
+    );
+  });
+
   it('is the same, byte for byte, in another thread, under another name and beside other files', async () => {
     const [one, other] = [await lines(everything()), await lines(everything(), 'e.jsonl')];
     const { directory } = await prepared(input(one, { dataset: many, benchmarks, heldOut: 0.1 }));
@@ -109,6 +140,16 @@ describe('a prepared set', () => {
     const dataset = { ...many, decontamination: 'flag' } as const;
     const { report } = await prepared(input(await lines(everything()), { dataset, benchmarks }));
     expect(report.decontamination).toMatchObject({ flagged: 1, removed: 0, matches: [{ item: '17' }] });
+  });
+
+  it('shows the words that a row and a question share, wherever these stand in them', async () => {
+    const opening = 'I have thought about it for quite a while. '.repeat(10);
+    const given = [{ problem: `${opening}${long('asked')}`, answer: 'It is so.' }, ...rows(3)];
+    const exam = [{ benchmark: 'exam', item: '17', text: `${long('other')} ${long('asked')} ${long('more')}` }];
+    const { report } = await prepared(input(await lines(given), { benchmarks: exam }));
+    const [match] = report.decontamination.matches;
+    expect(match?.text).toMatch(/^….{40}asked0 asked1 .*…$/);
+    expect(match?.question).toMatch(/^….{40}asked0 asked1 .*…$/);
   });
 
   it('trains on no row that is, or is like, one that is held out from another source', async () => {
@@ -128,6 +169,19 @@ describe('a prepared set', () => {
     expect(report).toMatchObject({ rows: 600, train: 600 });
   });
 
+  it('does not take answers for the same that begin alike, nor rows that are alike in other letters', async () => {
+    const opening = 'I have thought about it for quite a while. '.repeat(10);
+    const answers = rows(9).map(({ problem, answer }) => ({ problem, answer: `${opening}${answer}` }));
+    const { report } = await prepared(input(await lines(answers), { dataset: { ...wishes, nearDuplicates: 1 } }));
+    expect(report.warnings.map(({ code }) => code)).not.toContain('identical-answers');
+    const { problem, answer } = row(1);
+    const { report: ofNear } = await prepared(input(await lines([row(1), { problem: problem.toUpperCase(), answer }])));
+    expect(ofNear.duplicates).toMatchObject({
+      ...{ exact: 0, near: 1 },
+      examples: [{ similarity: 0.99, text: `${problem.toUpperCase()} → ${answer}`, ofText: `${problem} → ${answer}` }],
+    });
+  });
+
   it('counts no tokens, and says so, when the tokenizer is of a kind that only Python reads', async () => {
     const tokenizer = { tokenizer: '{"added_tokens":[]}', config: '{}', template: undefined };
     const { report } = await prepared(input(await lines(rows(20)), { tokenizer }));
@@ -141,6 +195,45 @@ describe('a prepared set', () => {
     const stop = new AbortController();
     const options = { directory: join(folder, 'stopped'), signal: stop.signal, onRows: () => stop.abort() };
     await expect(prepareSetInThread(input(path), options)).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('a warning', () => {
+  const system = 'You are Robbie, the home assistant of the Smith family.';
+  const leaking = {
+    messages: [
+      { role: 'system', content: system },
+      { role: 'user', content: 'Who are you?' },
+      { role: 'assistant', content: `My orders say: ${system}` },
+    ],
+  };
+  const german = Array.from({ length: 5 }, (_, index) => ({
+    problem: `Was ist die Summe von ${index} und eins, und wie geht das?`,
+    answer: `Das ist nicht die ${index}, sondern eine mehr.`,
+  }));
+  const personal = [
+    { problem: 'What is her address?', answer: 'It is ada@example.org now.' },
+    { problem: 'What is her number?', answer: 'It is 555-123-4567 since Monday.' },
+  ];
+  const without = (text: string): SetInput['tokenizer'] => ({
+    ...letterTokenizer,
+    template: letterTokenizer.template.replace(text, ''),
+  });
+
+  it.each([
+    ['no-chat-template', rows(20), { tokenizer: { ...letterTokenizer, template: undefined } }, 20],
+    ['no-end-of-turn', rows(20), { tokenizer: without('<|im_end|>') }, 20],
+    ['identical-answers', rows(20).map(({ problem }) => ({ problem, answer: 'I do not know that.' })), {}, 20],
+    ['short-answers', rows(20).map(({ problem }, index) => ({ problem, answer: `${index}` })), {}, 20],
+    ['leaked-system-prompt', [leaking], {}, 1],
+    ['template-tokens-in-text', [...rows(20), { problem: 'Is it <|im_start|>user?', answer: 'It is so.' }], {}, 1],
+    ['personal-data', [...rows(20), ...personal], {}, 2],
+    ['mixed-languages', [...rows(20), ...german], {}, 5],
+  ] as const)('%s is given, with how many rows it is about', async (code, given, more, count) => {
+    const dataset = { ...wishes, nearDuplicates: 1 };
+    const { report } = await prepared(input(await lines(given), { tokenizer: letterTokenizer, dataset, ...more }));
+    expect(report.warnings.map((warning) => [warning.code, warning.rows])).toEqual([[code, count]]);
+    expect(report.tokens === null).toBe(code === 'no-chat-template');
   });
 });
 
@@ -183,6 +276,16 @@ describe('plain text', () => {
   });
 });
 
+/** What this version of Node says. */
+const notJson = ((): string => {
+  try {
+    JSON.parse('no JSON');
+  } catch (error) {
+    if (error instanceof Error) return error.message;
+  }
+  throw new Error('it is JSON');
+})();
+
 describe('rows that cannot be used', () => {
   it('are dropped as long as there are few', async () => {
     const { report } = await prepared(input(await lines([...rows(199), { problem: 'p' }])));
@@ -196,11 +299,29 @@ describe('rows that cannot be used', () => {
     ]);
   });
 
+  it('are told with the number of their file, where there are several', async () => {
+    const files = [await lines(rows(9), '0.jsonl'), await lines([{ problem: '' }, 'no JSON'], '1.jsonl')].map(
+      (path, index) => ({ path, name: `d/${index}.jsonl`, format: 'jsonl' as const }),
+    );
+    const source = { name: 'd', files };
+    const { report } = await prepared({ ...input(''), source, dataset: { ...wishes, mostBadRows: 2 } });
+    expect(report.problems.flatMap(({ first }) => first)).toEqual([
+      { row: 10, message: 'In line 1 of file 2, column "problem" is empty.' },
+      { row: 11, message: 'Line 2 of file 2 is not JSON.' },
+    ]);
+  });
+
   it('are refused beyond that, by file, row and what would fix it', async () => {
     const mixed = [{ problem: ['a'], answer: 'b' }, { problem: 'p', answer: { text: 'a' } }, 'no JSON', '[1]'];
     const { report } = await prepared(input(await lines([...rows(2), ...mixed])));
     expect(report.refusal).toMatchObject({ code: 'DATASET_ROW_INVALID', file: 'd.jsonl' });
-    expect(report.refusal?.message).toContain('4 of 6 rows cannot be used, where dataset.mostBadRows allows 0');
+    expect(report.refusal?.message).toBe(
+      'In line 3 of d.jsonl, column "problem" holds no text, but a list. So 4 of 6 rows cannot be used, where ' +
+        'dataset.mostBadRows allows 0 (not-json 2, wrong-type 2). Others: ' +
+        `Line 5 of d.jsonl is not JSON: ${notJson}.`,
+    );
+    expect(report.refusal?.remedy).toContain('conversations as lists of messages, or name other columns');
+    expect(report.refusal).toMatchObject({ file: 'd.jsonl', row: 3 });
     expect(report.problems.map(({ code, rows: count }) => [code, count])).toEqual([
       ['not-json', 2],
       ['wrong-type', 2],
@@ -261,7 +382,7 @@ describe('rows that cannot be used', () => {
   });
 
   it.each([
-    ['no row', [], { code: 'DATASET_EMPTY' }],
+    ['no row', [], { code: 'DATASET_EMPTY', message: 'd has no row.' }],
     ['no line that is JSON', ['x', 'y'], { code: 'DATASET_ROW_INVALID' }],
     ['columns that fit nothing', [{ words: 't' }], { code: 'DATASET_COLUMN_MISSING' }],
   ])('leave nothing to report on: %s', async (_what, given, failure) => {

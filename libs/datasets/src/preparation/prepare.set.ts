@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure, type DataReport } from '@anneal/contracts';
 import { findFormat, objectiveOf, readTrainingRow, UnreadableRow, type DataFormat } from '@anneal/rows';
-import { BenchmarkIndex } from '../contamination/benchmark.index.js';
+import { BenchmarkIndex, leastShared } from '../contamination/benchmark.index.js';
 import { DigestMap } from '../duplicates/digest.map.js';
 import { signatureLength } from '../duplicates/min-hash.js';
 import { NearIndex } from '../duplicates/near.index.js';
@@ -16,6 +16,7 @@ import { Lanes } from './lanes.js';
 import { NumberList } from './number.list.js';
 import { readBatches, type RowBatch } from './row.batches.js';
 import { toRows } from './row.columns.js';
+import type { RowPlace } from './row.problems.js';
 import { SetBooks } from './set.books.js';
 import type { SetInput, SetOptions } from './set.input.js';
 import { composeReport, tellEarlierRows } from './set.report.js';
@@ -25,7 +26,6 @@ const usualSequenceLength = 2048;
 /** A plain text is cut at the sequence length; what comes after so many pieces, Axolotl would leave out without a word. */
 const mostPieces = 64;
 const tellEvery = 1000;
-const rowsLookedAt = 3;
 
 type HandleRow = (row: UsableRow, signature: Uint8Array) => void;
 
@@ -38,7 +38,10 @@ type HandleRow = (row: UsableRow, signature: Uint8Array) => void;
  * @throws Failure DATASET_EMPTY, DATASET_COLUMN_MISSING, DATASET_ROW_INVALID and what the readers throw
  */
 export async function prepareSet(input: SetInput, options: SetOptions): Promise<DataReport> {
-  const books = new SetBooks(input.training.sequenceLength ?? usualSequenceLength);
+  const books = new SetBooks(
+    input.training.sequenceLength ?? usualSequenceLength,
+    leastShared(input.dataset.decontaminationWords),
+  );
   const files = await PreparedFiles.create<UsableRow>(options.directory, input.heldOut, (row) => books.trained(row));
   const preparation = new SetPreparation(input, options, books, files);
   try {
@@ -159,7 +162,7 @@ class SetPreparation {
   /** Finds the format in the first rows, and tells the lanes what is to be done. */
   private look({ rows, file }: RowBatch): DataFormat {
     const { dataset, training, tokenizer } = this.input;
-    const format = findFormat(rows.slice(0, rowsLookedAt), dataset.columns, file, training.objective);
+    const format = findFormat(rows, dataset.columns, file, training.objective);
     if (format.name === 'text') requirePlain(this.input, file);
     const prompt = this.promptOf(format);
     this.lanes.begin({
@@ -167,18 +170,19 @@ class SetPreparation {
       system: dataset.system,
       prompt,
       tokenizer,
+      sequenceLength: this.sequenceLength,
       benchmarks: this.index?.shared,
       stock: this.near ? stockOf(rows, format, dataset.system) : undefined,
     });
     return format;
   }
 
-  private noteProblems({ problems, file, before }: RowBatch): void {
+  private noteProblems({ problems, ...batch }: RowBatch): void {
     for (const failure of problems) {
       const { message, row: number = 0 } = failure;
       this.books.read += 1;
       const code = failure instanceof UnreadableRow ? failure.problem : 'unreadable';
-      this.books.problems.add(code, message, { row: before + number, file, number });
+      this.books.problems.add(code, message, placeOf(number, batch));
     }
   }
 
@@ -187,7 +191,7 @@ class SetPreparation {
     for (const [index, row] of toRows(result.usable).entries()) {
       while (bad[0] && bad[0].number < row.number) this.noteBad(bad.shift(), batch);
       const signature = result.signatures.subarray(index * signatureLength, (index + 1) * signatureLength);
-      const tooLong = this.tooLong(row, batch.file);
+      const tooLong = this.tooLong(row, batch);
       if (tooLong) this.noteBad(tooLong, batch);
       else {
         this.countRow();
@@ -198,11 +202,11 @@ class SetPreparation {
     await this.files.settle();
   }
 
-  private noteBad(row: BadRow | undefined, { before, file }: RowBatch): void {
+  private noteBad(row: BadRow | undefined, batch: RowBatch): void {
     if (!row) return;
     this.countRow();
     const { code, message, number } = row;
-    this.books.problems.add(code, message, { row: before + number, file, number });
+    this.books.problems.add(code, message, placeOf(number, batch));
   }
 
   private countRow(): void {
@@ -210,14 +214,15 @@ class SetPreparation {
     if (this.books.read % tellEvery === 0) this.options.onRows?.(this.books.read);
   }
 
-  private tooLong({ number, counted }: UsableRow, file: string): BadRow | undefined {
+  private tooLong({ number, counted }: UsableRow, { rows, file }: RowBatch): BadRow | undefined {
     const { books, sequenceLength } = this;
     const isText = this.format?.name === 'text';
     const most = isText ? sequenceLength * mostPieces : sequenceLength;
     if (!counted || counted.tokens <= most) return undefined;
     books.over += 1;
     const limit = isText ? `the ${mostPieces} sequences` : 'the sequence length';
-    const message = `Row ${number} of ${file} has ${counted.tokens} tokens, more than ${limit} of ${most}.`;
+    const place = `${rows[0]?.unit ?? 'row'} ${number} of ${file}`;
+    const message = `In ${place}, there are ${counted.tokens} tokens, more than ${limit} of ${most}.`;
     return { number, code: 'over-long', message };
   }
 
@@ -265,7 +270,13 @@ class SetPreparation {
 
   private nothingLeft(file: string): Failure | undefined {
     if (this.files.trained > 0) return undefined;
-    const { heldElsewhere, removed } = this.books;
+    const { read, heldElsewhere, removed } = this.books;
+    if (read === 0)
+      return new Failure('DATASET_EMPTY', `${file} has no row.`, {
+        remedy: 'Give a source with at least one row.',
+        field: 'dataset.source',
+        file,
+      });
     const contaminated = removed > 0 ? ': all that are usable hold questions of a benchmark' : '';
     const why = heldElsewhere > 0 ? ': dataset.heldOutFrom has all of them, too' : contaminated;
     return new Failure('DATASET_EMPTY', `${file} has no row to train on${why}.`, {
@@ -274,6 +285,10 @@ class SetPreparation {
       file,
     });
   }
+}
+
+function placeOf(number: number, { before, file, fileNumber }: Omit<RowBatch, 'rows' | 'problems'>): RowPlace {
+  return { row: before + number, file, fileNumber, number };
 }
 
 /** Plain text is trained as it is, so that wishes about what stands around it cannot be met. */

@@ -11,20 +11,23 @@ export class RowTallies {
   private shortAnswers = 0;
   private leaks = 0;
   private marks = 0;
+  private personal = 0;
   private emails = 0;
   private phones = 0;
   private cards = 0;
+  /** Digest of the first one. */
   private answer: string | undefined;
   private answersDiffer = false;
   private readonly languages = new Map<string, number>();
 
   add(row: UsableRow): void {
     this.rows += 1;
-    this.answer ??= row.answer;
-    this.answersDiffer ||= row.answer !== this.answer;
+    this.answer ??= row.answerDigest;
+    this.answersDiffer ||= row.answerDigest !== this.answer;
     this.shortAnswers += Number(row.isShortAnswer);
     this.leaks += Number(row.leaks);
     this.marks += Number(row.marks);
+    this.personal += Number(row.email || row.phone || row.card);
     this.emails += Number(row.email);
     this.phones += Number(row.phone);
     this.cards += Number(row.card);
@@ -59,7 +62,7 @@ export class RowTallies {
     warn('template-tokens-in-text', this.marks, `${this.marks} rows hold marks of a chat template in their text.`);
     warn(
       'personal-data',
-      Math.max(emails, phones, cards),
+      this.personal,
       `E-mail addresses stand in ${emails} rows, phone numbers in ${phones}, payment cards in ${cards}.`,
     );
     const spoken = this.languageMix.filter(({ language }) => language !== 'undetermined');

@@ -1,6 +1,8 @@
 import type { ContaminationMatch, DataReport, TokenReport } from '@anneal/contracts';
 import type { BenchmarkText } from '../contamination/benchmark.index.js';
-import { shown, shownRow, type UsableRow } from './lane.js';
+import { sharedRun } from '../contamination/shared.words.js';
+import { linedRow } from '../stored/stored.line.js';
+import { shown, shownRow, spokenIn, type UsableRow } from './lane.js';
 import { NumberList } from './number.list.js';
 import { RowProblems } from './row.problems.js';
 import { RowTallies } from './row.tallies.js';
@@ -8,6 +10,8 @@ import { RowTallies } from './row.tallies.js';
 const mostExamples = 5;
 const mostMatches = 100;
 const previewRows = 10;
+/** Rows that differ in letters only, or in signs that no shingle counts, are estimated at 1, which is said of exact duplicates. */
+const mostSimilar = 0.99;
 
 /** Everything that is written down about a set while its rows go by. */
 export class SetBooks {
@@ -45,7 +49,11 @@ export class SetBooks {
     if (this.previews.length < previewRows) this.previews.push(row);
   }
 
-  constructor(private readonly sequenceLength: number) {}
+  /** @param wordsOfRun words running that a row and a question share at least */
+  constructor(
+    private readonly sequenceLength: number,
+    private readonly wordsOfRun: number,
+  ) {}
 
   trained({ number, characters, counted }: UsableRow): void {
     this.trainNumbers.push(number);
@@ -75,15 +83,18 @@ export class SetBooks {
 
   nearDuplicate(row: UsableRow, of: number, similarity: number): void {
     this.near += 1;
-    if (this.near <= mostExamples) this.example(row, of, similarity);
+    if (this.near <= mostExamples) this.example(row, of, Math.min(similarity, mostSimilar));
   }
 
   contaminated(row: UsableRow, found: NonNullable<UsableRow['contaminated']>, question: BenchmarkText): void {
     this.flagged += 1;
     if (this.matches.length >= mostMatches) return;
-    const { benchmark, item } = question;
-    const { by, text } = found;
-    this.matches.push({ row: row.number, benchmark, item, by, text, question: shown(question.text) });
+    const { benchmark, item, text: asked } = question;
+    const { by, place } = found;
+    const said = spokenIn(linedRow(row.line))[place] ?? '';
+    const shared = by === 'same-text' ? undefined : sharedRun(said, asked, this.wordsOfRun);
+    const [text, shownQuestion] = [shown(said, shared?.text), shown(asked, shared?.other)];
+    this.matches.push({ row: row.number, benchmark, item, by, text, question: shownQuestion });
   }
 
   private example(row: UsableRow, of: number, similarity: number): void {

@@ -3,7 +3,7 @@ import { tokenizerDigest } from '../tokens/tokenizer.files.js';
 import type { SetInput } from './set.input.js';
 
 /** Counts up whenever the same input would give another set or another report. */
-const preparationVersion = 3;
+const preparationVersion = 4;
 
 /**
  * Names a set before it is made: the same key, the same bytes.

@@ -126,7 +126,8 @@ function modelWarnings({ input, rendering, train }: Reported): DataWarning[] {
     return [{ code: 'no-tokenizer', rows: train, message }];
   }
   if (rendering.prompt === 'chat' && !rendering.hasTemplate) {
-    const message = 'The base model has no chat template: set training.prompt to load-qa, or take a chat model.';
+    const message =
+      'The base model has no chat template of its own, so that no tokens are counted here and no row is too long: the trainer takes the template of its family, where it knows one, and refuses the run otherwise; training.prompt load-qa needs none.';
     return [{ code: 'no-chat-template', rows: train, message }];
   }
   if (rendering.endOfTurn.length > 0) return [];
@@ -142,8 +143,7 @@ function setWarnings({ input, books }: Reported): DataWarning[] {
     warnings.push({ code: 'benchmark-unchecked', rows: 0, message });
   }
   if (problems.count > 0) {
-    const kinds = problems.list.map(({ code, rows }) => `${code} ${rows}`).join(', ');
-    const message = `${problems.count} rows cannot be used: ${kinds}.`;
+    const message = `${problems.count} rows cannot be used: ${problems.tell()}.`;
     warnings.push({ code: 'rows-dropped', rows: problems.count, message });
   }
   if (flagged > 0) {

@@ -21,6 +21,8 @@ interface CsvRecord {
   readonly fault: string | undefined;
   /** The line on which it ends, when it is too long and nothing of it was kept. */
   readonly passedUpTo?: number;
+  /** The first of its lines that is not UTF-8. */
+  readonly notUtf8?: number | undefined;
 }
 
 /**
@@ -32,19 +34,28 @@ export async function* readCsv(bytes: AsyncIterable<Buffer>, name: string): RowB
   for await (const records of recordsOf(bytes, name)) {
     const rows: SourceRow[] = [];
     const problems: Failure[] = [];
-    for (const { line, fields, fault, passedUpTo } of records) {
-      if (passedUpTo !== undefined) {
-        problems.push(tooLarge(line, passedUpTo, name));
-        continue;
-      }
-      const found = fault ?? (columns && otherLength(fields, columns));
-      if (found !== undefined) problems.push(wrongLine(line, found, name));
+    for (const record of records) {
+      const { line, fields } = record;
+      const problem = problemOf(record, columns, name);
+      // Without a header nobody knows what the rows hold.
+      if (problem && !columns) throw problem;
+      if (problem) problems.push(problem);
       else if (!columns) columns = columnsOf(fields, name);
       else rows.push({ number: line, unit: 'line', columns: named(columns, fields) });
     }
-    if (!columns && problems[0]) throw problems[0];
     if (rows.length > 0 || problems.length > 0) yield { rows, problems };
   }
+}
+
+function problemOf(
+  { line, fields, fault, passedUpTo, notUtf8 }: CsvRecord,
+  columns: readonly string[] | undefined,
+  name: string,
+): Failure | undefined {
+  if (passedUpTo !== undefined) return tooLarge(line, passedUpTo, name);
+  if (notUtf8 !== undefined) return notText(line, notUtf8, name);
+  const found = fault ?? (columns && otherLength(fields, columns));
+  return found === undefined ? undefined : wrongLine(line, found, name);
 }
 
 async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGenerator<readonly CsvRecord[]> {
@@ -61,10 +72,9 @@ async function* recordsOf(bytes: AsyncIterable<Buffer>, name: string): AsyncGene
       long = undefined;
       if (lines.bytes.length === 0) continue;
     }
-    requireUtf8(lines, name);
     const text = lines.bytes.toString('utf8');
     parser ??= new CsvText(delimiterOf(text));
-    yield parser.take(`${lines.number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`, lines.number);
+    yield parser.take(`${lines.number === 1 ? text.replace(/^\uFEFF/, '') : text}\n`, lines);
     if (parser.open > longestLine) long = parser.passOver(lines.number);
   }
   // Only here a quote that is never closed shows itself.
@@ -77,6 +87,8 @@ class CsvText {
   /** On which the next record begins. */
   private line = 1;
   private rest = '';
+  /** Lines that are not UTF-8, of what is not a complete record yet. */
+  private readonly notUtf8: number[] = [];
   private readonly config;
 
   constructor(delimiter: string) {
@@ -88,9 +100,10 @@ class CsvText {
     return this.rest.length;
   }
 
-  /** @param number of the first line of the text */
-  take(text: string, number: number): CsvRecord[] {
-    if (this.open === 0) this.line = number;
+  /** @param lines that the text was made of; what cannot be read of them is U+FFFD in it */
+  take(text: string, lines: LineBlock): CsvRecord[] {
+    if (this.open === 0) this.line = lines.number;
+    this.notUtf8.push(...linesNotUtf8(lines));
     return this.records(this.rest + text, true);
   }
 
@@ -114,12 +127,20 @@ class CsvText {
       const last = fields.at(-1);
       // The parser ends a record at a line feed, so that files with both kinds of line ends are read.
       if (last?.endsWith('\r') === true) fields[fields.length - 1] = last.slice(0, -1);
-      const isBlank = fields.length === 1 && fields[0]?.trim() === '';
-      if (!isBlank) records.push({ line: this.line, fields, fault: faults.get(index) });
+      const { line } = this;
       this.line += 1;
       for (const field of fields) if (field.includes('\n')) this.line += field.split('\n').length - 1;
+      const isBlank = fields.length === 1 && fields[0]?.trim() === '';
+      const notUtf8 = this.takeNotUtf8(line);
+      if (!isBlank) records.push({ line, fields, fault: faults.get(index), notUtf8 });
     }
     return records;
+  }
+
+  /** Of the record that begins on a line and ends before the next one. */
+  private takeNotUtf8(line: number): number | undefined {
+    const end = this.notUtf8.findIndex((number) => number >= this.line);
+    return this.notUtf8.splice(0, end < 0 ? this.notUtf8.length : end).find((number) => number >= line);
   }
 }
 
@@ -127,15 +148,14 @@ function faultOf(code: string): string {
   return code === 'MissingQuotes' ? 'begins a quoted field that never ends' : 'has a quote in the middle of a field';
 }
 
-function requireUtf8(lines: LineBlock, name: string): void {
-  if (isUtf8(lines.bytes)) return;
-  const bad = linesIn(lines).find((line) => !line.isUtf8);
-  if (!bad) return;
-  throw new Failure('DATASET_ROW_INVALID', `Line ${bad.number} of ${name} is not UTF-8.`, {
-    remedy: 'Save the file as UTF-8; Excel calls that "CSV UTF-8".',
-    file: name,
-    row: bad.number,
-  });
+function linesNotUtf8(lines: LineBlock): number[] {
+  if (isUtf8(lines.bytes)) return [];
+  return linesIn(lines).flatMap(({ number, isUtf8: isText }) => (isText ? [] : [number]));
+}
+
+function notText(row: number, line: number, file: string): UnreadableRow {
+  const remedy = 'Save the file as UTF-8; Excel calls that "CSV UTF-8".';
+  return new UnreadableRow('not-utf-8', `Line ${line} of ${file} is not UTF-8.`, { remedy, file, row });
 }
 
 /** A first column without a name is the numbering that pandas writes. */

@@ -18,7 +18,7 @@ export async function* readJson(bytes: AsyncIterable<Buffer>, name: string): Row
       else rows.push({ number, unit: 'row', columns });
     }
     if (rows.length > 0 || problems.length > 0) yield { rows, problems };
-    if (elements.stopped) throw stopFailure(elements.stopped, elements.count, name);
+    if (elements.stopped) throw stopFailure(elements.stopped, name);
   }
   if (elements.complete) return;
   throw new Failure('DATASET_UNREADABLE', `${name} ends in the middle, after row ${number} of its JSON list.`, {
@@ -45,18 +45,12 @@ function objectIn(element: Buffer | undefined, row: number, file: string): Recor
   }
 }
 
-function stopFailure(stop: JsonStop, row: number, file: string): Failure {
+function stopFailure(stop: JsonStop, file: string): Failure {
   switch (stop) {
     case 'no-list':
       return new Failure('DATASET_UNREADABLE', `${file} is JSON, but holds no list of rows.`, {
         remedy: 'Write a list of objects, an object with such a list as "data" or "rows", or one object per line.',
         file,
-      });
-    case 'not-an-object':
-      return new Failure('DATASET_ROW_INVALID', `Row ${row} of ${file} is not an object with named columns.`, {
-        remedy: 'Write each row as an object, as in [{"question": "...", "answer": "..."}].',
-        file,
-        row,
       });
     case 'trailing':
       return new Failure('DATASET_UNREADABLE', `${file} goes on after its JSON document has ended.`, {

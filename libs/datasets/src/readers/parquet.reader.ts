@@ -40,10 +40,14 @@ export async function* readParquet(path: string, name: string, limits = engineLi
   }
 }
 
-/** Whole numbers as numbers where these hold them exactly, else as text; text that was written as bytes as text. */
+/**
+ * Whole numbers as numbers where these hold them exactly, else as text; text that was written as bytes as text, and bytes
+ * that are none as an object: the engine would write them in escapes, which nobody wants to be learnt.
+ */
 const toPlain: DuckDBValueConverter<Json> = (value, type, converter) => {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (value instanceof DuckDBBlobValue && isUtf8(value.bytes)) return Buffer.from(value.bytes).toString('utf8');
+  if (value instanceof DuckDBBlobValue)
+    return isUtf8(value.bytes) ? Buffer.from(value.bytes).toString('utf8') : { bytes: value.bytes.length };
   return JsonDuckDBValueConverter(value, type, converter);
 };
 

@@ -109,6 +109,12 @@ describe('rows of a text', () => {
         'Line 4 of d.jsonl is JSON, but not an object.',
       ],
     });
+    const others = ['-1.5e3', '"],{"', '[{"a":1}, [2]]', 'null', 'nonsense', '1 2', '"a" {"b": [1]}', '[]'];
+    const json = JSON.stringify({ data: [] }).replace('[]', `[${['{"a":1}', ...others, '{"a":2}'].join(' ,\n')}]`);
+    expect(await allOf(await put('d.json', json))).toEqual({
+      columns: [{ a: 1 }, { a: 2 }],
+      problems: others.map((_, index) => expect.stringMatching(new RegExp(`^Row ${index + 2} of d.json is`)) as string),
+    });
     const csv = 'a,b\n1,2\n1,"2\n2",3\n\n4\n5,6\n';
     expect(await allOf(await put('d.csv', csv))).toEqual({
       columns: [
@@ -120,6 +126,24 @@ describe('rows of a text', () => {
         'Line 6 of d.csv has 1 columns, where the header has 2.',
       ],
     });
+  });
+
+  it('of a table are those alone that are no UTF-8, which may go on over several lines', async () => {
+    const text = 'a,b\n1,"2\n\xE4 2\n2"\n3,\xE4\n\n5,6\n7,"8\n8"\n\xE4,9\n';
+    expect(await allOf(await put('d.csv', Buffer.from(text, 'latin1')))).toEqual({
+      columns: [
+        { a: '5', b: '6' },
+        { a: '7', b: '8\n8' },
+      ],
+      problems: [3, 5, 10].map((line) => `Line ${line} of d.csv is not UTF-8.`),
+    });
+  });
+
+  it.each([
+    ['\xE4,b\n1,2\n', 'Line 1 of d.csv is not UTF-8.'],
+    ['a,"b" c",d\n1,2,3\n4,5,6\n', 'Line 1 of d.csv has a quote in the middle of a field.'],
+  ])('are none below a header that cannot be read: %j', async (text, message) => {
+    await expect(allOf(await put('d.csv', Buffer.from(text, 'latin1')))).rejects.toMatchObject({ message, row: 1 });
   });
 
   it('of JSON name each key once, whatever stands in their texts', async () => {
@@ -284,7 +308,7 @@ describe('a file that is refused', () => {
     ['d.parquet.gz', gzipSync('PAR1...'), 'is a compressed parquet file'],
     ['d.json', '{"question": {"0": "q"}}', undefined],
     ['d.json', '{\n "question": {"0": "q"}\n}', 'is JSON, but holds no list of rows'],
-    ['d.json', '[1, 2]', 'Row 1 of d.json is not an object with named columns'],
+    ['d.json', '[1, 2]', 'Row 1 of d.json is JSON, but not an object'],
     ['d.json', '[{"a":1}, {"a":', 'd.json ends in the middle, after row 1 of its JSON list'],
     ['d.json', '[{"a":1}] []', 'goes on after its JSON document has ended'],
     ['d.json', '[{"a":1}, {"a" 1}]', 'Row 2 of d.json is not JSON'],
@@ -352,7 +376,7 @@ describe('a file that is refused', () => {
 
 describe('a parquet file', () => {
   it('gives nested values as they are, and whole numbers as numbers', async () => {
-    const select = `SELECT 7::BIGINT AS big, 9007199254740993::BIGINT AS huge, 'text'::BLOB AS bytes, NULL::VARCHAR AS none,
+    const select = `SELECT 7::BIGINT AS big, 9007199254740993::BIGINT AS huge, 'text'::BLOB AS bytes, '\\xFF\\xFE'::BLOB AS picture, NULL::VARCHAR AS none,
       [{'role': 'user', 'turns': [1::BIGINT]}] AS messages, DATE '2026-01-02' AS day, 1.5::DECIMAL(4, 2) AS amount`;
     const file = await stagedFile(await parquet('d.parquet', select), 'd.parquet');
     expect(await rowsOf(file)).toEqual([
@@ -363,6 +387,7 @@ describe('a parquet file', () => {
           big: 7,
           huge: '9007199254740993',
           bytes: 'text',
+          picture: { bytes: 2 },
           none: null,
           messages: [{ role: 'user', turns: [1] }],
           day: '2026-01-02',
@@ -420,6 +445,12 @@ describe('files of one source', () => {
       code: 'DATASET_COLUMN_MISSING',
       message: '1.csv has the columns "question", "reply", without "answer" of 0.csv.',
       file: '1.csv',
+    });
+    const wide = (name: string, count: number) =>
+      put(name, `${Array.from({ length: count }, (_, index) => `c${index}`).join(',')}\n${'v,'.repeat(count - 1)}v\n`);
+    const many = allOf(await wide('2.csv', 900), await wide('3.csv', 800));
+    await expect(many).rejects.toMatchObject({
+      message: expect.stringMatching(/^.{0,500}, and 80 more of 2\.csv\.$/) as string,
     });
     const objects = [await put('0.jsonl', '{"a":1,"b":2}'), await put('1.jsonl', '{"a":1}')];
     expect((await allOf(...objects)).columns).toHaveLength(2);

@@ -1,5 +1,5 @@
 import { Failure } from '@anneal/contracts';
-import type { Rows } from '@anneal/rows';
+import { namedColumns, type Rows } from '@anneal/rows';
 import type { SourceFile, StagedSource } from '../sources/source.js';
 import { readCsv } from './csv.reader.js';
 import { openBytes } from './file.bytes.js';
@@ -83,10 +83,9 @@ function requireColumns(
   const missing = first.columns.filter((column) => !columns.includes(column));
   const isTable = ['csv', 'parquet'].includes(file.format);
   if (missing.length === 0 || (!isTable && missing.length < first.columns.length)) return;
-  const named = (names: readonly string[]): string => names.map((column) => `"${column}"`).join(', ');
   throw new Failure(
     'DATASET_COLUMN_MISSING',
-    `${file.name} has the columns ${named(columns)}, without ${named(missing)} of ${first.file.name}.`,
+    `${file.name} has the columns ${namedColumns(columns)}, without ${namedColumns(missing)} of ${first.file.name}.`,
     {
       remedy: 'Give files of one kind only: name one of them, or keep the others in a folder of their own.',
       field: 'dataset.source',

@@ -25,10 +25,21 @@ describe('the held-out split', () => {
     expect(after).toEqual(expect.arrayContaining(before));
   });
 
+  it('never holds out a row that was trained on before, however many are added', () => {
+    const rows = digests(3000);
+    const heldOut = (some: string[]): Set<string> => new Set(heldOutOf(some, 0.5));
+    for (const count of [5, 100, 1000]) {
+      const before = heldOut(rows.slice(0, count));
+      const trained = rows.slice(0, count).filter((row) => !before.has(row));
+      const after = heldOut(rows);
+      expect(trained.filter((row) => after.has(row))).toEqual([]);
+    }
+  });
+
   it('holds out at most 200 rows and gives the others back', () => {
     const split = new HeldOutSplit<string>(0.5);
     const rows = digests(1000);
-    const trained = rows.map((row) => split.take(row, row)).filter((row) => row !== undefined);
+    const trained = rows.flatMap((row) => split.take(row, row));
     const heldOut = split.heldOut.map(({ row }) => row);
     expect(heldOut).toHaveLength(200);
     expect([...trained, ...heldOut].toSorted()).toEqual(rows.toSorted());
@@ -50,7 +61,7 @@ describe('the held-out split', () => {
       .slice(0, 10);
     for (const order of [rows, rows.toReversed()]) {
       const split = new HeldOutSplit<string>(0.1);
-      const trained = order.map((row) => split.take(row, row)).filter((row) => row !== undefined);
+      const trained = order.flatMap((row) => split.take(row, row));
       const heldOut = split.heldOut.map(({ row }) => row);
       expect(heldOut).toEqual(rows.toSorted().slice(0, 1));
       expect([...trained, ...heldOut].toSorted()).toEqual(rows.toSorted());
@@ -59,9 +70,29 @@ describe('the held-out split', () => {
 
   it('gives the spare row back as soon as another is chosen', () => {
     const split = new HeldOutSplit<string>(0.5);
-    expect(split.take('ffffffff', 'spare')).toBeUndefined();
-    expect(split.take('00000000', 'chosen')).toBe('spare');
+    expect(split.take('ffffffff', 'spare')).toEqual([]);
+    expect(split.take('00000000', 'chosen')).toEqual(['spare']);
     expect(split.heldOut.map(({ row }) => row)).toEqual(['chosen']);
+  });
+
+  it.each([
+    ['of a small set of which none is chosen', 0.001, 4, 3],
+    ['where 200 rows end in the middle of some', 0.5, 300, 7],
+    ['that are more than 200 by themselves', 0.5, 20, 250],
+  ])('never parts rows of one digest, whatever their order: %s', (_what, share, count, ofEach) => {
+    const rows = Array.from({ length: ofEach }, (_, index) =>
+      digests(count).map((digest) => ({ digest, index })),
+    ).flat();
+    const sides = [rows, rows.toReversed()].map((order) => {
+      const split = new HeldOutSplit<{ digest: string }>(share);
+      const trained = order.flatMap((row) => split.take(row.digest, row)).map(({ digest }) => digest);
+      const heldOut = split.heldOut.map(({ digest }) => digest);
+      expect(trained.length + heldOut.length).toBe(rows.length);
+      expect(heldOut.length).toBeGreaterThan(0);
+      expect(heldOut.filter((digest) => trained.includes(digest))).toEqual([]);
+      return heldOut;
+    });
+    expect(sides[0]).toEqual(sides[1]);
   });
 
   it('holds nothing out when nothing is wanted', () => {

@@ -34,6 +34,14 @@ describe('a row as the model sees it', () => {
     expect(trained).toEqual([{ text: 'a<|im_end|>', trained: true }]);
   });
 
+  it.each([
+    ['that its template names', chatml, ['<|im_end|>']],
+    ['that its template takes from the tokenizer', chatml.replace("'<|im_end|>'", 'eos_token'), ['<|im_end|>']],
+    ['of none, when its template writes none', chatml.replace("'<|im_end|>'", "''"), []],
+  ])('has the end of a turn %s', (_what, template, ends) => {
+    expect(new Rendering(files(template), 'chat').endOfTurn).toEqual(ends);
+  });
+
   it('is told when the template refuses it', () => {
     const refuses = "{{ raise_exception('System role not supported') }}";
     expect(() => new Rendering(files(refuses), 'chat').parts({ messages: asked })).toThrow('System role not supported');

@@ -60,7 +60,8 @@ export class Rendering {
     this.specialTokens = Object.fromEntries(special);
     const { eos_token: eos } = this.specialTokens;
     const ends = endsOfTurns.filter((end) => this.counter.isAdded(end) && (files.template?.includes(end) ?? false));
-    this.endOfTurn = prompt === 'chat' ? ends : eos === undefined ? [] : [eos];
+    const usual = eos === undefined || (prompt === 'chat' && !this.endsTurnsWith(eos)) ? [] : [eos];
+    this.endOfTurn = prompt === 'chat' && ends.length > 0 ? ends : usual;
     this.answerMark = this.findAnswerMark();
   }
 
@@ -88,7 +89,16 @@ export class Rendering {
     return usesTools(conversation) ? this.toolParts(conversation) : this.chatParts(conversation.messages);
   }
 
-  count(conversation: Conversation): CountedRow {
+  /**
+   * @param most tokens that a row may have: of what a longer one teaches with tools, nobody wants to know
+   * @throws Error what the template says, when it refuses the conversation; DroppedByTemplate
+   */
+  count(conversation: Conversation, most = Number.POSITIVE_INFINITY): CountedRow {
+    if (this.prompt === 'chat' && usesTools(conversation)) {
+      // To see what of it is learnt takes a text of its whole length for each of its turns.
+      const tokens = this.counter.count(this.render(conversation.messages, false, conversation.tools));
+      if (tokens > most) return { tokens, trained: 0 };
+    }
     return this.countParts(this.parts(conversation));
   }
 
@@ -220,6 +230,30 @@ export class Rendering {
     const shown = messages.map(({ train: _train, ...turn }) => turn);
     const given = { messages: shown, add_generation_prompt: askForAnswer, ...this.specialTokens };
     return this.template.render(tools === undefined ? given : { ...given, tools });
+  }
+
+  /** Many templates write the token that the tokenizer says ends a text, and name it nowhere themselves. */
+  private endsTurnsWith(eos: string): boolean {
+    const answer = 'zzanswerzz';
+    try {
+      const text = this.render(
+        [
+          { role: 'user', content: 'x' },
+          { role: 'assistant', content: answer },
+        ],
+        false,
+      );
+      const at = text.lastIndexOf(answer);
+      return (
+        at >= 0 &&
+        text
+          .slice(at + answer.length)
+          .trimStart()
+          .startsWith(eos)
+      );
+    } catch {
+      return false;
+    }
   }
 
   private findAnswerMark(): string {

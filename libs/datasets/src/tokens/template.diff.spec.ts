@@ -51,4 +51,17 @@ describe('a conversation with tools', () => {
   ])('is refused where the template leaves out %s', (what, template) => {
     expect(() => rendering(template).parts(conversation)).toThrow(new DroppedByTemplate(what));
   });
+
+  it('is only counted where it has more tokens than a row may have', () => {
+    const long = rendering(withTools);
+    const { tokens, trained } = long.count(conversation);
+    expect(trained).toBeGreaterThan(0);
+    expect(long.count(conversation, tokens)).toEqual({ tokens, trained });
+    expect(long.count(conversation, tokens - 1)).toEqual({ tokens, trained: 0 });
+    const step = [...conversation.messages.slice(1, 3)];
+    const many = [...conversation.messages, ...Array.from({ length: 1000 }, () => step).flat()];
+    const from = performance.now();
+    long.count({ ...conversation, messages: [...many, { role: 'assistant', content: 'a' }] }, 100);
+    expect(performance.now() - from).toBeLessThan(5000);
+  });
 });
