@@ -11,13 +11,13 @@ export default defineConfig({
       { ...shared, test: { name: 'unit', include: everywhere('spec'), exclude: never, pool: 'threads' } },
       {
         ...shared,
-        // Real NATS, PostgreSQL and S3 servers: two cores do not carry several sets of them at once.
+        // Real NATS, PostgreSQL and S3 servers. The files mostly wait, but two cores do not carry more than two sets of them.
         test: {
           name: 'integration',
           include: everywhere('int-spec'),
           exclude: never,
           pool: 'forks',
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
