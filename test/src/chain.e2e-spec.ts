@@ -9,7 +9,7 @@ import { installEngine } from '@anneal/engine/install';
 import { startTestServers, type TestServers } from '@anneal/testing';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readExposition, readMetricTable } from './exposition.js';
 import { findPrometheus, observability, Prometheus } from './prometheus.fixture.js';
 import { ServiceProcess } from './service-process.js';
@@ -113,6 +113,8 @@ function requestedId(text: string): string | undefined {
     return undefined;
   }
 }
+
+const trainerDown = 'up{service="trainer"} == 0';
 
 const goodRun = (id: string): object => ({
   id,
@@ -235,6 +237,11 @@ describe('a run', () => {
     await publish(JSON.stringify(goodRun(id)));
     await step;
     await services.get('trainer')?.end('SIGKILL');
+    // It may be back before anybody has looked.
+    await vi.waitUntil(async () => (await prometheus?.seriesOf(trainerDown))?.length !== 0, {
+      timeout: 20_000,
+      interval: 200,
+    });
     await start('trainer');
     const run = await finalView(id, 480_000);
     expect(run, JSON.stringify(run.failure)).toMatchObject({
@@ -295,7 +302,7 @@ describe('what operators see', () => {
     const alerts = (await prometheus?.alerts()) ?? [];
     expect(alerts.length).toBeGreaterThan(15);
     expect(alerts.filter(({ health }) => health !== 'ok')).toEqual([]);
-    expect(await prometheus?.seriesOf('up{service="trainer"} == 0')).toHaveLength(1);
+    expect(await prometheus?.seriesOf(trainerDown)).toHaveLength(1);
     expect(await prometheus?.seriesOf('anneal_ready == 1')).toHaveLength(serviceNames.length);
   });
 });
