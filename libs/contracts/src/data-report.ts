@@ -143,6 +143,10 @@ export const dataReport = z
       .object({
         prompt: z.enum(['chat', 'load-qa', 'completion']),
         chatTemplate: z.boolean(),
+        family: z
+          .string()
+          .optional()
+          .describe('Whose chat template is taken, as the trainer does, when the model has none of its own.'),
         endOfTurn: z.array(z.string()),
         specialTokens: z.record(z.string(), z.string()),
       })

@@ -12,4 +12,5 @@ export { SourceCache } from './sources/source.cache.js';
 export { stageSource } from './sources/stage.source.js';
 export { readPreparedRows } from './stored/prepared.rows.js';
 export { findTokenizer } from './tokens/base.tokenizer.js';
+export { familyTemplates } from './tokens/family.template.js';
 export { PromptCounter, type ChatForm } from './tokens/prompt.counter.js';

@@ -73,9 +73,10 @@ function describeTemplate({ template, warnings }: DataReport): string[] {
   const why = isMissing ? 'The tokenizer of the base model is not at hand' : 'No base model is given (--base)';
   if (!template) return [`${why}: rows are shown by their roles. What is learnt stands in «».`];
   const special = Object.entries(template.specialTokens).map(([name, token]) => `${name} ${token}`);
-  const own = template.chatTemplate ? "the base model's own" : 'none, so rows are shown by their roles';
+  const own = template.family ? `that of ${template.family}, since the base model has none` : "the base model's own";
+  const shown = template.chatTemplate ? own : 'none, so rows are shown by their roles';
   return [
-    template.prompt === 'chat' ? `Chat template: ${own}.` : forms[template.prompt],
+    template.prompt === 'chat' ? `Chat template: ${shown}.` : forms[template.prompt],
     `A turn ends with ${template.endOfTurn.join(' or ') || 'no token that is known'}. Special tokens: ${special.join(', ') || 'none'}.`,
     'What is learnt stands in «».',
   ];

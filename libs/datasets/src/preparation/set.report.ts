@@ -50,6 +50,7 @@ export function composeReport(reported: Reported): DataReport {
       ? {
           prompt: rendering.prompt,
           chatTemplate: rendering.hasTemplate,
+          ...(input.tokenizer?.family === undefined ? {} : { family: input.tokenizer.family }),
           endOfTurn: [...rendering.endOfTurn],
           specialTokens: { ...rendering.specialTokens },
         }
@@ -127,7 +128,7 @@ function modelWarnings({ input, rendering, train }: Reported): DataWarning[] {
   }
   if (rendering.prompt === 'chat' && !rendering.hasTemplate) {
     const message =
-      'The base model has no chat template of its own, so that no tokens are counted here and no row is too long: the trainer takes the template of its family, where it knows one, and refuses the run otherwise; training.prompt load-qa needs none.';
+      'The base model has no chat template of its own, and that of its family is not known here, so that no tokens are counted and no row is too long: the trainer takes the template of the family, where Axolotl has one, and refuses the run otherwise; training.prompt load-qa needs none.';
     return [{ code: 'no-chat-template', rows: train, message }];
   }
   if (rendering.endOfTurn.length > 0) return [];

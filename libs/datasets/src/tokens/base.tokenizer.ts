@@ -2,18 +2,20 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveFileReference, type ArtifactStore } from '@anneal/artifacts';
 import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
+import { z } from 'zod';
 import type { Reach } from '../sources/reach.js';
+import { withFamilyTemplate } from './family.template.js';
 import { readTokenizerFiles, type TokenizerFileName, type TokenizerFiles } from './tokenizer.files.js';
 
 type BaseModel = AcceptedRunSpec['model'];
-type Read = (name: TokenizerFileName) => Promise<string | undefined>;
+type Read = (name: TokenizerFileName | 'config.json') => Promise<string | undefined>;
 
 /** The largest tokenizer.json known has 33 MB. */
 const mostBytes = 128 * 1024 * 1024;
 const answerMs = 20_000;
 
 /**
- * Brings the files of a base model that say how text becomes tokens, and none of its weights.
+ * Brings the files of a base model that say how text becomes tokens when it is trained, and none of its weights.
  *
  * @returns nothing when they are not within reach: whoever needs the model itself says why
  */
@@ -23,10 +25,13 @@ export async function findTokenizer(
   signal: AbortSignal,
 ): Promise<TokenizerFiles | undefined> {
   try {
-    return await readTokenizerFiles(await readerOf(model, reach, signal));
+    const read = await readerOf(model, reach, signal);
+    const files = await readTokenizerFiles(read);
+    return files && files.template === undefined ? withFamilyTemplate(files, await read('config.json')) : files;
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof Failure || error instanceof OutOfReach || error instanceof SyntaxError) return undefined;
+    const isUnreadable = error instanceof SyntaxError || error instanceof z.ZodError;
+    if (error instanceof Failure || error instanceof OutOfReach || isUnreadable) return undefined;
     throw error;
   }
 }

@@ -5,8 +5,10 @@ import { z } from 'zod';
 export interface TokenizerFiles {
   readonly tokenizer: string;
   readonly config: string;
-  /** The model's chat template, when it has one. */
+  /** The model's chat template, when it has one, or that of its family. */
   readonly template: string | undefined;
+  /** Whose template it is, when it is not the model's own. */
+  readonly family?: string;
 }
 
 /** Names of the files of a model in the form of Transformers. */
