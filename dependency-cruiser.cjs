@@ -28,7 +28,10 @@ module.exports = {
       name: 'no-deep-imports',
       severity: 'error',
       from: { path: '^(apps|libs|infra)/([^/]+)/' },
-      to: { path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)', pathNot: ['^$1/$2/', '^libs/service/src/build\\.ts$'] },
+      to: {
+        path: '^(libs|infra)/[^/]+/src/(?!index\\.ts$)',
+        pathNot: ['^$1/$2/', '^libs/service/src/(build|config)\\.ts$'],
+      },
     },
     {
       name: 'a-command-loads-late',
@@ -39,11 +42,18 @@ module.exports = {
         pathNot: '\\.(int-)?spec\\.ts$',
       },
       to: {
-        path: `^(apps/${services}/|infra/|libs/(?!contracts|setup|service/src/build)|apps/cli/src/(ask|bundle|doctor|embedded|evaluation|support)/)`,
+        path: `^(apps/${services}/|infra/|libs/(?!contracts|setup|service/src/(build|config))|apps/cli/src/(ask|bundle|doctor|embedded|evaluation|support)/)`,
         pathNot: '/(prompt\\.template|setup\\.failure|until-stopped)\\.ts$',
         dynamic: false,
         dependencyTypesNot: ['type-only'],
       },
+    },
+    {
+      name: 'the-command-line-is-no-service',
+      severity: 'error',
+      comment: 'Whoever looks at data does not wait for the framework of services; who starts all of them does.',
+      from: { path: '^apps/cli/src/', pathNot: '^apps/cli/src/embedded/system\\.ts$' },
+      to: { path: '^libs/service/src/index\\.ts$', dynamic: false, dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'testing-from-tests-only',

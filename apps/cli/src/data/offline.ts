@@ -1,4 +1,4 @@
-import { baseConfigShape, isOffline, parseConfig } from '@anneal/service';
+import { baseConfigShape, isOffline, parseConfig } from '@anneal/service/config';
 import { z } from 'zod';
 
 const { OFFLINE, HF_HUB_OFFLINE } = baseConfigShape;
