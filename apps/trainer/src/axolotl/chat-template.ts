@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Failure } from '@anneal/contracts';
-import type { Family } from '@anneal/planning';
+import { templateOf, type Family } from '@anneal/planning';
 import { z } from 'zod';
 
 // Only these can get into the configuration; the tokenizer's own files are a stranger's text.
@@ -45,8 +45,8 @@ export async function chatForm(modelDirectory: string, reference: string, family
   const special = new Set((known.success ? known.data.added_tokens : undefined)?.map(({ content }) => content));
   if (template !== undefined)
     return { endOfTurn: endsOfTurns.filter((token) => special.has(token) && template.includes(token)) };
-  if (family?.template !== undefined && family.endOfTurn.every((token) => special.has(token)))
-    return { template: family.template, endOfTurn: family.endOfTurn };
+  const ofFamily = family && templateOf(family, special);
+  if (family && ofFamily !== undefined) return { template: ofFamily, endOfTurn: family.endOfTurn };
   throw new Failure('SPEC_UNSUPPORTED', `The tokenizer of ${reference} has no chat template.`, {
     remedy: 'Set training.prompt to load-qa, or take a model that was made for chats.',
     field: 'training.prompt',

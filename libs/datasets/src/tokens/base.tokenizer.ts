@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { resolveFileReference, type ArtifactStore } from '@anneal/artifacts';
 import { Failure, type AcceptedRunSpec } from '@anneal/contracts';
-import { z } from 'zod';
 import type { Reach } from '../sources/reach.js';
 import { withFamilyTemplate } from './family.template.js';
 import { readTokenizerFiles, type TokenizerFileName, type TokenizerFiles } from './tokenizer.files.js';
@@ -30,8 +29,7 @@ export async function findTokenizer(
     return files && files.template === undefined ? withFamilyTemplate(files, await read('config.json')) : files;
   } catch (error) {
     signal.throwIfAborted();
-    const isUnreadable = error instanceof SyntaxError || error instanceof z.ZodError;
-    if (error instanceof Failure || error instanceof OutOfReach || isUnreadable) return undefined;
+    if (error instanceof Failure || error instanceof OutOfReach || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -52,6 +52,7 @@ describe('a base model without a chat template', () => {
     ['of no family that is known', { 'config.json': '{"model_type":"other"}' }],
     ['of a family that has none', { 'config.json': '{"model_type":"phi"}' }],
     ['that says nothing about itself', {}],
+    ['that does not say what it is', { 'config.json': '{"architectures":["Gemma2ForCausalLM"]}' }],
   ])('%s has none', async (_what, files) => {
     expect(await tokenizerOf(files)).toMatchObject({ template: undefined });
   });

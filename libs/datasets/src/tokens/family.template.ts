@@ -1,4 +1,4 @@
-import { familyOf } from '@anneal/planning';
+import { familyOf, templateOf } from '@anneal/planning';
 import { z } from 'zod';
 import type { TokenizerFiles } from './tokenizer.files.js';
 
@@ -53,18 +53,18 @@ export const familyTemplates: Readonly<Record<string, string>> = {
 };
 
 /**
- * Adds the template of the model's family, as the trainer does, where the model has none of its own and its vocabulary has
- * the tokens that the template needs.
+ * Adds the template of the model's family to a model without one, as the trainer does, where its vocabulary has the tokens
+ * that the template needs.
  *
  * @param config config.json of the model
  */
 export function withFamilyTemplate(files: TokenizerFiles, config: string | undefined): TokenizerFiles {
-  if (files.template !== undefined || config === undefined) return files;
-  const { model_type: type, ...sizes } = modelConfig.parse(JSON.parse(config));
+  const described = modelConfig.safeParse(config === undefined ? undefined : JSON.parse(config));
+  if (!described.success) return files;
+  const { model_type: type, ...sizes } = described.data;
   const family = familyOf(type, sizes.vocab_size ?? sizes.text_config?.vocab_size ?? 0);
-  const template = family?.template === undefined ? undefined : familyTemplates[family.template];
-  if (!family || template === undefined) return files;
+  if (!family) return files;
   const known = new Set(addedTokens.parse(JSON.parse(files.tokenizer)).added_tokens.map(({ content }) => content));
-  if (!family.endOfTurn.every((token) => known.has(token))) return files;
-  return { ...files, template, family: family.name };
+  const template = familyTemplates[templateOf(family, known) ?? ''];
+  return template === undefined ? files : { ...files, template, family: family.name };
 }

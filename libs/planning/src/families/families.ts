@@ -15,6 +15,16 @@ export interface Family {
   readonly attention: 'sdpa' | 'eager';
 }
 
+/**
+ * Axolotl's name of the template for a base model of a family that has none of its own; nothing when its vocabulary lacks a
+ * token that the template needs.
+ *
+ * @param tokens that were added to the vocabulary
+ */
+export function templateOf(family: Family, tokens: ReadonlySet<string>): string | undefined {
+  return family.endOfTurn.every((token) => tokens.has(token)) ? family.template : undefined;
+}
+
 const families: readonly Family[] = [
   {
     name: 'Gemma 2',
