@@ -1,4 +1,5 @@
 import { Failure } from '@anneal/contracts';
+import { keepAlive } from '@anneal/jobs';
 import { DataSource } from 'typeorm';
 import { CreateDevices1767226200000 } from './migrations/1767226200000-CreateDevices.js';
 
@@ -23,8 +24,7 @@ export async function openDeviceSchema(url: string): Promise<void> {
     poolErrorHandler: () => undefined,
     extra: {
       options: '-c role=devices -c search_path=devices',
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
+      ...keepAlive,
     },
   });
   await dataSource.initialize().catch((cause: unknown) => {

@@ -1,4 +1,4 @@
-export { createDataSource, openDatabase, type DataSourceSettings } from './database.js';
+export { createDataSource, keepAlive, openDatabase, type DataSourceSettings } from './database.js';
 export { databaseError } from './postgres-errors.js';
 export { prepareRoles, type ServiceRole } from './roles.js';
 export { jobMigrations, type MigrationClass } from './migrations.js';
